@@ -1,0 +1,1 @@
+//! Shows the connectors at work on an emulated org

@@ -1,0 +1,1 @@
+//! The connector's side of the Estuary Flow protocol

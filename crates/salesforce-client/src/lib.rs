@@ -1,0 +1,1 @@
+//! An org over HTTP: OAuth, REST, SOQL, describe, limits

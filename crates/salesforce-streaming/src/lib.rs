@@ -1,0 +1,1 @@
+//! CometD, PushTopic and replay over a Salesforce org

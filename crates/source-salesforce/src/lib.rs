@@ -1,0 +1,1 @@
+//! Capture connector for Salesforce

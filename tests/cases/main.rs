@@ -1,0 +1,1 @@
+//! End-to-end cases: the real binaries against the emulated org.
