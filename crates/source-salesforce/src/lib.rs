@@ -1,1 +1,45 @@
-//! Capture connector for Salesforce
+//! Captures Salesforce into Estuary Flow: history and live changes of SObjects in one stream.
+//!
+//! In reading order:
+//! - [`config`], [`resource`]: what the user writes, and what it means;
+//! - [`spec`], [`discover`], [`validate`], [`apply`]: the answers to Flow's unary requests;
+//! - [`feed`], [`topics`]: how an object is read, and how its changes are announced;
+//! - [`schema`], [`document`]: what its documents look like;
+//! - [`capture`]: the session;
+//! - [`serve`]: requests in, answers out; [`pull`]: a session without a runtime;
+//! - [`cli`]: the command line; [`error`]: everything that can go wrong.
+
+pub mod apply;
+pub mod capture;
+pub mod cli;
+pub mod config;
+pub mod discover;
+pub mod document;
+pub mod error;
+pub mod feed;
+pub mod open;
+pub mod pull;
+pub mod resource;
+pub mod schema;
+pub mod serve;
+pub mod spec;
+pub mod topics;
+pub mod validate;
+
+use salesforce_client::{Org, Settings};
+
+pub use error::Error;
+
+/// How this program calls itself towards Salesforce.
+const USER_AGENT: &str = concat!("source-salesforce/", env!("CARGO_PKG_VERSION"));
+
+/// The org that a configuration leads to. Nothing is sent yet.
+///
+/// # Errors
+/// When the system has no root certificates.
+pub fn org(config: &config::Config) -> Result<Org, Error> {
+    let mut settings = Settings::new(config.login_url.clone(), config.credentials.clone());
+    settings.api_version = config.api_version;
+    settings.user_agent = USER_AGENT.into();
+    Ok(Org::new(settings)?)
+}

@@ -1,0 +1,189 @@
+//! Records to be fetched by id: in the order they were asked for, each at most once on its way.
+
+use std::collections::{HashMap, VecDeque};
+
+use salesforce_client::RecordId;
+use salesforce_streaming::Kind;
+
+use super::ledger::Ticket;
+use crate::document::Op;
+
+/// A record that an event has announced and that a fetch does not find may not be visible yet: it is asked for this many
+/// times before it counts as deleted.
+const TRIES: u8 = 3;
+
+/// Records that may wait while pages add to them: it bounds how many ids the state may have to hold.
+const LONG: usize = 1_000;
+
+/// Why a record is fetched, and what waits for it.
+#[derive(Debug)]
+pub struct Wanted {
+    /// The operation of the document to write.
+    pub op: Op,
+    /// Events that are settled by it.
+    pub tickets: Vec<Ticket>,
+    by_page: bool,
+    tries: u8,
+}
+
+impl Wanted {
+    /// An event announced it.
+    pub fn by_event(kind: Kind, ticket: Ticket) -> Self {
+        let (op, tries) = match kind {
+            Kind::Created | Kind::Undeleted => (Op::Create, TRIES),
+            Kind::Updated => (Op::Update, TRIES),
+            // Not found is what is expected of a deleted record.
+            Kind::Deleted => (Op::Update, 1),
+        };
+        Self { op, tickets: vec![ticket], by_page: false, tries }
+    }
+
+    /// A page holds a row of it that may be older or newer than the one an event brought.
+    pub fn by_page() -> Self {
+        Self { op: Op::Update, tickets: Vec::new(), by_page: true, tries: TRIES }
+    }
+
+    fn join(&mut self, other: Self) {
+        if other.op == Op::Create {
+            self.op = Op::Create;
+        }
+        self.tickets.extend(other.tickets);
+        self.by_page |= other.by_page;
+        self.tries = other.tries;
+    }
+}
+
+/// The queue of one binding.
+#[derive(Debug, Default)]
+pub struct Fetches {
+    order: VecDeque<RecordId>,
+    waiting: HashMap<RecordId, Wanted>,
+    flying: HashMap<RecordId, Wanted>,
+}
+
+impl Fetches {
+    /// Asks for a record. While it waits, one fetch serves all who ask; one that is on its way may have read the record
+    /// before this wish, so it is fetched once more.
+    pub fn want(&mut self, id: RecordId, wanted: Wanted) {
+        match self.waiting.get_mut(&id) {
+            Some(known) => known.join(wanted),
+            None => {
+                self.order.push_back(id);
+                self.waiting.insert(id, wanted);
+            }
+        }
+    }
+
+    /// Whether the record waits or is on its way.
+    pub fn concerns(&self, id: RecordId) -> bool {
+        self.waiting.contains_key(&id) || self.flying.contains_key(&id)
+    }
+
+    /// Whether a fetch can be sent.
+    pub fn is_ready(&self) -> bool {
+        self.flying.is_empty() && !self.order.is_empty()
+    }
+
+    /// Whether so many wait that no further pages should be read.
+    pub fn is_long(&self) -> bool {
+        self.order.len() >= LONG
+    }
+
+    /// Whether nothing waits and nothing is on its way.
+    pub fn is_empty(&self) -> bool {
+        self.flying.is_empty() && self.order.is_empty()
+    }
+
+    /// The next ids, at most `limit`; none while others are on their way.
+    pub fn send(&mut self, limit: usize) -> Vec<RecordId> {
+        if !self.is_ready() {
+            return Vec::new();
+        }
+        let ids: Vec<_> = self.order.drain(..limit.min(self.order.len())).collect();
+        self.flying = ids.iter().filter_map(|id| self.waiting.remove_entry(id)).collect();
+        ids
+    }
+
+    /// The record was found.
+    pub fn arrived(&mut self, id: RecordId) -> Option<Wanted> {
+        self.flying.remove(&id)
+    }
+
+    /// The fetch is done. Answers the records that count as deleted; the others that it did not find wait again.
+    pub fn missing(&mut self) -> Vec<(RecordId, Wanted)> {
+        let mut gone = Vec::new();
+        for (id, mut wanted) in std::mem::take(&mut self.flying) {
+            wanted.tries -= 1;
+            if wanted.tries == 0 && !self.waiting.contains_key(&id) {
+                gone.push((id, wanted));
+            } else {
+                wanted.tries = wanted.tries.max(1);
+                self.want(id, wanted);
+            }
+        }
+        gone.sort_by_key(|(id, _)| *id);
+        gone
+    }
+
+    /// Events asked for so far have no place in the channel any more. Their records are fetched all the same.
+    pub fn forget_tickets(&mut self) {
+        self.waiting.values_mut().chain(self.flying.values_mut()).for_each(|wanted| wanted.tickets.clear());
+    }
+
+    /// Records asked for by pages, in order: no event will ask for them again after a restart.
+    pub fn by_pages(&self) -> Vec<RecordId> {
+        let mut ids: Vec<_> =
+            self.waiting.iter().chain(&self.flying).filter(|(_, wanted)| wanted.by_page).map(|(id, _)| *id).collect();
+        ids.sort_unstable();
+        ids
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::ledger::Ledger;
+    use salesforce_streaming::ReplayId;
+
+    fn id(n: u8) -> RecordId {
+        format!("0015f000000000{}", char::from(b'A' + n)).parse().unwrap()
+    }
+
+    #[test]
+    fn one_fetch_serves_all_who_ask_before_it_is_sent() {
+        let mut ledger = Ledger::default();
+        let mut ticket = |n| ledger.receive(ReplayId::new(n).unwrap());
+        let mut fetches = Fetches::default();
+        fetches.want(id(1), Wanted::by_event(Kind::Created, ticket(1)));
+        fetches.want(id(1), Wanted::by_event(Kind::Updated, ticket(2)));
+        fetches.want(id(2), Wanted::by_page());
+        assert_eq!(fetches.send(10), [id(1), id(2)]);
+        assert_eq!(fetches.send(10), [], "one fetch at a time");
+
+        fetches.want(id(1), Wanted::by_event(Kind::Updated, ticket(3)));
+        let wanted = fetches.arrived(id(1)).unwrap();
+        assert_eq!((wanted.op, wanted.tickets.len()), (Op::Create, 2));
+        assert_eq!(fetches.by_pages(), [id(2)]);
+        assert!(fetches.missing().is_empty(), "not visible yet: asked for again");
+        assert_eq!(fetches.send(1), [id(1)]);
+        assert!(fetches.concerns(id(2)));
+    }
+
+    #[test]
+    fn a_record_never_found_counts_as_deleted() {
+        let mut ledger = Ledger::default();
+        let mut fetches = Fetches::default();
+        fetches.want(id(1), Wanted::by_event(Kind::Updated, ledger.receive(ReplayId::new(1).unwrap())));
+        for _ in 1..TRIES {
+            fetches.send(10);
+            assert!(fetches.missing().is_empty());
+        }
+        fetches.send(10);
+        assert_eq!(fetches.missing().len(), 1);
+        assert!(fetches.is_empty());
+
+        fetches.want(id(1), Wanted::by_event(Kind::Deleted, ledger.receive(ReplayId::new(2).unwrap())));
+        fetches.send(10);
+        assert_eq!(fetches.missing().len(), 1, "a deleted one at once");
+    }
+}

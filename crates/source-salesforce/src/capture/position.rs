@@ -1,0 +1,113 @@
+//! What the state remembers: where each binding stands, and in which org.
+
+use std::collections::BTreeMap;
+
+use salesforce_client::RecordId;
+use salesforce_streaming::ReplayId;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::second::Second;
+use crate::error::Error;
+
+/// The state document of one task, as it is persisted between sessions.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// The layout of this document; [`VERSION`] when this program wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
+    /// The org whose rows were captured. Positions mean nothing in another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org: Option<RecordId>,
+    /// By `stateKey`. Keys of bindings that this shard does not serve are left alone.
+    #[serde(default, rename = "bindingStateV1", skip_serializing_if = "BTreeMap::is_empty")]
+    pub bindings: BTreeMap<String, Position>,
+}
+
+/// The layout written by this program.
+pub const VERSION: u32 = 1;
+
+/// Where one binding stands. All times are the org's.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Position {
+    /// The PushTopic whose numbering `replay` belongs to: its Id, as a topic of the same name made again counts anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<RecordId>,
+    /// The last event whose row is written, and those of all events before it. Absent before the first: the
+    /// subscription then resumes with all that Salesforce retains, never at the tip.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<ReplayId>,
+    /// Up to here every change of the object has been announced and written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<Second>,
+    /// The newest second of any row written, see [`super::freshness`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fence: Option<Second>,
+    /// Reads through the object that are still to be done, the first of them possibly begun. Empty when history is complete.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reads: Vec<Read>,
+    /// Records of pages already passed that must still be fetched by id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fetch: Vec<RecordId>,
+}
+
+/// One read through an object in the order of its ids.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Read {
+    /// Rows up to and including this id are written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<RecordId>,
+    /// Only rows changed at or after this second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Second>,
+    /// Deleted rows too, as deletions: set where they may have been captured before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
+}
+
+impl State {
+    /// The persisted state, `{}` for a task that never ran.
+    pub fn parse(value: &Value) -> Result<Self, Error> {
+        let state: Self = serde_json::from_value(value.clone()).map_err(|source| Error::State { source })?;
+        match state.version {
+            None | Some(VERSION) => Ok(state),
+            Some(found) => Err(Error::StateVersion { found, known: VERSION }),
+        }
+    }
+
+    /// As it is persisted.
+    pub fn to_value(&self) -> Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn reads_what_it_wrote_and_what_others_left() {
+        let written = json!({
+            "version": 1,
+            "org": "00D5f000000aaaaEAA",
+            "bindingStateV1": {
+                "Account.v1": {
+                    "topic": "0IF5f000000aaaaGAA",
+                    "replay": 17,
+                    "live": "2026-11-22T10:00:00Z",
+                    "fence": "2026-11-22T10:00:02Z",
+                    "reads": [{"after": "0015f000000aaaaAAA"}, {"since": "2026-11-22T09:00:00Z", "deleted": true}],
+                },
+                "Old.v0": {},
+            }
+        });
+        let state = State::parse(&written).unwrap();
+        assert_eq!(state.to_value(), written);
+        assert_eq!(State::parse(&json!({})).unwrap(), State::default());
+        assert_eq!(
+            State::parse(&json!({"version": 2})).unwrap_err().to_string(),
+            "the state has layout 2, this program knows layout 1 only: run the version that wrote it, or backfill the bindings"
+        );
+    }
+}

@@ -1,0 +1,550 @@
+//! The loop of a capture session: one thing happens at a time, each is handed to the machine it concerns, and what the
+//! machine says is done.
+
+use std::{collections::HashMap, time::Duration};
+
+use flow_protocol::state;
+use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use jiff::Timestamp;
+use salesforce_client::{Org, Page, RecordId};
+use salesforce_streaming::{Channel, Delivery, Event, Kind, Notification, ReplayFrom, Stream};
+use serde_json::{Map, Value, json};
+use tokio::{sync::mpsc, time::Instant};
+
+use super::{
+    binding::{Announced, Binding},
+    freshness::Verdict,
+    output::Output,
+    position::{Position, VERSION},
+    second::Second,
+};
+use crate::{
+    document::{self, Op, Source},
+    error::Error,
+    feed::Feed,
+    topics::Topic,
+};
+
+/// Rows asked for in one page: the most that Salesforce answers at once.
+const PAGE: usize = 2_000;
+
+/// Pages on their way or in hand at a time, over all bindings: they bound the memory of a session.
+const PAGES: usize = 2;
+
+/// Bytes after which what a page has brought so far is committed, so that events do not wait behind it.
+const GROUP: usize = 1 << 20;
+
+/// A session that ends once it is caught up ends when history is complete and nothing was heard for this long: topics are
+/// evaluated about once a second.
+const QUIET: Duration = Duration::from_secs(3);
+
+/// A position that only says "nothing happened" is written when the last one is this old, in seconds.
+const HEARTBEAT: i64 = 300;
+
+/// One stream of the session.
+pub struct Bound {
+    /// Its index in the request; documents carry it.
+    pub index: u32,
+    /// Its name for the user.
+    pub stream: String,
+    /// The key of its state.
+    pub state_key: String,
+    /// How it is read.
+    pub feed: Feed,
+    /// How its changes are announced.
+    pub topic: Topic,
+    /// Where it stands.
+    pub position: Position,
+}
+
+/// What the session is told from outside.
+#[derive(Debug)]
+pub enum Signal {
+    /// So many commits are durable.
+    Acknowledged(u32),
+    /// End at the next opportunity.
+    Stop,
+    /// The other side broke the protocol.
+    Broken(Error),
+}
+
+/// How a session is run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// History of new bindings starts here.
+    pub start_date: Option<Timestamp>,
+    /// Least time between two fetches of one binding.
+    pub coalescing: Duration,
+    /// End once every binding is complete.
+    pub until_caught_up: bool,
+}
+
+/// A running session.
+pub struct Session<O> {
+    org: Org,
+    options: Options,
+    output: O,
+    org_id: RecordId,
+    lanes: Vec<Lane>,
+    by_channel: HashMap<String, usize>,
+    stream: Stream,
+    reads: FuturesUnordered<BoxFuture<'static, Done>>,
+    pages: usize,
+    introduced: bool,
+    last_heard: Instant,
+    status: String,
+}
+
+/// A binding with all that belongs to it.
+struct Lane {
+    index: u32,
+    stream: String,
+    state_key: String,
+    feed: Feed,
+    topic: Topic,
+    channel: Channel,
+    machine: Binding,
+    writer: document::Writer,
+    persisted: Value,
+    persisted_live: Option<Second>,
+    page: Option<PageInHand>,
+    fetch_due: Instant,
+    fetching: bool,
+    documents: u64,
+}
+
+/// A page that arrived, and how far it is written.
+struct PageInHand {
+    page: Page,
+    next: usize,
+    deleted: bool,
+}
+
+/// A read that came back.
+enum Done {
+    Page { lane: usize, deleted: bool, result: Result<Page, salesforce_client::Error> },
+    Fetch { lane: usize, result: Result<Page, salesforce_client::Error> },
+}
+
+/// All that can wake the session.
+enum Input {
+    Signal(Signal),
+    Stream(Result<Event, salesforce_streaming::Error>),
+    Read(Done),
+    MorePage(usize),
+    FetchDue,
+    Quiet,
+}
+
+impl<O: Output> Session<O> {
+    /// Prepares a session; nothing is subscribed or read before [`Session::run`].
+    pub fn new(org: Org, org_id: RecordId, bound: Vec<Bound>, output: O, options: Options) -> Self {
+        let now = now();
+        let start = options.start_date.map(Second::from);
+        let mut subscriptions = Vec::new();
+        let lanes: Vec<_> = bound
+            .into_iter()
+            .map(|bound| {
+                let channel = bound.topic.channel.clone();
+                let persisted = serde_json::to_value(&bound.position).unwrap_or_default();
+                let persisted_live = bound.position.live;
+                let (machine, start) = Binding::resume(bound.position, bound.topic.id, start);
+                if start.topic_replaced {
+                    tracing::warn!(
+                        stream = bound.stream,
+                        "the PushTopic was deleted and made anew since the last session: reading all changes since then"
+                    );
+                }
+                subscriptions.push((channel.clone(), start.from));
+                Lane {
+                    writer: document::Writer::new(&bound.feed.fields),
+                    index: bound.index,
+                    stream: bound.stream,
+                    state_key: bound.state_key,
+                    feed: bound.feed,
+                    topic: bound.topic,
+                    channel,
+                    machine,
+                    persisted,
+                    persisted_live,
+                    page: None,
+                    fetch_due: now,
+                    fetching: false,
+                    documents: 0,
+                }
+            })
+            .collect();
+        let by_channel = lanes.iter().enumerate().map(|(n, lane)| (lane.channel.name().to_owned(), n)).collect();
+        let stream = Stream::open(org.clone(), salesforce_streaming::Options::default(), subscriptions);
+        Self {
+            org,
+            options,
+            output,
+            org_id,
+            lanes,
+            by_channel,
+            stream,
+            reads: FuturesUnordered::new(),
+            pages: 0,
+            introduced: false,
+            last_heard: now,
+            status: String::new(),
+        }
+    }
+
+    /// Runs until told to stop, or until caught up if that is asked for.
+    ///
+    /// # Errors
+    /// Whatever only the user, or a fresh session, can mend.
+    pub async fn run(mut self, mut signals: mpsc::UnboundedReceiver<Signal>) -> Result<O, Error> {
+        for lane in &self.lanes {
+            self.output.sourced_schema(lane.index, &lane.feed.schema());
+        }
+        self.commit(0..self.lanes.len()).await?;
+        loop {
+            self.report();
+            self.send_reads();
+            let input = self.next(&mut signals).await;
+            if !matches!(input, Input::Quiet) {
+                self.last_heard = now();
+            }
+            match input {
+                Input::Quiet => break,
+                Input::Signal(Signal::Stop) => break,
+                Input::Signal(Signal::Broken(error)) => return Err(error),
+                Input::Signal(Signal::Acknowledged(commits)) => self.output.acknowledged(commits),
+                Input::Stream(event) => self.take_event(event?).await?,
+                Input::Read(Done::Page { lane, deleted, result }) => {
+                    self.lanes[lane].page = Some(PageInHand { page: result?, next: 0, deleted });
+                }
+                Input::Read(Done::Fetch { lane, result }) => self.take_fetched(lane, &result?).await?,
+                Input::MorePage(lane) => self.write_page(lane).await?,
+                Input::FetchDue => {}
+            }
+        }
+        self.stream.close().await;
+        Ok(self.output)
+    }
+
+    /// Waits for the next thing to happen. Signals come first, then events: pages yield to both.
+    async fn next(&mut self, signals: &mut mpsc::UnboundedReceiver<Signal>) -> Input {
+        let takes_events = !self.output.is_congested() && !self.lanes.iter().any(|lane| lane.machine.is_full());
+        let page = self.lanes.iter().position(|lane| lane.page.is_some());
+        let due = self.lanes.iter().filter(|lane| lane.wants_fetch()).map(|lane| lane.fetch_due).min();
+        let fetch_due = async {
+            match due {
+                Some(due) => tokio::time::sleep_until(due).await,
+                None => std::future::pending().await,
+            }
+        };
+        let quiet_at = (self.options.until_caught_up && self.is_caught_up()).then(|| self.last_heard + QUIET);
+        let quiet = async {
+            match quiet_at {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            signal = signals.recv() => Input::Signal(signal.unwrap_or(Signal::Stop)),
+            event = self.stream.next(), if takes_events => Input::Stream(event),
+            Some(done) = self.reads.next() => Input::Read(done),
+            () = fetch_due => Input::FetchDue,
+            () = quiet => Input::Quiet,
+            () = std::future::ready(()), if page.is_some() && !self.output.is_congested() => {
+                Input::MorePage(page.unwrap_or_default())
+            }
+        }
+    }
+
+    /// Sends the pages and fetches that are due.
+    fn send_reads(&mut self) {
+        if self.output.is_congested() {
+            return;
+        }
+        let now = now();
+        for (n, lane) in self.lanes.iter_mut().enumerate() {
+            if lane.wants_fetch() && lane.fetch_due <= now {
+                let ids = lane.machine.next_fetch(lane.feed.most_ids());
+                lane.fetch_due = now + self.options.coalescing;
+                lane.fetching = true;
+                let (org, object, soql) = (self.org.clone(), lane.feed.object.clone(), lane.feed.by_id(&ids));
+                self.reads
+                    .push(async move { Done::Fetch { lane: n, result: org.query_all(&object, &soql).await } }.boxed());
+            }
+            if self.pages < PAGES
+                && let Some(read) = lane.machine.next_page()
+            {
+                self.pages += 1;
+                let (org, object, soql) = (self.org.clone(), lane.feed.object.clone(), lane.feed.page(&read, PAGE));
+                self.reads.push(
+                    async move {
+                        let result = match read.deleted {
+                            true => org.query_all(&object, &soql).await,
+                            false => org.query(&object, &soql).await,
+                        };
+                        Done::Page { lane: n, deleted: read.deleted, result }
+                    }
+                    .boxed(),
+                );
+            }
+        }
+    }
+
+    async fn take_event(&mut self, event: Event) -> Result<(), Error> {
+        match event {
+            Event::Delivered(delivery) => self.take_delivery(&delivery).await,
+            Event::Subscribed { channel, from, at } => {
+                let Some(n) = self.lane_of(channel.name()) else { return Ok(()) };
+                tracing::info!(stream = self.lanes[n].stream, %channel, %from, "subscribed");
+                self.lanes[n].machine.subscribed(from, Second::from(at));
+                self.commit(n..n + 1).await
+            }
+            Event::Alive { at } => {
+                for lane in &mut self.lanes {
+                    lane.machine.alive(Second::from(at));
+                }
+                self.heartbeat(Second::from(at)).await
+            }
+            Event::Gap { channel, why } => {
+                let Some(n) = self.lane_of(channel.name()) else { return Ok(()) };
+                let lane = &mut self.lanes[n];
+                tracing::warn!(
+                    stream = lane.stream,
+                    why = %why,
+                    "events may be missing: reading all changes since the stream was last complete; rows deleted and \
+                     purged from the recycle bin since then cannot be found out"
+                );
+                lane.machine.gap();
+                self.stream.resubscribe(channel, ReplayFrom::Tip);
+                self.commit(n..n + 1).await
+            }
+            Event::Refused { channel, failure } => {
+                let stream = self.lane_of(channel.name()).map(|n| self.lanes[n].stream.clone()).unwrap_or_default();
+                match failure.retry_in {
+                    Some(wait) => {
+                        tracing::warn!(stream, %channel, seconds = wait.as_secs(), "Salesforce refuses the subscription for now: {failure}");
+                        Ok(())
+                    }
+                    None => Err(Error::Refused { stream, channel: channel.to_string(), why: failure.to_string() }),
+                }
+            }
+            Event::Lost { why } => {
+                tracing::warn!("the streaming session is lost: {why}");
+                Ok(())
+            }
+            Event::Restored => {
+                tracing::info!("the streaming session is restored");
+                Ok(())
+            }
+        }
+    }
+
+    async fn take_delivery(&mut self, delivery: &Delivery) -> Result<(), Error> {
+        let mut touched = Vec::new();
+        for notification in delivery.notifications() {
+            let Some(n) = self.lane_of(&notification.channel) else { continue };
+            let lane = &mut self.lanes[n];
+            lane.take_notification(notification, &mut self.output)?;
+            if !touched.contains(&n) {
+                touched.push(n);
+            }
+            if self.output.collected() >= GROUP {
+                self.commit(touched.drain(..)).await?;
+            }
+        }
+        self.commit(touched).await
+    }
+
+    /// Writes the next part of a page.
+    async fn write_page(&mut self, n: usize) -> Result<(), Error> {
+        let lane = &mut self.lanes[n];
+        if lane.machine.gives_up_page() {
+            tracing::info!(stream = lane.stream, "too much changed while a page was read: reading it again");
+            lane.page = None;
+            self.pages -= 1;
+            return Ok(());
+        }
+        if lane.write_page_part(&mut self.output)? {
+            self.pages -= 1;
+        }
+        self.commit(n..n + 1).await
+    }
+
+    async fn take_fetched(&mut self, n: usize, page: &Page) -> Result<(), Error> {
+        self.lanes[n].take_fetched(page, &mut self.output)?;
+        self.commit(n..n + 1).await
+    }
+
+    /// Hands over what was collected, with where these lanes stand now.
+    async fn commit(&mut self, lanes: impl IntoIterator<Item = usize>) -> Result<(), Error> {
+        let mut touched = Vec::new();
+        let mut bindings = Map::new();
+        for n in lanes {
+            let lane = &mut self.lanes[n];
+            let position = lane.machine.position();
+            lane.persisted_live = position.live;
+            let value = serde_json::to_value(&position).unwrap_or_default();
+            if let Some(patch) = state::diff(&lane.persisted, &value) {
+                bindings.insert(lane.state_key.clone(), patch);
+                lane.persisted = value;
+            }
+            touched.push(n);
+        }
+        let mut patch = Map::new();
+        if !self.introduced {
+            patch.insert("version".into(), json!(VERSION));
+            patch.insert("org".into(), json!(self.org_id));
+        }
+        if !bindings.is_empty() {
+            patch.insert("bindingStateV1".into(), bindings.into());
+        }
+        if self.output.collected() == 0 && patch.is_empty() {
+            return Ok(());
+        }
+        let patch = (!patch.is_empty()).then(|| Value::from(patch));
+        self.output.commit(patch.as_ref()).await?;
+        self.introduced = true;
+        for n in touched {
+            let lane = &self.lanes[n];
+            if let Some(replay) = lane.machine.replay() {
+                self.stream.written(&lane.channel, replay);
+            }
+        }
+        Ok(())
+    }
+
+    /// Where nothing happens for long, the position must still follow, or it falls out of the org's retention.
+    async fn heartbeat(&mut self, at: Second) -> Result<(), Error> {
+        let is_old = |lane: &Lane| lane.persisted_live.is_some_and(|live| at.since(live) >= HEARTBEAT);
+        match self.lanes.iter().any(is_old) {
+            true => self.commit(0..self.lanes.len()).await,
+            false => Ok(()),
+        }
+    }
+
+    fn lane_of(&self, channel: &str) -> Option<usize> {
+        self.by_channel.get(channel).copied()
+    }
+
+    fn is_caught_up(&self) -> bool {
+        self.lanes.iter().all(|lane| lane.machine.is_caught_up())
+    }
+
+    /// Tells the user what the session is doing, whenever that changes.
+    fn report(&mut self) {
+        let all = self.lanes.len();
+        let reading = self.lanes.iter().filter(|lane| lane.machine.is_reading()).count();
+        let status = match (all, reading) {
+            (0, _) => "No bindings are enabled".into(),
+            (_, 0) => format!("Streaming change events (all {all} bindings are backfilled)"),
+            _ => format!("Backfilling {reading} out of {all} bindings"),
+        };
+        if status != self.status {
+            flow_protocol::log::connector_status(&status);
+            self.status = status;
+        }
+    }
+}
+
+impl Lane {
+    fn wants_fetch(&self) -> bool {
+        !self.fetching && self.machine.wants_fetch()
+    }
+
+    fn take_notification<O: Output>(&mut self, notification: &Notification<'_>, output: &mut O) -> Result<(), Error> {
+        let Notification { replay_id, created, kind, record, .. } = notification;
+        let id = record.id().map_err(|source| self.bad_row("its events", None, source))?;
+        let is_whole = self.topic.whole && record.len() == self.feed.fields.len();
+        let announced = Announced {
+            replay: *replay_id,
+            created: Second::from(*created),
+            kind: *kind,
+            id,
+            whole: is_whole.then(|| self.feed.stamp(record)).flatten(),
+        };
+        if self.machine.event(announced) == Verdict::Write {
+            let source = Some(Source { replay_id: replay_id.get(), created: *created });
+            let op = match kind {
+                Kind::Created | Kind::Undeleted => Some(Op::Create),
+                Kind::Updated => Some(Op::Update),
+                Kind::Deleted => None,
+            };
+            self.documents += 1;
+            output.document(self.index, |out| match op {
+                Some(op) => self.writer.write(out, op, id, source, record),
+                None => document::write_deleted(out, id, source),
+            });
+        }
+        Ok(())
+    }
+
+    /// Writes rows of the page in hand until a group is full. Answers whether the page is done.
+    fn write_page_part<O: Output>(&mut self, output: &mut O) -> Result<bool, Error> {
+        let Some(mut hand) = self.page.take() else { return Ok(true) };
+        let rows = hand.page.rows();
+        let answered = answered(&hand.page);
+        let op = if hand.deleted { Op::Update } else { Op::Create };
+        let mut upper = None;
+        while hand.next < rows.len() && output.collected() < GROUP {
+            let row = &rows[hand.next];
+            hand.next += 1;
+            let id = row.id().map_err(|source| self.bad_row("its history", None, source))?;
+            upper = Some(id);
+            if self.machine.page_row(id, self.feed.stamp(row)) == Verdict::Write {
+                self.documents += 1;
+                let is_deleted = row.get("IsDeleted").is_some_and(|value| value.get() == "true");
+                output.document(self.index, |out| match is_deleted {
+                    true => document::write_deleted(out, id, None),
+                    false => self.writer.write(out, op, id, None, row),
+                });
+            }
+        }
+        if let Some(upper) = upper {
+            self.machine.page_written(upper, answered);
+        }
+        let is_done = hand.next >= rows.len();
+        if is_done {
+            let more = !hand.page.done() || rows.len() >= PAGE;
+            self.machine.page_done(more);
+        } else {
+            self.page = Some(hand);
+        }
+        Ok(is_done)
+    }
+
+    fn take_fetched<O: Output>(&mut self, page: &Page, output: &mut O) -> Result<(), Error> {
+        self.fetching = false;
+        let answered = answered(page);
+        for row in page.rows() {
+            let id = row.id().map_err(|source| self.bad_row("its records", None, source))?;
+            let is_deleted = row.get("IsDeleted").is_some_and(|value| value.get() == "true");
+            let Some(op) = self.machine.fetched(id, self.feed.stamp(row), answered) else { continue };
+            self.documents += 1;
+            output.document(self.index, |out| match is_deleted {
+                true => document::write_deleted(out, id, None),
+                false => self.writer.write(out, op, id, None, row),
+            });
+        }
+        for id in self.machine.fetch_done(answered) {
+            self.documents += 1;
+            output.document(self.index, |out| document::write_deleted(out, id, None));
+        }
+        Ok(())
+    }
+
+    fn bad_row(&self, feed: &'static str, id: Option<RecordId>, source: salesforce_client::Error) -> Error {
+        Error::Row { object: self.feed.object.clone(), feed, id, source: Box::new(source) }
+    }
+}
+
+/// When a page was answered, by the org's clock; by ours where a proxy has dropped the header.
+fn answered(page: &Page) -> Second {
+    #[expect(clippy::disallowed_methods, reason = "the shell of the session, and no better clock is at hand")]
+    page.answered().unwrap_or_else(Timestamp::now).into()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the shell of the session: its machines are given org time only")]
+fn now() -> Instant {
+    Instant::now()
+}

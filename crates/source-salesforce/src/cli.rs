@@ -1,0 +1,260 @@
+//! The command line.
+
+use std::{io::Write as _, path::PathBuf, time::Duration};
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use flow_protocol::{capture::Response, stdio};
+use serde_json::{Value, value::RawValue};
+use tokio::io::AsyncReadExt as _;
+
+use crate::{
+    apply,
+    config::Config,
+    discover,
+    error::Error,
+    feed::Feed,
+    pull::{self, Until},
+    resource::{self, Resource},
+    serve, spec, validate,
+};
+
+/// Captures Salesforce objects into Estuary Flow: their history, and every change within seconds.
+///
+/// Without a command it speaks the Flow capture protocol: requests as JSON lines on stdin, answers on stdout, logs on
+/// stderr. That is how the Flow runtime and flowctl start it. The commands are for people.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, after_help = EXAMPLES)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  source-salesforce spec
+  source-salesforce discover --config config.yaml
+  source-salesforce pull --config config.yaml --stream Account --state state.json --until-caught-up
+
+A config file is YAML or JSON:
+  credentials:
+    client_id: …
+    client_secret: …
+    refresh_token: …
+  is_sandbox: false
+
+Environment:
+  LOG_LEVEL   trace, debug, info, warn or error (info; warn for commands that print a result)
+  LOG_FORMAT  json for JSON lines on stderr, also at a terminal
+  HTTPS_PROXY a proxy to reach Salesforce through
+
+Exit codes: 0 done, 1 failed (the last line on stderr says why), 2 wrong arguments.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print the configuration schemas and how to sign in.
+    Spec,
+    /// List the streams of an org.
+    Discover(Endpoint),
+    /// Check that streams can be captured; say what is missing.
+    Validate(Streams),
+    /// Make the PushTopics that a capture of these streams needs, and remove those it no longer needs.
+    Apply {
+        #[command(flatten)]
+        streams: Streams,
+        #[command(flatten)]
+        name: Name,
+    },
+    /// Print the exact JSON schema of a stream's documents.
+    Schema {
+        #[command(flatten)]
+        endpoint: Endpoint,
+        /// The stream: an object's API name.
+        #[arg(long, value_name = "NAME")]
+        stream: String,
+    },
+    /// Capture without a Flow runtime: documents as JSON lines on stdout.
+    Pull {
+        #[command(flatten)]
+        streams: Streams,
+        #[command(flatten)]
+        name: Name,
+        /// Keep the position in FILE, and go on from there.
+        #[arg(long, value_name = "FILE")]
+        state: Option<PathBuf>,
+        /// Print ["Stream",{document}] instead of {document}.
+        #[arg(long)]
+        tagged: bool,
+        /// End when history is complete and no change is waiting.
+        #[arg(long, conflicts_with = "for_")]
+        until_caught_up: bool,
+        /// End after this time, such as 30s, 5m or 2h. Without either, Ctrl-C ends it.
+        #[arg(long = "for", id = "for_", value_name = "TIME", value_parser = duration)]
+        for_: Option<Duration>,
+    },
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Endpoint {
+    /// The endpoint config, YAML or JSON; - is stdin.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct Streams {
+    #[command(flatten)]
+    endpoint: Endpoint,
+    /// A stream: an object's API name. May be given several times, or several names at once.
+    #[arg(long = "stream", value_name = "NAME", num_args = 1.., required = true)]
+    streams: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+struct Name {
+    /// The capture's name. Its PushTopics belong to it: two captures on one org need two names.
+    #[arg(long, value_name = "CAPTURE", default_value = "local/salesforce")]
+    name: String,
+}
+
+/// What `main` knows of the world outside.
+#[derive(Debug, Clone, Copy)]
+pub struct Surroundings {
+    /// Whether stderr is a terminal.
+    pub is_terminal: bool,
+}
+
+impl Arguments {
+    /// The log level when `LOG_LEVEL` does not say: commands that print a result keep quiet about how they got it.
+    pub fn default_log_level(&self) -> &'static str {
+        match self.command {
+            None | Some(Command::Pull { .. }) => "info",
+            Some(_) => "warn",
+        }
+    }
+
+    /// Does what was asked.
+    ///
+    /// # Errors
+    /// Whatever the command cannot do.
+    pub async fn run(self, surroundings: Surroundings) -> Result<(), Error> {
+        let Some(command) = self.command else {
+            return serve::serve(stdio::requests(), stdio::responses()).await;
+        };
+        match command {
+            Command::Spec => print(&Response::Spec(spec::spec())),
+            Command::Discover(endpoint) => {
+                let org = crate::org(&endpoint.read().await?)?;
+                print(&Response::Discovered(discover::discover(&org).await?))
+            }
+            Command::Validate(streams) => {
+                let (config, resources) = streams.read().await?;
+                validate::validate(&crate::org(&config)?, &resources).await?;
+                print(&Response::Validated(resources.iter().map(Resource::path).collect()))
+            }
+            Command::Apply { streams, name: Name { name } } => {
+                let (config, resources) = streams.read().await?;
+                let action_description = apply::apply(&crate::org(&config)?, &name, &resources).await?;
+                print(&Response::Applied { action_description })
+            }
+            Command::Schema { endpoint, stream } => {
+                let resource = Resource::named(stream)?;
+                let org = crate::org(&endpoint.read().await?)?;
+                let describe = validate::describe(&org, &resource).await?;
+                print(&Feed::of(&describe, &resource.stream)?.schema())
+            }
+            Command::Pull { streams, name: Name { name }, state, tagged, until_caught_up, for_ } => {
+                let (config, resources) = streams.read().await?;
+                let until = match (until_caught_up, for_) {
+                    (true, _) => Until::CaughtUp,
+                    (false, Some(time)) => Until::Elapsed(time),
+                    (false, None) => Until::Interrupted,
+                };
+                let options = pull::Options { name, state, tagged, until, progress: surroundings.is_terminal };
+                pull::pull(&config, resources, options).await
+            }
+            Command::Completions { shell } => {
+                let mut script = Vec::new();
+                clap_complete::generate(shell, &mut Arguments::command(), "source-salesforce", &mut script);
+                std::io::stdout().write_all(&script).map_err(Error::Stdout)
+            }
+        }
+    }
+}
+
+impl Endpoint {
+    async fn read(&self) -> Result<Config, Error> {
+        let file = self.config.display().to_string();
+        let failed = |source| Error::File { doing: "reading", file: file.clone(), source };
+        let text = match file.as_str() {
+            "-" => {
+                let mut text = String::new();
+                tokio::io::stdin().read_to_string(&mut text).await.map_err(failed)?;
+                text
+            }
+            _ => tokio::fs::read_to_string(&self.config).await.map_err(failed)?,
+        };
+        Config::parse(&as_json(&text, &file)?)
+    }
+}
+
+impl Streams {
+    async fn read(&self) -> Result<(Config, Vec<Resource>), Error> {
+        let resources = self.streams.iter().cloned().map(Resource::named).collect::<Result<Vec<_>, _>>()?;
+        resource::check_distinct(&resources)?;
+        Ok((self.endpoint.read().await?, resources))
+    }
+}
+
+/// JSON is YAML, so one parser reads both. Its messages quote the text around an error, which may be a secret: only the
+/// place is told.
+fn as_json(text: &str, file: &str) -> Result<Box<RawValue>, Error> {
+    let value: Value = serde_saphyr::from_str(text).map_err(|error| {
+        let place = error.location().map(|at| format!("line {} column {}", at.line(), at.column()));
+        Error::NotYaml { file: file.into(), place: place.unwrap_or_else(|| "its end".into()) }
+    })?;
+    serde_json::value::to_raw_value(&value).map_err(|source| Error::State { source })
+}
+
+fn print<T: serde::Serialize>(value: &T) -> Result<(), Error> {
+    let mut text = serde_json::to_vec_pretty(value).map_err(|error| Error::Stdout(error.into()))?;
+    text.push(b'\n');
+    std::io::stdout().write_all(&text).map_err(Error::Stdout)
+}
+
+/// `30`, `30s`, `5m`, `2h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(char::is_alphabetic);
+    let unit = match &text[digits.len()..] {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return Err("it is a number of seconds, or a number with s, m or h".into()),
+    };
+    let number: u64 = digits.parse().map_err(|_| "it is a number of seconds, or a number with s, m or h")?;
+    number.checked_mul(unit).map(Duration::from_secs).ok_or_else(|| "it is too long".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn durations() {
+        for (text, seconds) in [("30", 30), ("30s", 30), ("5m", 300), ("2h", 7200)] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "s", "1d", "-1", "1.5s", "99999999999999999999h", "9999999999999999999h"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+}

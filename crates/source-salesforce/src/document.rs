@@ -1,0 +1,164 @@
+//! Records as documents: `_meta`, and every field in the one spelling that documents use.
+//!
+//! REST, events and (later) Bulk spell some values differently. A document does not show where its row came from:
+//!
+//! | type | REST | event | document |
+//! |---|---|---|---|
+//! | `datetime` | `…:59.000+0000` | `…:59.000Z` | `…:59.000Z` (RFC 3339, as Flow's `date-time` asks) |
+//! | `address`, `location` | `{"city": …}` | `{"City": …}` | `{"city": …}`; `null` when every part is null |
+//! | all others | as they are | as they are | the same bytes |
+
+use std::{borrow::Cow, collections::HashMap, io::Write as _};
+
+use jiff::Timestamp;
+use salesforce_client::{Field, FieldType, Record, RecordId};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// `_meta/op`: what happened to the record, as far as this document's reader is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Op {
+    /// It is there for the first time, or again after an undelete.
+    Create,
+    /// It changed.
+    Update,
+}
+
+/// The event that brought a row, as `_meta/source` tells it.
+#[derive(Debug, Clone, Copy)]
+pub struct Source {
+    /// The event's replay id.
+    pub replay_id: i64,
+    /// The event's `createdDate`, to the millisecond.
+    pub created: Timestamp,
+}
+
+/// Writes the records of one object as documents.
+#[derive(Debug)]
+pub struct Writer {
+    by_name: HashMap<Box<str>, Spelling>,
+    /// The spelling of the field at each place of the record before this one: records of one feed list their fields in one order, so that a
+    /// comparison of names nearly always replaces a lookup.
+    order: Vec<(Box<str>, Spelling)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spelling {
+    AsIs,
+    DateTime,
+    Compound,
+}
+
+impl Writer {
+    /// A writer for records with these fields. Fields that are not among them are written as they are.
+    pub fn new<'a>(fields: impl IntoIterator<Item = &'a Field>) -> Self {
+        let by_name =
+            fields.into_iter().map(|field| (Box::from(field.name.as_str()), Spelling::of(&field.kind))).collect();
+        Self { by_name, order: Vec::new() }
+    }
+
+    /// Appends the document of a record that is there. `Id` comes first and in its long form.
+    pub fn write(&mut self, out: &mut Vec<u8>, op: Op, id: RecordId, source: Option<Source>, record: &Record<'_>) {
+        let op = match op {
+            Op::Create => "c",
+            Op::Update => "u",
+        };
+        begin(out, op, id, source);
+        for (place, (name, value)) in record.iter().enumerate() {
+            if name == "Id" {
+                continue;
+            }
+            out.extend_from_slice(b",\"");
+            // Names come from Salesforce's own describe: letters, digits and underscores.
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(b"\":");
+            self.spelling(place, name).write(out, value);
+        }
+        out.push(b'}');
+    }
+
+    fn spelling(&mut self, place: usize, name: &str) -> Spelling {
+        if let Some((known, spelling)) = self.order.get(place)
+            && **known == *name
+        {
+            return *spelling;
+        }
+        let spelling = self.by_name.get(name).copied().unwrap_or(Spelling::AsIs);
+        self.order.truncate(place);
+        if self.order.len() == place {
+            self.order.push((name.into(), spelling));
+        }
+        spelling
+    }
+}
+
+/// Appends the document that says a record is deleted: its key and nothing invented.
+pub fn write_deleted(out: &mut Vec<u8>, id: RecordId, source: Option<Source>) {
+    begin(out, "d", id, source);
+    out.push(b'}');
+}
+
+fn begin(out: &mut Vec<u8>, op: &str, id: RecordId, source: Option<Source>) {
+    out.extend_from_slice(b"{\"_meta\":{\"op\":\"");
+    out.extend_from_slice(op.as_bytes());
+    out.push(b'"');
+    if let Some(Source { replay_id, created }) = source {
+        // Writing to memory does not fail.
+        let _ = write!(out, r#","source":{{"replayId":{replay_id},"createdDate":"{created:.3}"}}"#);
+    }
+    out.extend_from_slice(b"},\"Id\":\"");
+    out.extend_from_slice(id.as_str().as_bytes());
+    out.push(b'"');
+}
+
+impl Spelling {
+    fn of(kind: &FieldType) -> Self {
+        match kind {
+            FieldType::DateTime => Self::DateTime,
+            FieldType::Address | FieldType::Location => Self::Compound,
+            _ => Self::AsIs,
+        }
+    }
+
+    fn write(self, out: &mut Vec<u8>, value: &RawValue) {
+        let text = value.get();
+        match self {
+            Self::DateTime => match text.strip_suffix("+0000\"").or_else(|| text.strip_suffix("+00:00\"")) {
+                Some(time) => {
+                    out.extend_from_slice(time.as_bytes());
+                    out.extend_from_slice(b"Z\"");
+                }
+                None => out.extend_from_slice(text.as_bytes()),
+            },
+            Self::Compound => match Record::deserialize(value) {
+                Ok(parts) => write_compound(out, &parts),
+                // Not an object: `null`, or something that Salesforce has not done so far.
+                Err(_) => out.extend_from_slice(text.as_bytes()),
+            },
+            Self::AsIs => out.extend_from_slice(text.as_bytes()),
+        }
+    }
+}
+
+fn write_compound(out: &mut Vec<u8>, parts: &Record<'_>) {
+    if parts.iter().all(|(_, part)| part.get() == "null") {
+        out.extend_from_slice(b"null");
+        return;
+    }
+    for (n, (name, part)) in parts.iter().enumerate() {
+        out.extend_from_slice(if n == 0 { b"{\"" } else { b",\"" });
+        out.extend_from_slice(uncapitalised(name).as_bytes());
+        out.extend_from_slice(b"\":");
+        out.extend_from_slice(part.get().as_bytes());
+    }
+    out.push(b'}');
+}
+
+fn uncapitalised(name: &str) -> Cow<'_, str> {
+    match name.as_bytes().first() {
+        Some(first) if first.is_ascii_uppercase() => {
+            Cow::Owned(format!("{}{}", first.to_ascii_lowercase() as char, &name[1..]))
+        }
+        _ => Cow::Borrowed(name),
+    }
+}

@@ -1,0 +1,187 @@
+//! What can go wrong in this connector. One line each, for the person who reads it at night.
+
+use salesforce_client::{RecordId, SObjectName};
+
+/// Every failure that ends a command or a session.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What came over stdin, or a config in it, is not what the protocol says.
+    #[error(transparent)]
+    Protocol(#[from] flow_protocol::Error),
+
+    /// A value of the configuration cannot be used.
+    #[error("{key}: {problem}")]
+    BadSetting {
+        /// Its place in the config.
+        key: &'static str,
+        /// Why, and what is expected.
+        problem: String,
+    },
+
+    /// A value of the configuration cannot be used, as the part that reads it says.
+    #[error("{key} cannot be used")]
+    Setting {
+        /// Its place in the config.
+        key: &'static str,
+        /// What is wrong with it.
+        source: Box<salesforce_client::Error>,
+    },
+
+    /// Salesforce refused, or could not be reached.
+    #[error(transparent)]
+    Salesforce(Box<salesforce_client::Error>),
+
+    /// The streaming part failed for good.
+    #[error(transparent)]
+    Streaming(Box<salesforce_streaming::Error>),
+
+    /// A stream that the org does not have, or that this user cannot see.
+    #[error(
+        "stream {stream}: the org has no such object, or the user may not see it{suggestion}; check the API name, and that the user's profile grants Read on the object"
+    )]
+    UnknownStream {
+        /// As written in the resource config.
+        stream: String,
+        /// `; did you mean X`, or nothing.
+        suggestion: String,
+    },
+
+    /// A stream that cannot be captured.
+    #[error("stream {stream}: {why}")]
+    Uncapturable {
+        /// The object.
+        stream: String,
+        /// Why, and what to do.
+        why: String,
+    },
+
+    /// The same object twice.
+    #[error("streams {first} and {second} are the same object {object}: remove one of the bindings")]
+    SameObject {
+        /// As written in one binding.
+        first: String,
+        /// As written in the other.
+        second: String,
+        /// The object's API name.
+        object: SObjectName,
+    },
+
+    /// The persisted state is not one of ours.
+    #[error("the state cannot be read: it was not written by this connector; backfill the bindings")]
+    State {
+        /// What does not fit.
+        source: serde_json::Error,
+    },
+
+    /// The persisted state is from another version of this program.
+    #[error(
+        "the state has layout {found}, this program knows layout {known} only: run the version that wrote it, or backfill the bindings"
+    )]
+    StateVersion {
+        /// The state's layout.
+        found: u32,
+        /// The one known here.
+        known: u32,
+    },
+
+    /// The credentials lead to another org than before.
+    #[error(
+        "these credentials sign in to org {found}, but the state belongs to org {known}: sign in to that org, or, if the org was replaced (a refreshed sandbox gets a new id), backfill all bindings"
+    )]
+    OtherOrg {
+        /// The org of the state.
+        known: RecordId,
+        /// The org of the credentials.
+        found: RecordId,
+    },
+
+    /// A row that breaks what the org says of it.
+    #[error("{object}: a row of {feed} cannot be read{}", id.map(|id| format!(" (record {id})")).unwrap_or_default())]
+    Row {
+        /// The object.
+        object: SObjectName,
+        /// Where the row came from.
+        feed: &'static str,
+        /// The record, if that much could be read.
+        id: Option<RecordId>,
+        /// What is wrong.
+        source: Box<salesforce_client::Error>,
+    },
+
+    /// A file named on the command line.
+    #[error("{doing} {file}")]
+    File {
+        /// What was being done.
+        doing: &'static str,
+        /// The file.
+        file: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+
+    /// A file that is neither YAML nor JSON.
+    #[error("{file} is neither YAML nor JSON: it breaks off at {place}")]
+    NotYaml {
+        /// The file.
+        file: String,
+        /// Where.
+        place: String,
+    },
+
+    /// The Streaming API is closed to this user.
+    #[error("{problem}: {cure}")]
+    NoStreaming {
+        /// What was found.
+        problem: String,
+        /// What an administrator does about it.
+        cure: &'static str,
+    },
+
+    /// A request at a moment when it has no meaning.
+    #[error("the request {request} has no place here: {why}")]
+    OutOfPlace {
+        /// Its kind.
+        request: &'static str,
+        /// Why not.
+        why: &'static str,
+    },
+
+    /// The channel of a binding cannot be subscribed.
+    #[error("stream {stream}: Salesforce refuses its PushTopic {channel}: {why}")]
+    Refused {
+        /// The object.
+        stream: String,
+        /// The channel.
+        channel: String,
+        /// The refusal and its cure.
+        why: String,
+    },
+
+    /// Written output could not be handed over.
+    #[error("writing to stdout")]
+    Stdout(#[source] std::io::Error),
+}
+
+impl Error {
+    /// A value that salesforce-client refuses.
+    pub fn setting(key: &'static str, source: salesforce_client::Error) -> Self {
+        Self::Setting { key, source: Box::new(source) }
+    }
+
+    /// A failure of salesforce-client that needs no more words.
+    pub fn salesforce(source: salesforce_client::Error) -> Self {
+        Self::Salesforce(Box::new(source))
+    }
+}
+
+impl From<salesforce_client::Error> for Error {
+    fn from(source: salesforce_client::Error) -> Self {
+        Self::salesforce(source)
+    }
+}
+
+impl From<salesforce_streaming::Error> for Error {
+    fn from(source: salesforce_streaming::Error) -> Self {
+        Self::Streaming(Box::new(source))
+    }
+}

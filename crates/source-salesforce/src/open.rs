@@ -1,0 +1,131 @@
+//! `open`: from a request to a running session.
+
+use flow_protocol::{
+    capture::{CaptureSpec, Open, Range, Request, Response},
+    stdio::{Requests, Responses},
+};
+use salesforce_client::{Org, RecordId};
+use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::mpsc,
+};
+
+use crate::{
+    capture::{
+        output::Runtime,
+        position::State,
+        session::{Bound, Options, Session, Signal},
+    },
+    config::Config,
+    error::Error,
+    resource::Resource,
+    serve, topics, validate,
+};
+
+/// A binding that this process is to capture.
+pub struct Wanted {
+    /// Its index in the request.
+    pub index: u32,
+    /// The key of its state.
+    pub state_key: String,
+    /// What it captures.
+    pub resource: Resource,
+}
+
+/// Runs the session of an `open` request until stdin ends.
+///
+/// # Errors
+/// Whatever ends it before that.
+pub async fn open<R, W>(request: Open, requests: Requests<R>, mut responses: Responses<W>) -> Result<(), Error>
+where
+    R: AsyncRead + Unpin + Send + 'static,
+    W: AsyncWrite + Unpin,
+{
+    let Open { capture, range, state, .. } = request;
+    let config = Config::parse(config_of(&capture)?)?;
+    let state = State::parse(&state)?;
+    let wanted = wanted(&capture, range)?;
+    responses.send(&Response::Opened { explicit_acknowledgements: true }).await?;
+
+    let (signal, signals) = mpsc::unbounded_channel();
+    tokio::spawn(read_acknowledgements(requests, signal));
+    let org = crate::org(&config)?;
+    let (org_id, bound) = prepare(&org, &capture.name, wanted, state).await?;
+    let options = Options { start_date: config.start_date, coalescing: config.coalescing, until_caught_up: false };
+    Session::new(org, org_id, bound, Runtime::new(responses), options).run(signals).await?;
+    Ok(())
+}
+
+/// The endpoint config of a capture.
+pub(crate) fn config_of(capture: &CaptureSpec) -> Result<&RawValue, Error> {
+    capture.config.as_deref().ok_or(Error::OutOfPlace { request: "open or apply", why: "its capture has no config" })
+}
+
+/// The bindings that fall into this shard's range. A binding belongs to one shard as a whole.
+fn wanted(capture: &CaptureSpec, range: Range) -> Result<Vec<Wanted>, Error> {
+    let resources = serve::resources(capture.bindings.iter().map(|binding| &*binding.resource_config))?;
+    let all = capture.bindings.iter().zip(resources).zip(0..);
+    let ours = all.filter(|((_, resource), _)| range.contains(key_of(resource)));
+    Ok(ours
+        .map(|((binding, resource), index)| Wanted { index, state_key: binding.state_key.clone(), resource })
+        .collect())
+}
+
+/// Where a binding stands in the key space that shards divide.
+fn key_of(resource: &Resource) -> u32 {
+    let hash = Sha256::digest(resource.stream.as_bytes());
+    u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]])
+}
+
+/// Reads stdin for the whole session, whatever else is busy: acknowledgements until its end, which means stop.
+async fn read_acknowledgements<R: AsyncRead + Unpin>(
+    mut requests: Requests<R>,
+    signals: mpsc::UnboundedSender<Signal>,
+) {
+    loop {
+        let signal = match requests.next().await {
+            Ok(Some(Request::Acknowledge { checkpoints })) => Signal::Acknowledged(checkpoints),
+            Ok(Some(_)) => {
+                Signal::Broken(Error::OutOfPlace { request: "after open", why: "a session takes acknowledge only" })
+            }
+            Ok(None) => Signal::Stop,
+            Err(error) => Signal::Broken(error.into()),
+        };
+        let is_last = !matches!(signal, Signal::Acknowledged(_));
+        if signals.send(signal).is_err() || is_last {
+            return;
+        }
+    }
+}
+
+/// Signs in, describes the objects, and sees to their topics.
+///
+/// # Errors
+/// When the org is another one than that of the state, or a stream cannot be captured.
+pub async fn prepare(
+    org: &Org,
+    capture: &str,
+    wanted: Vec<Wanted>,
+    mut state: State,
+) -> Result<(RecordId, Vec<Bound>), Error> {
+    let org_id = org.token().await?.org_id();
+    if let Some(known) = state.org.filter(|known| *known != org_id) {
+        return Err(Error::OtherOrg { known, found: org_id });
+    }
+    let feeds = validate::feeds(org, wanted.iter().map(|wanted| &wanted.resource)).await?;
+    let (topics, deeds) = topics::ensure(org, capture, &feeds).await?;
+    for deed in deeds {
+        tracing::info!("{deed}");
+    }
+    let bound = wanted.into_iter().zip(feeds).zip(topics).map(|((wanted, feed), topic)| Bound {
+        index: wanted.index,
+        stream: wanted.resource.stream,
+        position: state.bindings.remove(&wanted.state_key).unwrap_or_default(),
+        state_key: wanted.state_key,
+        feed,
+        topic,
+    });
+    Ok((org_id, bound.collect()))
+}

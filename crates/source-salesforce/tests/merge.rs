@@ -1,0 +1,350 @@
+//! The merge of history and stream, against a model of an org that does everything the rule argues about: changes within one
+//! second, events in reverse and again, rows that become visible late, reads answered late, crashes that lose what was not acknowledged,
+//! topics made anew and positions refused. Whatever the order of things, no row is followed by an older one, and in the end
+//! the collection is the org.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use proptest::prelude::*;
+use salesforce_client::RecordId;
+use salesforce_streaming::{Kind, ReplayFrom, ReplayId};
+use source_salesforce::capture::{
+    binding::{Announced, Binding},
+    freshness::Verdict,
+    position::{Position, Read},
+    second::Second,
+};
+
+/// Records in the org.
+const RECORDS: u8 = 4;
+
+/// Rows of a page.
+const PAGE: usize = 2;
+
+/// One thing that happens.
+#[derive(Debug, Clone)]
+enum Step {
+    /// A record is created, updated, deleted or undeleted, whatever its state allows; stamped `late` seconds before it is
+    /// visible, and written `times` times within its transaction.
+    Change { record: u8, delete: bool, late: i64, times: u8 },
+    /// Time passes.
+    Wait(i64),
+    /// The next events are delivered.
+    Deliver(usize),
+    /// Events already delivered come again.
+    Repeat(usize),
+    /// The next page is read by the org; it arrives later.
+    ReadPage,
+    /// It arrives, and so many rows of it are written.
+    WritePage(usize),
+    /// A fetch is read by the org; it arrives later.
+    ReadFetch,
+    /// It arrives.
+    WriteFetch,
+    /// The process dies; so many of the last commits were not acknowledged.
+    Crash(usize),
+    /// The org no longer knows our position.
+    Refuse,
+    /// The topic is deleted and made again while no session runs.
+    Recreate,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (0..RECORDS, any::<bool>(), 0..4_i64, 1..3_u8)
+            .prop_map(|(record, delete, late, times)| Step::Change { record, delete, late, times }),
+        4 => (1..4_i64).prop_map(Step::Wait),
+        1 => Just(Step::Wait(60)),
+        6 => (1..4_usize).prop_map(Step::Deliver),
+        1 => (1..3_usize).prop_map(Step::Repeat),
+        5 => Just(Step::ReadPage),
+        5 => (1..3_usize).prop_map(Step::WritePage),
+        4 => Just(Step::ReadFetch),
+        4 => Just(Step::WriteFetch),
+        1 => (0..4_usize).prop_map(Step::Crash),
+        1 => Just(Step::Refuse),
+        1 => Just(Step::Recreate),
+    ]
+}
+
+/// A state of a record: the n-th of its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Version {
+    number: u32,
+    deleted: bool,
+    stamp: i64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Event {
+    replay: i64,
+    record: u8,
+    kind: Kind,
+    created: i64,
+    version: Version,
+}
+
+struct PageOnItsWay {
+    rows: VecDeque<(u8, Version)>,
+    answered: i64,
+    more: bool,
+}
+
+struct World {
+    now: i64,
+    org: BTreeMap<u8, Version>,
+    topic: u8,
+    log: Vec<Event>,
+    next_replay: i64,
+    /// Events of the log that the session was given.
+    delivered: usize,
+    binding: Binding,
+    page: Option<PageOnItsWay>,
+    fetch: Option<(Vec<u8>, BTreeMap<u8, Version>, i64)>,
+    /// Committed documents, and after each commit how many there are and the state.
+    documents: Vec<(u8, Version)>,
+    commits: Vec<(usize, Position)>,
+}
+
+fn id(record: u8) -> RecordId {
+    format!("0015f000000000{}", char::from(b'A' + record)).parse().expect("an id")
+}
+
+fn topic(number: u8) -> RecordId {
+    format!("0IF5f000000000{}", char::from(b'A' + number)).parse().expect("an id")
+}
+
+fn second(at: i64) -> Second {
+    Second::new(at)
+}
+
+impl World {
+    fn new() -> Self {
+        let mut org = BTreeMap::new();
+        for record in 0..RECORDS / 2 {
+            org.insert(record, Version { number: 1, deleted: false, stamp: 100 });
+        }
+        let (binding, start) = Binding::resume(Position::default(), topic(0), None);
+        let mut world = Self {
+            now: 1_000,
+            org,
+            topic: 0,
+            log: Vec::new(),
+            next_replay: 1,
+            delivered: 0,
+            binding,
+            page: None,
+            fetch: None,
+            documents: Vec::new(),
+            commits: vec![(0, Position::default())],
+        };
+        world.subscribe(start.from);
+        world
+    }
+
+    fn subscribe(&mut self, from: ReplayFrom) {
+        self.delivered = match from {
+            ReplayFrom::Tip => self.log.len(),
+            ReplayFrom::Earliest => 0,
+            ReplayFrom::After(id) => self.log.iter().take_while(|event| event.replay <= id.get()).count(),
+        };
+        self.binding.subscribed(from, second(self.now));
+        self.commit();
+    }
+
+    fn commit(&mut self) {
+        let position = self.binding.position();
+        self.commits.push((self.documents.len(), position));
+    }
+
+    fn change(&mut self, record: u8, delete: bool, late: i64, times: u8) {
+        let known = self.org.get(&record).copied();
+        let mut events = Vec::new();
+        let mut version = known.unwrap_or(Version { number: 0, deleted: true, stamp: 0 });
+        for _ in 0..times {
+            let kind = match (known.is_some() || version.number > 0, version.deleted, delete) {
+                (false, ..) => Kind::Created,
+                (true, true, _) => Kind::Undeleted,
+                (true, false, true) => Kind::Deleted,
+                (true, false, false) => Kind::Updated,
+            };
+            version = Version {
+                number: version.number + 1,
+                deleted: kind == Kind::Deleted,
+                // Stamped when it was made, never before the change that it follows.
+                stamp: version.stamp.max(self.now - late),
+            };
+            events.push(Event { replay: 0, record, kind, created: self.now, version });
+        }
+        self.org.insert(record, version);
+        // Of one transaction, the last event comes first.
+        for mut event in events.into_iter().rev() {
+            event.replay = self.next_replay;
+            self.next_replay += 2;
+            self.log.push(event);
+        }
+    }
+
+    fn deliver(&mut self, event: Event) {
+        let verdict = self.binding.event(Announced {
+            replay: ReplayId::new(event.replay).expect("an id"),
+            created: second(event.created),
+            kind: event.kind,
+            id: id(event.record),
+            whole: (event.kind != Kind::Deleted).then(|| second(event.version.stamp)),
+        });
+        if verdict == Verdict::Write {
+            self.write(event.record, event.version);
+        }
+        self.commit();
+    }
+
+    /// A document: `None` of a record that the fetch did not find is a deletion of whatever was there.
+    fn write(&mut self, record: u8, version: Version) {
+        if let Some((_, before)) = self.documents.iter().rev().find(|(other, _)| *other == record) {
+            assert!(before.number <= version.number, "record {record}: {version:?} written after {before:?}");
+        }
+        self.documents.push((record, version));
+    }
+
+    fn read_page(&mut self) {
+        let Some(Read { after, since, deleted }) = self.binding.next_page() else { return };
+        let matching = self.org.iter().filter(|(record, version)| {
+            after.is_none_or(|after| id(**record) > after)
+                && since.is_none_or(|since| second(version.stamp) >= since)
+                && (deleted || !version.deleted)
+        });
+        let mut rows: VecDeque<_> = matching.map(|(record, version)| (*record, *version)).collect();
+        let more = rows.len() > PAGE;
+        rows.truncate(PAGE);
+        self.page = Some(PageOnItsWay { rows, answered: self.now, more });
+    }
+
+    fn write_page(&mut self, rows: usize) {
+        let Some(mut page) = self.page.take() else { return };
+        let mut upper = None;
+        for _ in 0..rows {
+            let Some((record, version)) = page.rows.pop_front() else { break };
+            upper = Some(record);
+            if self.binding.page_row(id(record), Some(second(version.stamp))) == Verdict::Write {
+                self.write(record, version);
+            }
+        }
+        if let Some(upper) = upper {
+            self.binding.page_written(id(upper), second(page.answered));
+        }
+        if page.rows.is_empty() {
+            self.binding.page_done(page.more);
+        } else {
+            self.page = Some(page);
+        }
+        self.commit();
+    }
+
+    fn read_fetch(&mut self) {
+        let ids = self.binding.next_fetch(2);
+        if ids.is_empty() {
+            return;
+        }
+        let records: Vec<_> = (0..RECORDS).filter(|record| ids.contains(&id(*record))).collect();
+        let found = records.iter().filter_map(|record| Some((*record, *self.org.get(record)?))).collect();
+        self.fetch = Some((records, found, self.now));
+    }
+
+    fn write_fetch(&mut self) {
+        let Some((_, found, answered)) = self.fetch.take() else { return };
+        for (record, version) in found {
+            if self.binding.fetched(id(record), Some(second(version.stamp)), second(answered)).is_some() {
+                self.write(record, version);
+            }
+        }
+        assert!(self.binding.fetch_done(second(answered)).is_empty(), "every record that was announced is there");
+        self.commit();
+    }
+
+    fn restart(&mut self) {
+        let (documents, position) = self.commits.last().cloned().expect("a commit");
+        self.documents.truncate(documents);
+        self.page = None;
+        self.fetch = None;
+        let (binding, start) = Binding::resume(position, topic(self.topic), None);
+        self.binding = binding;
+        self.subscribe(start.from);
+    }
+
+    fn apply(&mut self, step: &Step) {
+        match *step {
+            Step::Change { record, delete, late, times } => self.change(record, delete, late, times),
+            Step::Wait(seconds) => self.now += seconds,
+            Step::Deliver(events) => {
+                for _ in 0..events {
+                    let Some(event) = self.log.get(self.delivered).copied() else { break };
+                    self.delivered += 1;
+                    self.deliver(event);
+                }
+            }
+            Step::Repeat(events) => {
+                let written = self.binding.replay().map_or(0, ReplayId::get);
+                let written = self.log.iter().take_while(|event| event.replay <= written).count();
+                // A new session resumes after what was written.
+                self.delivered = self.delivered.saturating_sub(events).max(written);
+            }
+            Step::ReadPage => self.read_page(),
+            Step::WritePage(rows) => self.write_page(rows),
+            Step::ReadFetch => self.read_fetch(),
+            Step::WriteFetch => self.write_fetch(),
+            Step::Crash(lost) => {
+                let kept = self.commits.len().saturating_sub(lost).max(1);
+                self.commits.truncate(kept);
+                self.restart();
+            }
+            Step::Refuse => {
+                self.binding.gap();
+                self.commit();
+                self.subscribe(ReplayFrom::Tip);
+            }
+            Step::Recreate => {
+                self.topic += 1;
+                self.log.clear();
+                self.next_replay = 1;
+                self.restart();
+            }
+        }
+    }
+
+    /// Nothing changes any more, and all that is on its way arrives.
+    fn settle(&mut self) {
+        self.now += 600;
+        for _ in 0..1_000 {
+            if self.delivered == self.log.len() && self.binding.is_caught_up() {
+                return;
+            }
+            self.apply(&Step::Deliver(1));
+            self.read_page();
+            self.write_page(PAGE);
+            self.read_fetch();
+            self.write_fetch();
+        }
+        panic!("the binding does not come to rest: {:?}", self.binding);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_the_collection_becomes_the_org(steps in prop::collection::vec(step(), 1..80)) {
+        let mut world = World::new();
+        for step in &steps {
+            world.apply(step);
+        }
+        world.settle();
+        let collection: BTreeMap<_, _> = world.documents.iter().copied().collect();
+        for (record, version) in &world.org {
+            match collection.get(record) {
+                Some(captured) => prop_assert_eq!(captured, version, "record {}", record),
+                None => prop_assert!(version.deleted, "record {} was never captured: {:?}", record, version),
+            }
+        }
+    }
+}

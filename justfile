@@ -1,0 +1,30 @@
+# The recipes of this repository. `.ci/run` calls `check`, `test` and a short demo.
+
+default:
+    @just --list
+
+# Watch an emulated org arrive as Flow documents
+demo *ARGS:
+    cargo run --release -p demo -- {{ARGS}}
+
+# All tests
+test:
+    cargo test --workspace
+
+# Formatting, lints and documentation, without warnings
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+# Write the schemas in schemas/ anew after a change of the config types
+schemas:
+    UPDATE_SCHEMAS=1 cargo test -p e2e schemas
+
+# Drain a backlog of events: documents per second, CPU against the floor, memory
+bench:
+    cargo bench -p e2e
+
+# What a nightly run does besides
+nightly: check test bench
+    cargo deny check
