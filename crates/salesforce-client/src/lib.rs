@@ -1,1 +1,71 @@
-//! An org over HTTP: OAuth, REST, SOQL, describe, limits
+//! An org over HTTP: OAuth, REST, SOQL, describe, limits.
+//!
+//! [`Org`] is the door: it signs in, sends, repeats what may be repeated and answers with typed values.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), salesforce_client::Error> {
+//! use salesforce_client::{Credentials, LoginUrl, Org, SObjectName, Select, Settings};
+//!
+//! let credentials = Credentials::RefreshToken {
+//!     client_id: "3MVG9…".to_owned(),
+//!     client_secret: "…".into(),
+//!     refresh_token: "5Aep861…".into(),
+//! };
+//! let org = Org::new(Settings::new(LoginUrl::PRODUCTION.parse()?, credentials))?;
+//!
+//! let account: SObjectName = "Account".parse()?;
+//! let query = Select::new(account.clone(), ["Id".parse()?, "Name".parse()?]);
+//! let mut page = org.query(&account, &query.to_string()).await?;
+//! loop {
+//!     for row in page.rows() {
+//!         let (id, name) = (row.id()?, row.text("Name"));
+//!     }
+//!     let Some(next) = page.next() else { break };
+//!     page = org.query_more(&account, &next).await?;
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The modules stand in reading order.
+
+// What an org is made of.
+pub mod datetime; // the spellings of a point in time on the wire
+pub mod id; // record ids with their checksum; names of objects and fields
+pub mod record; // a record as it came: ordered fields, values as written
+pub mod version; // which version of the API to speak
+
+// Who we are, and where we may go with our secrets.
+pub mod auth; // credentials, one file per grant; the token they buy
+pub mod host; // which hosts may see a credential or a token
+
+// One request and what can become of it.
+pub mod error; // the crate's one error, and what was being done
+pub mod failure; // how a single request fails: never sent, lost, garbled, refused
+mod http; // the only sender
+pub mod limits; // the org's daily allocation, as its reply headers tell it
+pub mod retry; // classify a failure, decide what to do about it: pure
+
+// The org and its doors.
+mod call; // the loop: send, classify, decide, wait
+pub mod describe; // what objects exist and what their fields are
+mod org; // `Org` and its settings
+pub mod query; // pages of rows
+mod session; // the current token; one sign-in at a time
+mod sobject; // create, update, delete one record
+pub mod soql; // queries as values
+
+pub use auth::{Credentials, token::Token};
+pub use datetime::parse_datetime;
+pub use describe::{Describe, Field, FieldType, GlobalDescribe, SObjectSummary};
+pub use error::{Action, Error};
+pub use failure::{Failure, Fault, Refusal};
+pub use host::LoginUrl;
+pub use id::{FieldName, RecordId, SObjectName};
+pub use limits::Usage;
+pub use org::{Org, Settings};
+pub use query::{Locator, Page};
+pub use record::Record;
+pub use retry::Class;
+pub use soql::Select;
+pub use version::{ApiVersion, Version};

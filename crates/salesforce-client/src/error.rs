@@ -1,0 +1,188 @@
+//! The crate's error: what was being done, to what, what came back.
+
+use std::{fmt, sync::Arc};
+
+use crate::{
+    RecordId, SObjectName,
+    auth::SignInFailure,
+    failure::{Failure, chain},
+    retry::Class,
+};
+
+/// Why something could not be done.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// A call to the org failed.
+    #[error("{action} failed: {failure}")]
+    Call {
+        /// What was being done, to which object.
+        action: Action,
+        /// What the failure means.
+        class: Class,
+        /// What came back; the message contains its message.
+        failure: Arc<Failure>,
+    },
+    /// No token could be had.
+    #[error("signing in at {login} failed: {failure}")]
+    SignIn {
+        /// Host and port of the login URL.
+        login: String,
+        /// What came back, and the cure; the message contains its message.
+        failure: Arc<SignInFailure>,
+    },
+    /// A token reply pointed to a host that must not see the token.
+    #[error("the token reply of {login} points to the instance {instance}, which is refused: {why}")]
+    ForeignInstance {
+        /// Host and port of the login URL.
+        login: String,
+        /// Host and port of the instance URL in the reply.
+        instance: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A query is too long for the URL it travels in.
+    #[error(
+        "the query on {object} is {length} bytes long when encoded, above the limit of {limit}; select fewer fields"
+    )]
+    QueryTooLong {
+        /// The object queried.
+        object: SObjectName,
+        /// Its length in the URL, in bytes.
+        length: usize,
+        /// The most there may be.
+        limit: usize,
+    },
+    /// A text is not what it should be.
+    #[error("bad {what}{}: {why}", text.as_ref().map(|text| format!(" {text:?}")).unwrap_or_default())]
+    Invalid {
+        /// What it should be.
+        what: &'static str,
+        /// The text, shortened; `None` where it may hold a secret.
+        text: Option<String>,
+        /// The rule it breaks.
+        why: &'static str,
+    },
+    /// The HTTP client could not be made: usually the system's certificate store is missing.
+    #[error("cannot set up the HTTP client: {}; are root certificates (ca-certificates) installed?", chain(.0.as_ref()))]
+    Setup(Arc<reqwest::Error>),
+}
+
+impl Error {
+    /// What the error means for whoever wants to try again.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        match self {
+            Error::Call { class, .. } => *class,
+            Error::SignIn { failure, .. } => failure.class,
+            Error::ForeignInstance { .. } | Error::QueryTooLong { .. } | Error::Invalid { .. } | Error::Setup(_) => {
+                Class::Fatal
+            }
+        }
+    }
+
+    /// Whether the same call may succeed later without anybody changing anything.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(self.class(), Class::Retry | Class::Wait)
+    }
+
+    /// Salesforce's code, such as `INVALID_FIELD`, or the token endpoint's, such as `invalid_grant`.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        self.failure()?.refusal()?.code()
+    }
+
+    /// The HTTP status of the refusal, if there was one.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        Some(self.failure()?.refusal()?.status.as_u16())
+    }
+
+    /// Salesforce's id of the refused request.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        self.failure()?.refusal()?.request_id.as_deref()
+    }
+
+    /// The object concerned.
+    #[must_use]
+    pub fn object(&self) -> Option<&SObjectName> {
+        match self {
+            Error::Call { action, .. } => action.object(),
+            Error::QueryTooLong { object, .. } => Some(object),
+            _ => None,
+        }
+    }
+
+    /// What the last request came to.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Failure> {
+        match self {
+            Error::Call { failure, .. } => Some(failure),
+            Error::SignIn { failure, .. } => Some(&failure.failure),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn invalid(what: &'static str, text: &str, why: &'static str) -> Error {
+        const SHOWN: usize = 80;
+        Error::Invalid { what, text: Some(text.chars().take(SHOWN).collect()), why }
+    }
+
+    /// As [`Error::invalid`] for a text that must not be shown, or is not there.
+    pub(crate) fn invalid_unseen(what: &'static str, why: &'static str) -> Error {
+        Error::Invalid { what, text: None, why }
+    }
+}
+
+/// What was being done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Listing the API versions of the instance.
+    Versions,
+    /// Listing the org's objects.
+    DescribeGlobal,
+    /// Describing an object.
+    Describe(SObjectName),
+    /// Querying an object.
+    Query(SObjectName),
+    /// Fetching a further page of a query.
+    QueryMore(SObjectName),
+    /// Creating a record.
+    Create(SObjectName),
+    /// Updating a record.
+    Update(SObjectName, RecordId),
+    /// Deleting a record.
+    Delete(SObjectName, RecordId),
+}
+
+impl Action {
+    /// The object concerned, if it is one.
+    #[must_use]
+    pub fn object(&self) -> Option<&SObjectName> {
+        match self {
+            Action::Versions | Action::DescribeGlobal => None,
+            Action::Describe(object)
+            | Action::Query(object)
+            | Action::QueryMore(object)
+            | Action::Create(object)
+            | Action::Update(object, _)
+            | Action::Delete(object, _) => Some(object),
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Action::Versions => f.write_str("listing API versions"),
+            Action::DescribeGlobal => f.write_str("listing objects"),
+            Action::Describe(object) => write!(f, "describing {object}"),
+            Action::Query(object) => write!(f, "querying {object}"),
+            Action::QueryMore(object) => write!(f, "fetching the next page of {object}"),
+            Action::Create(object) => write!(f, "creating a record of {object}"),
+            Action::Update(object, id) => write!(f, "updating {object} {id}"),
+            Action::Delete(object, id) => write!(f, "deleting {object} {id}"),
+        }
+    }
+}
