@@ -15,7 +15,7 @@ use crate::error::Error;
 
 /// What the user writes.
 #[derive(Deserialize, JsonSchema)]
-#[schemars(title = "Salesforce")]
+#[schemars(title = "Salesforce", description = "A Salesforce org, and how to sign in to it.")]
 pub struct RawConfig {
     /// How to sign in to Salesforce.
     #[schemars(title = "Authentication", extend("order" = 0))]
@@ -57,7 +57,7 @@ pub struct RawCredentials {
 
 /// OAuth with a refresh token, as the form shows it.
 #[derive(JsonSchema)]
-#[schemars(title = "OAuth", extend("x-oauth2-provider" = "salesforce"))]
+#[schemars(title = "OAuth", description = "Sign in with a refresh token.", extend("x-oauth2-provider" = "salesforce"))]
 #[expect(dead_code, reason = "only its schema is used: values are read as RawCredentials")]
 struct OAuthForm {
     #[schemars(extend("const" = OAUTH_TITLE, "order" = 0))]

@@ -9,7 +9,7 @@ use crate::error::Error;
 
 /// What the user writes for one binding.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[schemars(title = "Stream")]
+#[schemars(title = "Stream", description = "One object of the org.", extend("additionalProperties" = true))]
 #[serde(deny_unknown_fields)]
 pub struct RawResource {
     /// The API name of the object, such as Account or Invoice__c.

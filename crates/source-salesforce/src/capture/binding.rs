@@ -102,9 +102,9 @@ impl Binding {
         }
         let topic_replaced = position.topic.is_some() && !known;
         if topic_replaced {
+            // All events of the new topic count, whenever they were created.
             binding.repair();
-        } else if from == ReplayFrom::Earliest {
-            binding.passes_over = binding.live.map(|live| live.plus(-BEFORE_SUBSCRIPTION));
+            binding.passes_over = Some(Second::new(i64::MIN));
         }
         (binding, Start { from, topic_replaced })
     }
@@ -113,9 +113,13 @@ impl Binding {
     pub fn subscribed(&mut self, from: ReplayFrom, at: Second) {
         self.subscribed = true;
         self.heard = None;
-        if from == ReplayFrom::Tip && self.ledger.position().is_none() {
+        match from {
             // Reads begin only now, so they see all that happened before.
-            self.live = Some(at);
+            ReplayFrom::Tip => self.live = Some(at),
+            ReplayFrom::Earliest if self.passes_over.is_none() => {
+                self.passes_over = self.live.map(|live| live.plus(-BEFORE_SUBSCRIPTION));
+            }
+            ReplayFrom::Earliest | ReplayFrom::After(_) => {}
         }
     }
 
