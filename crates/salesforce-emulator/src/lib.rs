@@ -1,1 +1,42 @@
-//! A local Salesforce org for development and tests
+//! A local Salesforce org for development and tests: OAuth, REST, SOQL, PushTopics over CometD, on one free port.
+//!
+//! It shares no code with any client: when the two agree, that means something. What it imitates, what it does not, and
+//! on whose word, stands in `COVERAGE.md`.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), salesforce_emulator::StartError> {
+//! use salesforce_emulator::{Config, Emulator};
+//!
+//! let emulator = Emulator::start(Config { rows: vec![("Account".to_owned(), 100)], ..Config::default() }).await?;
+//! let token_endpoint = format!("{}/services/oauth2/token", emulator.url());
+//! let client_id = &emulator.credentials().client_id;
+//! # let _ = (token_endpoint, client_id);
+//! emulator.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The map: [`Config`] says what to start, [`Emulator`] is the running thing. [`org`] is the org as a value, [`soql`] its
+//! query language, [`cometd`] its streaming endpoint; `api` puts them behind HTTP and `control` adds `/__emulator/`.
+
+mod config;
+mod emulator;
+
+pub mod org;
+pub mod soql;
+
+mod api;
+pub mod cometd;
+mod control;
+
+mod clock;
+mod draw;
+mod fault;
+mod seed;
+mod wire;
+
+pub use config::{Config, Settings};
+pub use control::{Mix, Workload, WorkloadReport};
+pub use emulator::{Emulator, StartError};
+pub use fault::{FaultAction, FaultRule};
+pub use org::{Credentials, Org};

@@ -1,0 +1,215 @@
+//! Method and path → what is asked for. One table, so that counting, faults and handling agree on it.
+
+use http::Method;
+
+/// A thing a client can ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Resource<'a> {
+    Versions,
+    Token,
+    Revoke,
+    Introspect,
+    UserInfo,
+    Identity {
+        org: &'a str,
+        user: &'a str,
+    },
+    /// A resource below `/services/data/vVV.V`, which needs a session.
+    Data {
+        version: &'a str,
+        data: Data<'a>,
+    },
+    /// A resource of Salesforce's that the emulated org does not imitate.
+    NotImitated(&'static str),
+    /// A known path, another method: these are allowed.
+    MethodNotAllowed(&'static str),
+    /// CometD; counted here, handled elsewhere.
+    Streaming,
+    Unknown,
+}
+
+/// What is asked for below an API version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Data<'a> {
+    Directory,
+    Limits,
+    RecordCount,
+    DescribeGlobal,
+    Basic { object: &'a str },
+    Describe { object: &'a str },
+    Query { deleted: bool },
+    QueryMore { locator: &'a str },
+    Create { object: &'a str },
+    Read { object: &'a str, id: &'a str },
+    Update { object: &'a str, id: &'a str },
+    Delete { object: &'a str, id: &'a str },
+    NotImitated(&'static str),
+    MethodNotAllowed(&'static str),
+    Unknown,
+}
+
+/// API versions the org speaks.
+pub(super) const VERSIONS: std::ops::RangeInclusive<u32> = 31..=67;
+
+impl<'a> Resource<'a> {
+    pub(super) fn of(method: &Method, path: &'a str) -> Self {
+        let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+        let reads = method == Method::GET || method == Method::HEAD;
+        let posts = method == Method::POST;
+        match segments[..] {
+            ["cometd", ..] => Self::Streaming,
+            ["services", "data"] if reads => Self::Versions,
+            ["services", "data", version, ref rest @ ..] => {
+                match version.strip_prefix('v').filter(|version| is_version(version)) {
+                    Some(version) => Self::Data { version, data: Data::of(method, rest) },
+                    None => Self::Unknown,
+                }
+            }
+            ["services", "oauth2", "token"] if posts => Self::Token,
+            ["services", "oauth2", "token"] => Self::MethodNotAllowed("POST"),
+            ["services", "oauth2", "revoke"] if posts || reads => Self::Revoke,
+            ["services", "oauth2", "introspect"] if posts => Self::Introspect,
+            ["services", "oauth2", "userinfo"] if posts || reads => Self::UserInfo,
+            ["services", "oauth2", "authorize"] => Self::NotImitated("the OAuth web-server flow"),
+            ["services", "Soap", ..] => Self::NotImitated("SOAP"),
+            ["services", "async", ..] => Self::NotImitated("Bulk API 1.0"),
+            ["services", "apexrest", ..] => Self::NotImitated("Apex REST"),
+            ["id", org, user] if reads => Self::Identity { org, user },
+            _ => Self::Unknown,
+        }
+    }
+
+    /// The name under which it is counted and struck by faults.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Versions => "versions",
+            Self::Token => "token",
+            Self::Revoke => "revoke",
+            Self::Introspect => "introspect",
+            Self::UserInfo => "userinfo",
+            Self::Identity { .. } => "identity",
+            Self::Streaming => "streaming",
+            Self::NotImitated(_) | Self::MethodNotAllowed(_) | Self::Unknown => "other",
+            Self::Data { data, .. } => match data {
+                Data::Directory => "resources",
+                Data::Limits => "limits",
+                Data::RecordCount => "record_count",
+                Data::DescribeGlobal => "describe_global",
+                Data::Basic { .. } => "basic",
+                Data::Describe { .. } => "describe",
+                Data::Query { deleted: false } => "query",
+                Data::Query { deleted: true } => "query_all",
+                Data::QueryMore { .. } => "query_more",
+                Data::Create { .. } => "create",
+                Data::Read { .. } => "read",
+                Data::Update { .. } => "update",
+                Data::Delete { .. } => "delete",
+                Data::NotImitated(_) | Data::MethodNotAllowed(_) | Data::Unknown => "other",
+            },
+        }
+    }
+
+    /// Does it use up the org's daily calls?
+    pub(super) fn is_api_call(&self) -> bool {
+        matches!(self, Self::Data { .. })
+    }
+}
+
+impl<'a> Data<'a> {
+    fn of(method: &Method, segments: &[&'a str]) -> Self {
+        let reads = method == Method::GET || method == Method::HEAD;
+        let only_get = |data| if reads { data } else { Self::MethodNotAllowed("GET, HEAD") };
+        match *segments {
+            [] => only_get(Self::Directory),
+            ["limits"] => only_get(Self::Limits),
+            ["limits", "recordCount"] => only_get(Self::RecordCount),
+            ["query"] => only_get(Self::Query { deleted: false }),
+            ["queryAll"] => only_get(Self::Query { deleted: true }),
+            ["query" | "queryAll", locator] => only_get(Self::QueryMore { locator }),
+            ["sobjects"] => only_get(Self::DescribeGlobal),
+            ["sobjects", object] if method == Method::POST => Self::Create { object },
+            ["sobjects", object] if reads => Self::Basic { object },
+            ["sobjects", _] => Self::MethodNotAllowed("GET, HEAD, POST"),
+            ["sobjects", object, "describe"] => only_get(Self::Describe { object }),
+            ["sobjects", _, "describe", ..] => Self::NotImitated("layouts and approval layouts"),
+            ["sobjects", _, "updated" | "deleted"] => Self::NotImitated("getUpdated and getDeleted"),
+            ["sobjects", _, "listviews" | "quickActions" | "defaultValues" | "eventSchema", ..] => {
+                Self::NotImitated("this part of an object's description")
+            }
+            ["sobjects", object, id] => match method.as_str() {
+                "GET" | "HEAD" => Self::Read { object, id },
+                "PATCH" => Self::Update { object, id },
+                "DELETE" => Self::Delete { object, id },
+                "POST" if id.eq_ignore_ascii_case("Id") => Self::Create { object },
+                _ => Self::MethodNotAllowed("DELETE, GET, HEAD, PATCH"),
+            },
+            ["sobjects", _, _, _, ..] => Self::NotImitated("external ids, relationships and blobs of a record"),
+            ["composite", ..] => Self::NotImitated("the composite resources"),
+            ["jobs", ..] => Self::NotImitated("Bulk API 2.0"),
+            ["tooling", ..] => Self::NotImitated("the Tooling API"),
+            ["search" | "parameterizedSearch", ..] => Self::NotImitated("SOSL"),
+            ["event", "eventSchema", ..] => Self::NotImitated("event schemas"),
+            [
+                "actions" | "recent" | "analytics" | "chatter" | "process" | "ui-api" | "wave" | "metadata" | "theme"
+                | "tabs",
+                ..,
+            ] => Self::NotImitated("this resource"),
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// `62.0`: a supported version with its one decimal.
+fn is_version(text: &str) -> bool {
+    let major = text.strip_suffix(".0").filter(|major| !major.starts_with(['0', '+']));
+    major.and_then(|major| major.parse().ok()).is_some_and(|major: u32| VERSIONS.contains(&major))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn table() {
+        let table = [
+            "GET /services/data",
+            "GET /services/data/",
+            "GET /services/data/v62.0",
+            "GET /services/data/v62.0/",
+            "GET /services/data/v62",
+            "GET /services/data/v062.0/sobjects",
+            "GET /services/data/v99.0/sobjects",
+            "GET /services/data/v62.0/sobjects/",
+            "POST /services/data/v62.0/sobjects",
+            "GET /services/data/v62.0/sobjects/Account",
+            "POST /services/data/v62.0/sobjects/Account/",
+            "PUT /services/data/v62.0/sobjects/Account",
+            "GET /services/data/v62.0/sobjects/Account/describe/",
+            "GET /services/data/v62.0/sobjects/Account/001/",
+            "PATCH /services/data/v62.0/sobjects/Account/001",
+            "DELETE /services/data/v62.0/sobjects/Account/001",
+            "POST /services/data/v62.0/sobjects/Account/001",
+            "PATCH /services/data/v62.0/sobjects/Account/Ext__c/1",
+            "GET /services/data/v62.0/query/",
+            "GET /services/data/v62.0/queryAll",
+            "GET /services/data/v62.0/query/01gx-2000",
+            "POST /services/data/v62.0/composite",
+            "GET /services/data/v62.0/nonsense",
+            "POST /services/oauth2/token",
+            "GET /services/oauth2/token",
+            "GET /id/00D/005",
+            "POST /cometd/62.0/connect",
+            "GET /",
+            "GET /secur/login",
+        ];
+        let answers: Vec<String> = table
+            .iter()
+            .map(|line| {
+                let (method, path) = line.split_once(' ').unwrap();
+                let resource = Resource::of(&method.parse().unwrap(), path);
+                format!("{line} → {resource:?} [{}]", resource.kind())
+            })
+            .collect();
+        insta::assert_snapshot!(answers.join("\n"));
+    }
+}

@@ -1,0 +1,49 @@
+//! Single records.
+
+use http::StatusCode;
+use http::header::LOCATION;
+use serde_json::{Map, Value as Json, json};
+
+use super::reply::Reply;
+use super::{Call, record_id};
+use crate::org::{Org, Refusal};
+
+/// `POST /sobjects/X`
+pub(super) fn create(org: &Org, call: &Call, object: &str, version: &str) -> Result<Reply, Refusal> {
+    let described = org.schema().object(object).ok_or_else(Refusal::not_found)?;
+    let id = org.create(object, &body(call)?)?;
+    let location = format!("/services/data/v{version}/sobjects/{}/{id}", described.name);
+    let reply = Reply::value(&json!({"id": id.as_str(), "success": true, "errors": []}));
+    Ok(reply.status(StatusCode::CREATED).header(LOCATION, &location))
+}
+
+/// `GET /sobjects/X/ID[?fields=A,B]`
+pub(super) fn read(org: &Org, call: &Call, object: &str, id: &str, version: &str) -> Result<Reply, Refusal> {
+    let id = record_id(org, object, id)?;
+    let described = org.schema().object(object).ok_or_else(Refusal::not_found)?;
+    let named = call.parameter("fields");
+    let fields: Option<Vec<&str>> = named.as_deref().map(|named| named.split(',').map(str::trim).collect());
+    org.record(described, id, fields.as_deref(), version).map(Reply::json)
+}
+
+/// `PATCH /sobjects/X/ID`
+pub(super) fn update(org: &Org, call: &Call, object: &str, id: &str) -> Result<Reply, Refusal> {
+    let id = record_id(org, object, id)?;
+    org.update(object, id, &body(call)?)?;
+    Ok(Reply::empty(StatusCode::NO_CONTENT))
+}
+
+/// `DELETE /sobjects/X/ID`
+pub(super) fn delete(org: &Org, object: &str, id: &str) -> Result<Reply, Refusal> {
+    let id = record_id(org, object, id)?;
+    org.delete(object, id)?;
+    Ok(Reply::empty(StatusCode::NO_CONTENT))
+}
+
+fn body(call: &Call) -> Result<Map<String, Json>, Refusal> {
+    serde_json::from_slice(&call.body).map_err(|error| {
+        let message =
+            format!("Unexpected character or end of input at [line:{}, column:{}]", error.line(), error.column());
+        Refusal::bad("JSON_PARSER_ERROR", message)
+    })
+}

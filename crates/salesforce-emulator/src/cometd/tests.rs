@@ -1,0 +1,8 @@
+//! The server against an org in memory: by the table, by chance, over real HTTP.
+
+mod desk;
+mod fake;
+mod http;
+mod properties;
+mod recorded;
+mod table;

@@ -1,0 +1,94 @@
+//! What an emulated org is started with. Everything uncertain about the real thing is a switch in [`Settings`].
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+/// How to start an [`Emulator`](crate::Emulator).
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Serve on an address that other machines can reach. The credentials protect nothing worth stealing, but the org
+    /// can be reset by anyone.
+    pub allow_remote: bool,
+    /// SQLite file that keeps the org between runs; `None` keeps it in memory.
+    pub data: Option<PathBuf>,
+    /// Seeds ids, credentials, starting rows and the gaps between replay ids.
+    pub seed: u64,
+    /// Starting rows: object name and how many. Ignored when `data` already holds an org.
+    pub rows: Vec<(String, u64)>,
+    /// Timers, quotas and switches.
+    pub settings: Settings,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            allow_remote: false,
+            data: None,
+            seed: 1,
+            rows: Vec::new(),
+            settings: Settings::default(),
+        }
+    }
+}
+
+/// Timers, quotas and switches of the org. Defaults are those of an Enterprise Edition org where the vendor publishes
+/// a number.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Length of a session without activity, in virtual time. Each use starts it anew.
+    pub session_timeout: Duration,
+    /// Replace the refresh token at every use; presenting a replaced one revokes its descendants.
+    pub rotate_refresh_tokens: bool,
+    /// Refuse a refresh while another of the same refresh token is in flight.
+    pub single_flight_refresh: bool,
+    /// Real time a token request takes, so that overlapping ones overlap.
+    pub token_latency: Duration,
+    /// REST calls the org may make in 24 hours of virtual time; beyond, `REQUEST_LIMIT_EXCEEDED`.
+    pub daily_api_calls: u64,
+    /// PushTopic notifications that may be delivered in 24 hours of virtual time.
+    pub daily_deliveries: u64,
+    /// Active PushTopics the org may hold.
+    pub push_topics: usize,
+    /// Largest page of query results, whatever the client asks for. Salesforce shrinks pages of wide rows at will.
+    pub query_page: usize,
+    /// How long PushTopic events are kept, in virtual time.
+    pub event_retention: Duration,
+    /// How long deleted rows stay in the recycle bin, in virtual time.
+    pub recycle_bin: Duration,
+    /// Deleting a parent deletes its children where the describe says so; PushTopics stay silent about them.
+    pub cascade_deletes: bool,
+    /// What token replies give as `instance_url`; the address the client used if `None`.
+    pub instance_url: Option<String>,
+    /// Stop the clock at this instant; it then moves only when told to. For tests that compare whole replies.
+    pub frozen_at: Option<Timestamp>,
+    /// Timers and limits of the CometD endpoint.
+    pub streaming: crate::cometd::Settings,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        const HOUR: Duration = Duration::from_secs(60 * 60);
+        Self {
+            session_timeout: 2 * HOUR,
+            rotate_refresh_tokens: false,
+            single_flight_refresh: true,
+            token_latency: Duration::ZERO,
+            daily_api_calls: 100_000,
+            daily_deliveries: 200_000,
+            push_topics: 50,
+            query_page: 2000,
+            event_retention: 24 * HOUR,
+            recycle_bin: 15 * 24 * HOUR,
+            cascade_deletes: true,
+            instance_url: None,
+            frozen_at: None,
+            streaming: crate::cometd::Settings::default(),
+        }
+    }
+}

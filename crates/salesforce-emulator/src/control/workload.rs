@@ -1,0 +1,343 @@
+//! Random changes, so that something happens in the org.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
+
+use crate::draw::Draw;
+use crate::org::{Id, Org, Refusal, SObject, Schema};
+use crate::seed::Maker;
+
+/// What changes to make, how fast, for how long.
+///
+/// ```json
+/// {"rate": 50, "seed": 7, "objects": ["Account", "Contact"], "mix": {"create": 2, "update": 6, "delete": 1, "undelete": 1}, "total": 1000}
+/// ```
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Workload {
+    /// Changes per second of real time; 0 makes them as fast as the database can.
+    pub rate: f64,
+    /// The same seed on the same org makes the same changes.
+    pub seed: u64,
+    /// Objects to change.
+    pub objects: Vec<String>,
+    /// How often each kind of change is made.
+    pub mix: Mix,
+    /// Stop after so many changes.
+    pub total: Option<u64>,
+    /// Stop after so many seconds.
+    pub seconds: Option<f64>,
+    /// Of a hundred updates, how many write their record twice in one transaction.
+    pub twice: u64,
+    /// Also delete records whose deletion takes children along; PushTopics stay silent about those.
+    pub cascade: bool,
+}
+
+impl Default for Workload {
+    fn default() -> Self {
+        Self {
+            rate: 10.0,
+            seed: 1,
+            objects: vec!["Account".to_owned(), "Contact".to_owned()],
+            mix: Mix::default(),
+            total: None,
+            seconds: None,
+            twice: 0,
+            cascade: false,
+        }
+    }
+}
+
+/// Weights of the kinds of changes.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "the kinds explain themselves")]
+pub struct Mix {
+    pub create: u64,
+    pub update: u64,
+    pub delete: u64,
+    pub undelete: u64,
+}
+
+impl Default for Mix {
+    fn default() -> Self {
+        Self { create: 3, update: 5, delete: 1, undelete: 1 }
+    }
+}
+
+/// What a workload did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkloadReport {
+    /// Still at it.
+    pub running: bool,
+    /// Records created.
+    pub created: u64,
+    /// Records updated.
+    pub updated: u64,
+    /// Records deleted.
+    pub deleted: u64,
+    /// Records restored.
+    pub undeleted: u64,
+    /// Changes for which no fitting record was found.
+    pub skipped: u64,
+    /// Why it ended early, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+}
+
+impl Workload {
+    /// Can this be done on such an org?
+    pub(crate) fn check(&self, schema: &Schema) -> Result<(), String> {
+        if self.objects.is_empty() {
+            return Err("a workload needs at least one object".to_owned());
+        }
+        if !(self.rate >= 0.0 && self.rate.is_finite())
+            || self.seconds.is_some_and(|seconds| !(0.0..=1e9).contains(&seconds))
+        {
+            return Err("rate and seconds must be numbers from 0 on".to_owned());
+        }
+        let Mix { create, update, delete, undelete } = self.mix;
+        if [create, update, delete, undelete]
+            .iter()
+            .try_fold(0_u64, |sum, weight| sum.checked_add(*weight))
+            .is_none_or(|sum| sum == 0)
+        {
+            return Err("the mix needs a weight above 0".to_owned());
+        }
+        match self.objects.iter().find(|name| schema.object(name).is_none_or(|object| !object.createable)) {
+            Some(name) => Err(format!("records of '{name}' cannot be made")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A workload at work.
+pub(crate) struct Runner {
+    stop: Arc<AtomicBool>,
+    report: Arc<Mutex<WorkloadReport>>,
+    task: JoinHandle<()>,
+}
+
+impl Runner {
+    pub(crate) fn start(org: Org, workload: Workload) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let report = Arc::new(Mutex::new(WorkloadReport { running: true, ..WorkloadReport::default() }));
+        let task = tokio::spawn(run(org, workload, Arc::clone(&stop), Arc::clone(&report)));
+        Self { stop, report, task }
+    }
+
+    pub(crate) fn report(&self) -> WorkloadReport {
+        locked(&self.report).clone()
+    }
+
+    pub(crate) fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits for the end; with `now`, brings it about.
+    pub(crate) async fn finish(self, now: bool) -> WorkloadReport {
+        if now {
+            self.stop();
+        }
+        let _ = self.task.await;
+        let report = locked(&self.report);
+        report.clone()
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Makes the changes that are due, rests a little, and again.
+async fn run(org: Org, workload: Workload, stop: Arc<AtomicBool>, report: Arc<Mutex<WorkloadReport>>) {
+    const REST: Duration = Duration::from_millis(10);
+    const MOST_AT_ONCE: u64 = 200;
+    let started = real_now();
+    let mut done = 0;
+    let mut changer = match tokio::task::spawn_blocking(move || Changer::new(org, workload)).await {
+        Ok(Ok(changer)) => changer,
+        Ok(Err(refusal)) => return end(&report, Some(refusal.to_string())),
+        Err(failure) => return end(&report, Some(failure.to_string())),
+    };
+    loop {
+        let elapsed = real_now().duration_since(started);
+        let over = changer.workload.seconds.is_some_and(|seconds| elapsed.as_secs_f64() >= seconds);
+        let most = changer.workload.total.unwrap_or(u64::MAX);
+        if stop.load(Ordering::Relaxed) || over || done >= most {
+            return end(&report, None);
+        }
+        let rate = changer.workload.rate;
+        let due = if rate == 0.0 { u64::MAX } else { (elapsed.as_secs_f64() * rate) as u64 + 1 };
+        let count = due.min(most).saturating_sub(done).min(MOST_AT_ONCE);
+        if count == 0 {
+            tokio::time::sleep(REST).await;
+            continue;
+        }
+        let sink = Arc::clone(&report);
+        let worked = tokio::task::spawn_blocking(move || {
+            let made = (0..count).try_for_each(|_| changer.step(&sink));
+            (changer, made)
+        });
+        match worked.await {
+            Ok((back, Ok(()))) => changer = back,
+            Ok((_, Err(refusal))) => return end(&report, Some(refusal.to_string())),
+            Err(failure) => return end(&report, Some(failure.to_string())),
+        }
+        done += count;
+    }
+}
+
+fn end(report: &Mutex<WorkloadReport>, failure: Option<String>) {
+    let mut report = locked(report);
+    report.running = false;
+    report.failure = failure;
+}
+
+#[expect(clippy::disallowed_methods, reason = "the pace of a workload is real time")]
+fn real_now() -> tokio::time::Instant {
+    tokio::time::Instant::now()
+}
+
+/// Decides and makes one change after the other.
+struct Changer {
+    org: Org,
+    workload: Workload,
+    draw: Draw,
+    maker: Maker,
+    objects: Vec<Known>,
+}
+
+/// An object under change, and its records as far as this workload knows.
+struct Known {
+    object: Arc<SObject>,
+    live: Vec<Id>,
+    bin: Vec<Id>,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Create,
+    Update,
+    Delete,
+    Undelete,
+}
+
+impl Changer {
+    fn new(org: Org, workload: Workload) -> Result<Self, Refusal> {
+        let mut maker = Maker::new(workload.seed);
+        let mut parents: HashMap<String, Vec<Id>> = HashMap::new();
+        for object in org.schema().objects().filter(|object| object.createable && object.key_prefix.is_some()) {
+            let mut ids = org.ids(&object.name, false)?;
+            ids.truncate(ids.len().div_ceil(2).min(10_000));
+            parents.insert(object.name.clone(), ids);
+        }
+        for (object, ids) in parents {
+            maker.adopt(&object, ids);
+        }
+        let mut objects = Vec::new();
+        for name in &workload.objects {
+            let object = org.schema().object(name).cloned().ok_or_else(Refusal::not_found)?;
+            let (live, bin) = (org.ids(name, false)?, org.ids(name, true)?);
+            objects.push(Known { object, live, bin });
+        }
+        Ok(Self { org, draw: Draw::new(workload.seed), maker, objects, workload })
+    }
+
+    fn step(&mut self, report: &Mutex<WorkloadReport>) -> Result<(), Refusal> {
+        let kind = self.kind();
+        let at = self.draw.below(self.objects.len() as u64) as usize;
+        let made = match kind {
+            Kind::Create => self.create(at),
+            Kind::Update => self.update(at),
+            Kind::Delete => self.delete(at),
+            Kind::Undelete => self.undelete(at),
+        };
+        // Others may have changed or deleted the record meanwhile, or what it refers to.
+        let elsewhere =
+            ["ENTITY_IS_DELETED", "NOT_FOUND", "UNDELETE_FAILED", "INVALID_CROSS_REFERENCE_KEY", "DUPLICATE_VALUE"];
+        let made = match made {
+            Ok(made) => made,
+            Err(refusal) if elsewhere.contains(&refusal.code) => false,
+            Err(refusal) => return Err(refusal),
+        };
+        let mut report = locked(report);
+        let counter = match kind {
+            _ if !made => &mut report.skipped,
+            Kind::Create => &mut report.created,
+            Kind::Update => &mut report.updated,
+            Kind::Delete => &mut report.deleted,
+            Kind::Undelete => &mut report.undeleted,
+        };
+        *counter += 1;
+        Ok(())
+    }
+
+    fn kind(&mut self) -> Kind {
+        let Mix { create, update, delete, undelete } = self.workload.mix;
+        let mut ticket = self.draw.below(create + update + delete + undelete);
+        for (kind, weight) in [(Kind::Create, create), (Kind::Update, update), (Kind::Delete, delete)] {
+            if ticket < weight {
+                return kind;
+            }
+            ticket -= weight;
+        }
+        Kind::Undelete
+    }
+
+    fn create(&mut self, at: usize) -> Result<bool, Refusal> {
+        let Known { object, live, .. } = &mut self.objects[at];
+        live.push(self.org.create(&object.name, &self.maker.record(object))?);
+        Ok(true)
+    }
+
+    fn update(&mut self, at: usize) -> Result<bool, Refusal> {
+        let Known { object, live, .. } = &self.objects[at];
+        let Some(id) = self.draw.pick(live).copied() else { return Ok(false) };
+        let first = self.maker.change(object);
+        let second = self.draw.percent(self.workload.twice).then(|| self.maker.change(object));
+        self.org.transaction(|transaction| {
+            transaction.update(&object.name, id, &first)?;
+            second.iter().try_for_each(|second| transaction.update(&object.name, id, second))
+        })?;
+        Ok(true)
+    }
+
+    fn delete(&mut self, at: usize) -> Result<bool, Refusal> {
+        let Known { object, live, bin } = &mut self.objects[at];
+        if live.is_empty() {
+            return Ok(false);
+        }
+        let place = self.draw.below(live.len() as u64) as usize;
+        let id = live[place];
+        let cascade = self.workload.cascade;
+        let deleted = self.org.transaction(|transaction| {
+            if !cascade && transaction.has_dependants(&object.name, id)? {
+                return Ok(false);
+            }
+            transaction.delete(&object.name, id).map(|()| true)
+        })?;
+        if deleted {
+            live.swap_remove(place);
+            bin.push(id);
+        }
+        Ok(deleted)
+    }
+
+    fn undelete(&mut self, at: usize) -> Result<bool, Refusal> {
+        let Known { object, live, bin } = &mut self.objects[at];
+        if bin.is_empty() || !object.undeletable {
+            return Ok(false);
+        }
+        let place = self.draw.below(bin.len() as u64) as usize;
+        let id = bin.swap_remove(place);
+        self.org.undelete(&object.name, id)?;
+        live.push(id);
+        Ok(true)
+    }
+}

@@ -1,0 +1,171 @@
+//! `salesforce-emulator serve`: the library behind a command line.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use salesforce_emulator::{Config, Credentials, Emulator, Settings, StartError};
+use serde::Serialize;
+
+/// A local Salesforce org for development and tests.
+#[derive(Parser)]
+#[command(version, about, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve an org until SIGINT or SIGTERM.
+    ///
+    /// When it is ready, one JSON line on standard output says where it is and how to sign in: url, client_id,
+    /// client_secret, refresh_token, username, password, security_token. Logs go to standard error.
+    #[command(after_long_help = EXAMPLES)]
+    Serve(Serve),
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  An org with ten thousand accounts and some contacts, in memory:
+    salesforce-emulator serve --rows Account=10000,Contact=20000
+
+  An org that is kept in a file, on a fixed port:
+    salesforce-emulator serve --listen 127.0.0.1:8080 --data org.sqlite
+
+  A token, and a query:
+    curl -s $url/services/oauth2/token -d grant_type=refresh_token -d client_id=$client_id \\
+         -d client_secret=$client_secret -d refresh_token=$refresh_token
+    curl -s -H \"Authorization: Bearer $token\" -G $url/services/data/v62.0/query \\
+         --data-urlencode 'q=SELECT Id, Name FROM Account LIMIT 3'
+
+  Random changes, ten a second, and trouble:
+    curl -s $url/__emulator/workload -d '{\"rate\": 10, \"objects\": [\"Account\"]}'
+    curl -s $url/__emulator/faults -d '{\"kind\": \"query\", \"action\": \"html503\"}'";
+
+#[derive(Args)]
+struct Serve {
+    /// Address to listen on; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS:PORT")]
+    listen: SocketAddr,
+    /// Allow an address that other machines can reach. Anyone who reaches it can read, change and reset the org.
+    #[arg(long)]
+    allow_remote: bool,
+    /// SQLite file that keeps the org between runs. Without it the org is in memory.
+    #[arg(long, value_name = "FILE")]
+    data: Option<PathBuf>,
+    /// Seeds ids, credentials and rows: the same seed makes the same org.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Rows a new org starts with.
+    #[arg(long, value_name = "OBJECT=COUNT", value_delimiter = ',', value_parser = rows)]
+    rows: Vec<(String, u64)>,
+    /// Minutes after which an unused session ends, in the org's virtual time.
+    #[arg(long, default_value_t = 120, value_name = "MINUTES")]
+    session_timeout: u64,
+    /// Replace the refresh token at every use.
+    #[arg(long)]
+    rotate_refresh_tokens: bool,
+    /// REST calls per day; beyond, REQUEST_LIMIT_EXCEEDED.
+    #[arg(long, default_value_t = 100_000, value_name = "CALLS")]
+    daily_api_calls: u64,
+    /// Active PushTopics the org may hold.
+    #[arg(long, default_value_t = 50, value_name = "COUNT")]
+    push_topics: usize,
+}
+
+fn rows(text: &str) -> Result<(String, u64), String> {
+    let (object, count) = text.split_once('=').ok_or("expected OBJECT=COUNT, such as Account=10000")?;
+    let count = count.replace('_', "").parse().map_err(|_| format!("'{count}' is not a number of rows"))?;
+    Ok((object.to_owned(), count))
+}
+
+/// The line that tells a caller how to get in.
+#[derive(Serialize)]
+struct Ready<'a> {
+    url: &'a str,
+    #[serde(flatten)]
+    credentials: &'a Credentials,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing::Level::WARN).init();
+    let Cli { command: Command::Serve(arguments) } = Cli::parse();
+    match serve(arguments).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{}", chain(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Why the program ends early.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("the org did not start")]
+    Start(#[from] StartError),
+    #[error("writing to standard output")]
+    Output(#[from] std::io::Error),
+    #[error("describing the org")]
+    Describe(#[from] serde_json::Error),
+}
+
+async fn serve(arguments: Serve) -> Result<(), Failure> {
+    let settings = Settings {
+        session_timeout: Duration::from_secs(arguments.session_timeout.saturating_mul(60)),
+        rotate_refresh_tokens: arguments.rotate_refresh_tokens,
+        daily_api_calls: arguments.daily_api_calls,
+        push_topics: arguments.push_topics,
+        ..Settings::default()
+    };
+    let Serve { listen, allow_remote, data, seed, rows, .. } = arguments;
+    // Taken before the line is printed: whoever reads it may stop us at once.
+    let ended = ended()?;
+    let emulator = Emulator::start(Config { listen, allow_remote, data, seed, rows, settings }).await?;
+    let line = serde_json::to_string(&Ready { url: emulator.url(), credentials: emulator.credentials() })?;
+    {
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{line}")?;
+        out.flush()?;
+    }
+    ended.await;
+    emulator.shutdown().await;
+    Ok(())
+}
+
+/// Waits for SIGINT or SIGTERM. They are caught from the moment this is called.
+#[cfg(unix)]
+fn ended() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Waits for Ctrl-C.
+#[cfg(not(unix))]
+fn ended() -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+    })
+}
+
+/// An error and what caused it, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,305 @@
+//! The SQLite side of the org: a table per object, one column per field, and a few tables of its own whose names begin
+//! with `~`, which no object's can.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use jiff::Timestamp;
+use rusqlite::types::Value as Stored;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::id::Id;
+use super::schema::{Field, FieldType, SObject, Schema};
+use super::value::stamp;
+
+/// Columns every table has besides the described ones: the record whose deletion took this one along, and when.
+pub(super) const ROOT: &str = "~root";
+pub(super) const DELETED_AT: &str = "~deleted";
+
+/// An open database and the counters that must survive it.
+#[derive(Debug)]
+pub(super) struct Database {
+    pub(super) connection: Connection,
+    /// Kept in a file.
+    pub(super) durable: bool,
+    /// Next number for an id; one sequence for all objects.
+    pub(super) next_id: u64,
+    /// Latest modstamp given, which no later one may precede.
+    pub(super) last_stamp: String,
+    /// By object name.
+    statements: HashMap<String, Statements>,
+}
+
+/// Texts of the statements that name every column of an object.
+#[derive(Debug)]
+struct Statements {
+    insert: String,
+    row: String,
+}
+
+/// An event as the file keeps it.
+pub(super) struct KeptEvent {
+    pub(super) stream: u64,
+    pub(super) replay: i64,
+    pub(super) at: Timestamp,
+    pub(super) data: Vec<u8>,
+}
+
+impl Database {
+    /// Opens or makes the database. The second value is true when it was empty.
+    pub(super) fn open(path: Option<&Path>, schema: &Schema) -> rusqlite::Result<(Self, bool)> {
+        let connection = match path {
+            Some(path) => Connection::open(path)?,
+            None => Connection::open_in_memory()?,
+        };
+        connection.execute_batch(
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-65536;
+             CREATE TABLE IF NOT EXISTS \"~meta\"(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+             CREATE TABLE IF NOT EXISTS \"~event\"(stream INTEGER, replay INTEGER PRIMARY KEY, at INTEGER, data BLOB);",
+        )?;
+        connection.set_prepared_statement_cache_capacity(256);
+        connection.execute_batch("BEGIN")?;
+        for object in schema.objects() {
+            connection.execute_batch(&table(schema, object))?;
+        }
+        connection.execute_batch("COMMIT")?;
+        let statements = schema.objects().map(|object| (object.name.clone(), Statements::of(object))).collect();
+        let mut database =
+            Self { connection, durable: path.is_some(), next_id: 1000, last_stamp: String::new(), statements };
+        let fresh = match database.meta::<i64>("next_id")? {
+            Some(next) => {
+                database.next_id = next.unsigned_abs();
+                database.last_stamp = database.meta("last_stamp")?.unwrap_or_default();
+                false
+            }
+            None => true,
+        };
+        Ok((database, fresh))
+    }
+
+    pub(super) fn meta<T: rusqlite::types::FromSql>(&self, key: &str) -> rusqlite::Result<Option<T>> {
+        self.connection
+            .prepare_cached("SELECT value FROM \"~meta\" WHERE key=?")?
+            .query_row([key], |row| row.get(0))
+            .optional()
+    }
+
+    pub(super) fn set_meta(&self, key: &str, value: impl rusqlite::ToSql) -> rusqlite::Result<()> {
+        self.connection.prepare_cached("INSERT OR REPLACE INTO \"~meta\" VALUES(?,?)")?.execute(params![key, value])?;
+        Ok(())
+    }
+
+    /// Writes the counters; part of every transaction of a durable org.
+    pub(super) fn keep_counters(&self) -> rusqlite::Result<()> {
+        if self.durable {
+            self.set_meta("next_id", i64::try_from(self.next_id).unwrap_or(i64::MAX))?;
+            self.set_meta("last_stamp", &self.last_stamp)?;
+        }
+        Ok(())
+    }
+
+    /// A modstamp for now: whole seconds, and never before an earlier one.
+    pub(super) fn next_stamp(&mut self, now: Timestamp) -> String {
+        let now = stamp(now);
+        if now > self.last_stamp {
+            self.last_stamp = now;
+        }
+        self.last_stamp.clone()
+    }
+
+    /// The row of a record, in the order of the object's fields; compounds are null.
+    pub(super) fn row(&self, object: &SObject, id: Id) -> rusqlite::Result<Option<StoredRow>> {
+        let read = |row: &rusqlite::Row<'_>| {
+            let values = (0..object.fields.len()).map(|at| row.get(at)).collect::<Result<Vec<Stored>, _>>()?;
+            Ok(StoredRow { values, deleted: row.get(object.fields.len())? })
+        };
+        self.connection.prepare_cached(&self.statements[&object.name].row)?.query_row([id.as_str()], read).optional()
+    }
+
+    /// Does a live record with this id exist?
+    pub(super) fn lives(&self, object: &SObject, id: Id) -> rusqlite::Result<bool> {
+        let sql = format!("SELECT 1 FROM \"{}\" WHERE \"Id\"=? AND \"IsDeleted\"=0", object.name);
+        self.connection.prepare_cached(&sql)?.exists([id.as_str()])
+    }
+
+    /// Adds a row; values are in the order of the object's fields.
+    pub(super) fn insert(&self, object: &SObject, values: &[Stored]) -> rusqlite::Result<()> {
+        let stored = stored_fields(object).map(|(at, _)| &values[at]);
+        self.connection
+            .prepare_cached(&self.statements[&object.name].insert)?
+            .execute(rusqlite::params_from_iter(stored))?;
+        Ok(())
+    }
+
+    /// Changes some fields of a record and its modstamp.
+    pub(super) fn update(
+        &self,
+        object: &SObject,
+        id: Id,
+        values: &[Stored],
+        changed: &[usize],
+        stamp: &str,
+    ) -> rusqlite::Result<()> {
+        let named = |name: &str| format!("\"{name}\"=?");
+        let mut assignments: Vec<String> = changed.iter().map(|at| named(&object.fields[*at].name)).collect();
+        assignments.push(named("SystemModstamp"));
+        let sql = format!("UPDATE \"{}\" SET {} WHERE \"Id\"=?", object.name, assignments.join(","));
+        let parameters = changed.iter().map(|at| values[*at].clone());
+        let parameters = parameters.chain([Stored::Text(stamp.to_owned()), Stored::Text(id.to_string())]);
+        self.connection.prepare_cached(&sql)?.execute(rusqlite::params_from_iter(parameters))?;
+        Ok(())
+    }
+
+    /// Moves a record to the recycle bin.
+    pub(super) fn bin(&self, object: &SObject, id: Id, root: Id, stamp: &str) -> rusqlite::Result<()> {
+        let sql = format!(
+            "UPDATE \"{}\" SET \"IsDeleted\"=1,\"SystemModstamp\"=?1,\"{DELETED_AT}\"=?1,\"{ROOT}\"=?2 WHERE \"Id\"=?3",
+            object.name
+        );
+        self.connection.prepare_cached(&sql)?.execute(params![stamp, root.as_str(), id.as_str()])?;
+        Ok(())
+    }
+
+    /// Takes a record out of the recycle bin, and with it those that its deletion had taken along.
+    pub(super) fn restore(&self, object: &SObject, root: Id, stamp: &str) -> rusqlite::Result<()> {
+        let sql = format!(
+            "UPDATE \"{}\" SET \"IsDeleted\"=0,\"SystemModstamp\"=?1,\"{DELETED_AT}\"=NULL,\"{ROOT}\"=NULL WHERE \"{ROOT}\"=?2",
+            object.name
+        );
+        self.connection.prepare_cached(&sql)?.execute(params![stamp, root.as_str()])?;
+        Ok(())
+    }
+
+    /// Removes for good what was deleted before `before`.
+    pub(super) fn purge(&self, schema: &Schema, before: &str) -> rusqlite::Result<()> {
+        for object in schema.objects() {
+            let sql = format!("DELETE FROM \"{}\" WHERE \"IsDeleted\"=1 AND \"{DELETED_AT}\"<?", object.name);
+            self.connection.execute(&sql, [before])?;
+        }
+        Ok(())
+    }
+
+    /// Live and all rows of each object that has any.
+    pub(super) fn counts(&self, schema: &Schema) -> rusqlite::Result<HashMap<String, u64>> {
+        let mut counts = HashMap::new();
+        for object in schema.objects() {
+            let sql = format!("SELECT COUNT(*) FROM \"{}\" WHERE \"IsDeleted\"=0", object.name);
+            let count: i64 = self.connection.prepare_cached(&sql)?.query_row([], |row| row.get(0))?;
+            counts.insert(object.name.clone(), count.unsigned_abs());
+        }
+        Ok(counts)
+    }
+
+    /// Empties every table. The counters go on: ids are never given twice.
+    pub(super) fn clear(&self, schema: &Schema) -> rusqlite::Result<()> {
+        for object in schema.objects() {
+            self.connection.execute(&format!("DELETE FROM \"{}\"", object.name), [])?;
+        }
+        self.connection.execute("DELETE FROM \"~event\"", [])?;
+        Ok(())
+    }
+
+    pub(super) fn keep_event(&self, event: &KeptEvent) -> rusqlite::Result<()> {
+        let at = event.at.as_millisecond();
+        let stream = event.stream.cast_signed();
+        self.connection.prepare_cached("INSERT INTO \"~event\" VALUES(?,?,?,?)")?.execute(params![
+            stream,
+            event.replay,
+            at,
+            event.data
+        ])?;
+        Ok(())
+    }
+
+    pub(super) fn kept_events(&self) -> rusqlite::Result<Vec<KeptEvent>> {
+        let mut statement = self.connection.prepare("SELECT stream,replay,at,data FROM \"~event\" ORDER BY replay")?;
+        let events = statement.query_map([], |row| {
+            let at = Timestamp::from_millisecond(row.get(2)?).unwrap_or(Timestamp::UNIX_EPOCH);
+            Ok(KeptEvent { stream: row.get::<_, i64>(0)?.cast_unsigned(), replay: row.get(1)?, at, data: row.get(3)? })
+        })?;
+        events.collect()
+    }
+
+    pub(super) fn forget_events(&self, before: Timestamp, live: impl Fn(u64) -> bool) -> rusqlite::Result<()> {
+        self.connection.execute("DELETE FROM \"~event\" WHERE at<?", [before.as_millisecond()])?;
+        let mut statement = self.connection.prepare("SELECT DISTINCT stream FROM \"~event\"")?;
+        let streams = statement.query_map([], |row| row.get::<_, i64>(0))?.collect::<Result<Vec<_>, _>>()?;
+        for stream in streams.into_iter().filter(|stream| !live(stream.cast_unsigned())) {
+            self.connection.execute("DELETE FROM \"~event\" WHERE stream=?", [stream])?;
+        }
+        Ok(())
+    }
+}
+
+/// A record as the database holds it.
+#[derive(Debug, Clone)]
+pub(super) struct StoredRow {
+    pub(super) values: Vec<Stored>,
+    pub(super) deleted: bool,
+}
+
+fn stored_fields(object: &SObject) -> impl Iterator<Item = (usize, &Field)> {
+    object.fields.iter().enumerate().filter(|(_, field)| !field.kind.is_compound())
+}
+
+impl Statements {
+    fn of(object: &SObject) -> Self {
+        let quoted = |field: &Field| format!("\"{}\"", field.name);
+        let stored: Vec<String> = stored_fields(object).map(|(_, field)| quoted(field)).collect();
+        let all =
+            object.fields.iter().map(|field| if field.kind.is_compound() { "NULL".to_owned() } else { quoted(field) });
+        let all: Vec<String> = all.collect();
+        let places = vec!["?"; stored.len()].join(",");
+        Self {
+            insert: format!("INSERT INTO \"{}\"({}) VALUES({places})", object.name, stored.join(",")),
+            row: format!("SELECT {},\"IsDeleted\" FROM \"{}\" WHERE \"Id\"=?", all.join(","), object.name),
+        }
+    }
+}
+
+/// The statements that make an object's table and indexes. Text compares without case, as it does in SOQL; SQLite folds
+/// ASCII only.
+fn table(schema: &Schema, object: &SObject) -> String {
+    let mut columns: Vec<String> = stored_fields(object)
+        .map(|(_, field)| {
+            let kind = match field.kind {
+                FieldType::Id => "TEXT PRIMARY KEY NOT NULL",
+                FieldType::Boolean | FieldType::Int | FieldType::Long => "INTEGER",
+                FieldType::Double | FieldType::Currency | FieldType::Percent => "REAL",
+                FieldType::Reference | FieldType::Date | FieldType::DateTime | FieldType::Time | FieldType::AnyType => {
+                    "TEXT"
+                }
+                _ if field.case_sensitive => "TEXT",
+                _ => "TEXT COLLATE NOCASE",
+            };
+            let default = if field.name == "IsDeleted" { " NOT NULL DEFAULT 0" } else { "" };
+            format!("\"{}\" {kind}{default}", field.name)
+        })
+        .collect();
+    if object.field("IsDeleted").is_none() {
+        columns.push("\"IsDeleted\" INTEGER NOT NULL DEFAULT 0".to_owned());
+    }
+    if object.field("SystemModstamp").is_none() {
+        columns.push("\"SystemModstamp\" TEXT".to_owned());
+    }
+    let name = &object.name;
+    let mut sql = format!(
+        "CREATE TABLE IF NOT EXISTS \"{name}\"({},\"{ROOT}\" TEXT,\"{DELETED_AT}\" TEXT);
+         CREATE INDEX IF NOT EXISTS \"{name}~modstamp\" ON \"{name}\"(\"SystemModstamp\",\"Id\");
+         CREATE INDEX IF NOT EXISTS \"{name}~root\" ON \"{name}\"(\"{ROOT}\") WHERE \"{ROOT}\" IS NOT NULL;",
+        columns.join(",")
+    );
+    let owns = |field: &Field| {
+        schema
+            .objects()
+            .flat_map(|parent| &parent.children)
+            .any(|relation| relation.cascade_delete && relation.child == object.name && relation.field == field.name)
+    };
+    for (_, field) in
+        stored_fields(object).filter(|(_, field)| field.unique || field.name == "CreatedDate" || owns(field))
+    {
+        let on = &field.name;
+        sql.push_str(&format!("CREATE INDEX IF NOT EXISTS \"{name}~{on}\" ON \"{name}\"(\"{on}\");"));
+    }
+    sql
+}

@@ -1,0 +1,446 @@
+//! The org as a value: schema, records, topics, events, users, clock. No HTTP.
+
+mod database;
+mod derive;
+mod event_log;
+mod id;
+mod identity;
+mod push_topic;
+mod reading;
+mod refusal;
+mod render;
+mod schema;
+mod transaction;
+mod usage;
+mod value;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value as Json};
+
+use crate::clock::Clock;
+use crate::config::Settings;
+use database::{Database, KeptEvent};
+pub(crate) use event_log::{Announced, EventLog};
+pub use id::Id;
+pub use identity::Credentials;
+pub(crate) use identity::{Denied, Identity, Opened};
+pub(crate) use push_topic::Topic;
+pub use reading::Ask;
+use reading::Cursors;
+pub use refusal::Refusal;
+pub use schema::{ChildRelationship, Field, FieldType, SObject, Schema};
+pub use transaction::{ChangeKind, Transaction};
+use usage::Usage;
+use value::write_text;
+pub(crate) use value::{ADDRESS_PARTS, stamp};
+
+/// A Salesforce org. Clones share it.
+///
+/// Methods take locks and talk to a local database; in asynchronous code they belong on a thread that may block.
+#[derive(Clone)]
+pub struct Org(Arc<Inner>);
+
+/// What clones of an [`Org`] share. Locks are taken in the order of the fields, never backwards.
+struct Inner {
+    schema: Schema,
+    settings: Settings,
+    clock: Clock,
+    seed: u64,
+    pod: [u8; 2],
+    org_id: Id,
+    user_id: Id,
+    database: Mutex<Database>,
+    cursors: Mutex<Cursors>,
+    topics: RwLock<Vec<Arc<Topic>>>,
+    log: EventLog,
+    identity: Mutex<Identity>,
+    usage: Mutex<Usage>,
+}
+
+/// Why an org cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A describe document of this crate is broken.
+    #[error("reading the built-in describes")]
+    Describe(#[source] serde_json::Error),
+    /// The database cannot be opened, or is none of ours.
+    #[error("opening the org's database")]
+    Database(#[from] rusqlite::Error),
+    /// The starting rows were refused.
+    #[error("making the org's first records")]
+    FirstRecords(#[from] Refusal),
+}
+
+impl Org {
+    /// Opens the org kept in `data`, or makes one in memory. The second value is true if it is new.
+    pub fn open(data: Option<&Path>, seed: u64, settings: Settings) -> Result<(Self, bool), OpenError> {
+        let schema = Schema::load().map_err(OpenError::Describe)?;
+        let (database, fresh) = Database::open(data, &schema)?;
+        let seed = if fresh { seed } else { database.meta::<i64>("seed")?.map_or(seed, i64::cast_unsigned) };
+        if fresh {
+            database.set_meta("seed", seed.cast_signed())?;
+        }
+        let ahead = Duration::from_millis(database.meta::<i64>("clock_ahead")?.unwrap_or(0).unsigned_abs());
+        let pod = id::pod(seed);
+        let (org_id, user_id) = (Id::new("00D", pod, 1), Id::new("005", pod, 1));
+        let log = EventLog::new(seed, database.meta::<i64>("last_replay")?.unwrap_or(0), settings.event_retention);
+        let kept = database.kept_events()?;
+        log.append(
+            kept.into_iter()
+                .map(|kept| (kept.stream, Announced { replay_id: kept.replay, at: kept.at, data: kept.data.into() }))
+                .collect(),
+        );
+        let topics = Topic::load(&database.connection, &schema)?;
+        let org = Self(Arc::new(Inner {
+            clock: Clock::new(settings.frozen_at, ahead),
+            identity: Mutex::new(Identity::new(seed, org_id, &settings)),
+            schema,
+            settings,
+            seed,
+            pod,
+            org_id,
+            user_id,
+            database: Mutex::new(database),
+            cursors: Mutex::default(),
+            topics: RwLock::new(topics),
+            log,
+            usage: Mutex::default(),
+        }));
+        if fresh {
+            org.found()?;
+        }
+        Ok((org, fresh))
+    }
+
+    /// Now, in virtual time.
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// Moves virtual time forward: sessions end, events and deleted rows age out.
+    pub fn advance(&self, by: Duration) -> Result<(), Refusal> {
+        self.0.clock.advance(by);
+        let now = self.now();
+        let bin = SignedDuration::try_from(self.0.settings.recycle_bin).unwrap_or(SignedDuration::MAX);
+        let purge_before = now.saturating_sub(bin).unwrap_or(Timestamp::MIN);
+        let database = self.0.database();
+        database.purge(&self.0.schema, &stamp(purge_before))?;
+        if database.durable {
+            let ahead = i64::try_from(self.0.clock.ahead().as_millis()).unwrap_or(i64::MAX);
+            database.set_meta("clock_ahead", ahead)?;
+        }
+        self.0.retain_events(&database, now)?;
+        Ok(())
+    }
+
+    /// The org's objects and fields.
+    pub fn schema(&self) -> &Schema {
+        &self.0.schema
+    }
+
+    /// The org's settings.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// Id of the org.
+    pub fn org_id(&self) -> Id {
+        self.0.org_id
+    }
+
+    /// Id of its one user, who owns everything.
+    pub fn user_id(&self) -> Id {
+        self.0.user_id
+    }
+
+    /// What seeded the org.
+    pub fn seed(&self) -> u64 {
+        self.0.seed
+    }
+
+    /// Makes changes together: all of them, or none if `work` fails. PushTopics hear of them when they are made; a
+    /// record that was changed twice is announced in reverse order, as Salesforce does.
+    pub fn transaction<T>(&self, work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Refusal>) -> Result<T, Refusal> {
+        self.0.transaction(false, work)
+    }
+
+    /// Adds rows without announcing them and without looking up what they refer to.
+    pub(crate) fn seeding<T>(
+        &self,
+        work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        self.0.transaction(true, work)
+    }
+
+    /// Creates a record.
+    pub fn create(&self, object: &str, body: &Map<String, Json>) -> Result<Id, Refusal> {
+        self.transaction(|transaction| transaction.create(object, body))
+    }
+
+    /// Updates a record.
+    pub fn update(&self, object: &str, id: Id, body: &Map<String, Json>) -> Result<(), Refusal> {
+        self.transaction(|transaction| transaction.update(object, id, body))
+    }
+
+    /// Deletes a record.
+    pub fn delete(&self, object: &str, id: Id) -> Result<(), Refusal> {
+        self.transaction(|transaction| transaction.delete(object, id))
+    }
+
+    /// Restores a record from the recycle bin.
+    pub fn undelete(&self, object: &str, id: Id) -> Result<(), Refusal> {
+        self.transaction(|transaction| transaction.undelete(object, id))
+    }
+
+    /// Requests so far, by kind.
+    pub fn calls(&self) -> BTreeMap<&'static str, u64> {
+        self.0.usage().kinds()
+    }
+
+    /// Ends every session at once; refresh tokens live on. Returns how many there were.
+    pub fn expire_sessions(&self) -> usize {
+        self.0.identity().expire_sessions()
+    }
+
+    /// Another refresh token for the same app and user. Only the latest five live.
+    pub fn grant(&self) -> String {
+        self.0.identity().grant()
+    }
+
+    /// Back to an empty org with its user. Time, ids and replay ids go on.
+    pub fn reset(&self) -> Result<(), Refusal> {
+        {
+            let database = self.0.database();
+            database.clear(&self.0.schema)?;
+            self.0.set_topics(Vec::new());
+            self.0.log.retain(self.now(), |_| false);
+        }
+        *self.0.cursors() = Cursors::default();
+        *self.0.usage() = Usage::default();
+        self.found()
+    }
+
+    pub(crate) fn identity(&self) -> MutexGuard<'_, Identity> {
+        self.0.identity()
+    }
+
+    pub(crate) fn usage(&self) -> MutexGuard<'_, Usage> {
+        self.0.usage()
+    }
+
+    pub(crate) fn log(&self) -> &EventLog {
+        &self.0.log
+    }
+
+    /// The topic of that name, in its exact case.
+    pub(crate) fn topic(&self, name: &str) -> Option<Arc<Topic>> {
+        let topics = self.0.topics.read().unwrap_or_else(PoisonError::into_inner);
+        topics.iter().find(|topic| topic.name == name).cloned()
+    }
+
+    /// Makes the records every org has: itself and its first user.
+    fn found(&self) -> Result<(), Refusal> {
+        let username = self.0.identity().credentials.username.clone();
+        self.0.found(&username)
+    }
+}
+
+impl Inner {
+    fn transaction<T>(
+        &self,
+        seeding: bool,
+        work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        let mut database = self.database();
+        database.connection.execute_batch("BEGIN IMMEDIATE")?;
+        let now = self.clock.now();
+        let stamp = database.next_stamp(now);
+        let mut transaction = Transaction {
+            org: self,
+            database: &mut database,
+            stamp,
+            changes: Vec::new(),
+            topics_changed: false,
+            seeding,
+        };
+        let worked = work(&mut transaction);
+        let Transaction { changes, topics_changed, .. } = transaction;
+        let done = worked.and_then(|value| {
+            let events = self.announce(&database, changes, now)?;
+            database.keep_counters()?;
+            database.connection.execute_batch("COMMIT")?;
+            Ok((value, events))
+        });
+        match done {
+            Ok((value, events)) => {
+                self.log.append(events);
+                if topics_changed {
+                    self.set_topics(Topic::load(&database.connection, &self.schema)?);
+                    self.retain_events(&database, now)?;
+                }
+                Ok(value)
+            }
+            Err(refusal) => {
+                database.connection.execute_batch("ROLLBACK")?;
+                Err(refusal)
+            }
+        }
+    }
+
+    /// The events of a transaction's changes, in the order in which they are delivered.
+    fn announce(
+        &self,
+        database: &Database,
+        changes: Vec<transaction::Change>,
+        now: Timestamp,
+    ) -> Result<Vec<(u64, Announced)>, Refusal> {
+        let topics = self.topics.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut events = Vec::new();
+        for change in delivery_order(changes) {
+            for topic in topics.iter().filter(|topic| topic.concerns(&change)) {
+                if !topic.matches(&database.connection, change.id)? {
+                    continue;
+                }
+                let replay_id = self.log.issue();
+                let data = event(database, topic, &change, replay_id, now)?;
+                if database.durable {
+                    database.keep_event(&KeptEvent {
+                        stream: topic.stream,
+                        replay: replay_id,
+                        at: now,
+                        data: data.clone(),
+                    })?;
+                    database.set_meta("last_replay", replay_id)?;
+                }
+                events.push((topic.stream, Announced { replay_id, at: now, data: Bytes::from(data) }));
+            }
+        }
+        Ok(events)
+    }
+
+    fn found(&self, username: &str) -> Result<(), Refusal> {
+        let text = |value: &str| Json::from(value);
+        let organization: &[(&str, Json)] = &[
+            ("Id", text(self.org_id.as_str())),
+            ("Name", text("Emulated Org")),
+            ("OrganizationType", text("Enterprise Edition")),
+            ("InstanceName", text("EMU1")),
+            ("DefaultLocaleSidKey", text("en_US")),
+            ("TimeZoneSidKey", text("America/Los_Angeles")),
+            ("LanguageLocaleKey", text("en_US")),
+            ("FiscalYearStartMonth", Json::from(1)),
+            ("DefaultAccountAccess", text("Edit")),
+            ("DefaultContactAccess", text("ControlledByParent")),
+            ("DefaultOpportunityAccess", text("Edit")),
+            ("DefaultLeadAccess", text("ReadEditTransfer")),
+            ("DefaultCaseAccess", text("ReadEditTransfer")),
+            ("DefaultCalendarAccess", text("HideDetailsInsert")),
+            ("DefaultPricebookAccess", text("ReadSelect")),
+            ("DefaultCampaignAccess", text("All")),
+            ("UiSkin", text("Theme3")),
+            ("WebToCaseDefaultOrigin", text("Web")),
+        ];
+        let user: &[(&str, Json)] = &[
+            ("Id", text(self.user_id.as_str())),
+            ("Username", text(username)),
+            ("FirstName", text("Ada")),
+            ("LastName", text("Admin")),
+            ("Email", text("admin@example.com")),
+            ("Alias", text("aadmi")),
+            ("CommunityNickname", text("admin")),
+            ("IsActive", Json::from(true)),
+            ("UserType", text("Standard")),
+            ("TimeZoneSidKey", text("America/Los_Angeles")),
+            ("LocaleSidKey", text("en_US")),
+            ("LanguageLocaleKey", text("en_US")),
+            ("EmailEncodingKey", text("UTF-8")),
+            ("ProfileId", text(Id::new("00e", self.pod, 1).as_str())),
+        ];
+        self.transaction(true, |transaction| {
+            for (object, fields) in [("Organization", organization), ("User", user)] {
+                transaction.found(object, fields)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn set_topics(&self, topics: Vec<Arc<Topic>>) {
+        *self.topics.write().unwrap_or_else(PoisonError::into_inner) = topics;
+    }
+
+    /// Forgets events that are too old, and those of topics that are gone.
+    fn retain_events(&self, database: &Database, now: Timestamp) -> Result<(), Refusal> {
+        let streams: Vec<u64> =
+            self.topics.read().unwrap_or_else(PoisonError::into_inner).iter().map(|topic| topic.stream).collect();
+        let live = |stream| streams.contains(&stream);
+        self.log.retain(now, live);
+        if database.durable {
+            database.forget_events(self.log.horizon(now), live)?;
+        }
+        Ok(())
+    }
+
+    fn database(&self) -> MutexGuard<'_, Database> {
+        self.database.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn cursors(&self) -> MutexGuard<'_, Cursors> {
+        self.cursors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn identity(&self) -> MutexGuard<'_, Identity> {
+        self.identity.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn usage(&self) -> MutexGuard<'_, Usage> {
+        self.usage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Records stay in the order of their first change; the changes of each come latest first.
+fn delivery_order(changes: Vec<transaction::Change>) -> Vec<transaction::Change> {
+    let mut by_record: Vec<(Id, Vec<transaction::Change>)> = Vec::new();
+    let mut places = std::collections::HashMap::new();
+    for change in changes {
+        let place = *places.entry(change.id).or_insert_with(|| {
+            by_record.push((change.id, Vec::new()));
+            by_record.len() - 1
+        });
+        by_record[place].1.push(change);
+    }
+    by_record.into_iter().flat_map(|(_, changes)| changes.into_iter().rev()).collect()
+}
+
+/// The `data` of an event. Values are those at commit; a deleted record has only its id.
+fn event(
+    database: &Database,
+    topic: &Topic,
+    change: &transaction::Change,
+    replay_id: i64,
+    now: Timestamp,
+) -> Result<Vec<u8>, Refusal> {
+    let created = now.strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
+    let kind = change.kind.name();
+    let head = format!(
+        "{{\"event\":{{\"createdDate\":\"{created}\",\"replayId\":{replay_id},\"type\":\"{kind}\"}},\"sobject\":"
+    );
+    let mut data = head.into_bytes();
+    if change.kind == ChangeKind::Deleted {
+        data.extend_from_slice(b"{\"Id\":");
+        write_text(&mut data, change.id.as_str());
+        data.push(b'}');
+    } else {
+        let mut statement = database.connection.prepare_cached(&topic.plan.record_sql())?;
+        let mut rows = statement.query([change.id.as_str()])?;
+        let row = rows.next()?.ok_or_else(Refusal::not_found)?;
+        render::sobject(&mut data, &topic.plan, row)?;
+    }
+    data.push(b'}');
+    Ok(data)
+}

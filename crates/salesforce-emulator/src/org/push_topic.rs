@@ -1,0 +1,236 @@
+//! PushTopics: what Salesforce refuses to make of a record, what a topic makes of a change.
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use rusqlite::types::Value as Stored;
+
+use super::id::Id;
+use super::refusal::Refusal;
+use super::schema::{FieldType, SObject, Schema};
+use super::transaction::{Change, ChangeKind};
+use crate::soql::{self, Compiled, Gap, Query, Select, SelectItem};
+
+/// Standard objects that can be streamed; all custom objects can. (Streaming API Developer Guide, "Supported Objects".)
+const SUPPORTED: [&str; 18] = [
+    "Account",
+    "Campaign",
+    "Case",
+    "Contact",
+    "ContractLineItem",
+    "Entitlement",
+    "Lead",
+    "LiveChatTranscript",
+    "MessagingSession",
+    "Opportunity",
+    "Quote",
+    "QuoteLineItem",
+    "ServiceAppointment",
+    "ServiceContract",
+    "Task",
+    "UserServicePresence",
+    "WorkOrder",
+    "WorkOrderLineItem",
+];
+
+/// A PushTopic ready to judge changes.
+#[derive(Debug)]
+pub(crate) struct Topic {
+    pub(crate) name: String,
+    /// Number of its log: the same for as long as the record lives, another after it was made anew.
+    pub(crate) stream: u64,
+    pub(crate) active: bool,
+    /// What its events carry.
+    pub(crate) plan: Compiled,
+    selected: Vec<usize>,
+    filter: Option<(String, Vec<Stored>)>,
+    filtered: Vec<usize>,
+    notify_for: NotifyFor,
+    create: bool,
+    update: bool,
+    delete: bool,
+    undelete: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NotifyFor {
+    All,
+    Referenced,
+    Select,
+    Where,
+}
+
+/// Is this the object whose records are PushTopics?
+pub(super) fn is(object: &SObject) -> bool {
+    object.name == "PushTopic"
+}
+
+/// Checks a PushTopic record that is about to be written.
+pub(super) fn check(schema: &Schema, object: &SObject, row: &mut [Stored]) -> Result<(), Refusal> {
+    let get = |name: &str| object.position(name).map(|at| &row[at]);
+    if !matches!(get("ApiVersion"), Some(Stored::Real(version)) if (20.1..=67.0).contains(version)) {
+        return Err(Refusal::field(
+            "INVALID_FIELD",
+            "Api Version: the API version of a push topic must be greater than 20.0",
+            "ApiVersion",
+        ));
+    }
+    if let Some(Stored::Text(notify)) = get("NotifyForFields")
+        && NotifyFor::parse(notify).is_none()
+    {
+        let message = format!("Notify For Fields: bad value for restricted picklist field: {notify}");
+        return Err(Refusal::field("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", message, "NotifyForFields"));
+    }
+    let Some(Stored::Text(text)) = get("Query") else { return Ok(()) };
+    understand(schema, text).map(drop).map_err(|message| Refusal::field("INVALID_FIELD", message, "Query"))
+}
+
+/// Parses and compiles a topic's query, or says in Salesforce's words what it does not allow.
+fn understand(schema: &Schema, text: &str) -> Result<(Query, Compiled), String> {
+    let refused = |error: soql::Error| match error {
+        soql::Error::Gap(Gap::Subquery | Gap::SemiJoin) => "semi/anti join sub-selects are not supported".to_owned(),
+        soql::Error::Gap(Gap::Aggregate(_)) => "Aggregate queries are not supported".to_owned(),
+        soql::Error::Gap(Gap::Typeof) => "'TYPEOF' clause is not allowed".to_owned(),
+        soql::Error::Gap(Gap::Feature(feature)) => format!("{feature} is not supported in a push topic"),
+        soql::Error::Refused { message, .. } => message,
+    };
+    let query = soql::parse(text).map_err(refused)?;
+    let Select::Items(items) = &query.select else { return Err("Aggregate queries are not supported".to_owned()) };
+    let mut paths: Vec<_> =
+        items.iter().filter_map(|item| if let SelectItem::Field(path) = item { Some(path) } else { None }).collect();
+    if paths.len() < items.len() {
+        return Err("'FIELDS' is not supported".to_owned());
+    }
+    let selects_id = paths.iter().any(|path| path.names.last().is_some_and(|name| name.eq_ignore_ascii_case("Id")));
+    if let Some(condition) = &query.condition {
+        condition.fields(&mut |path| paths.push(path));
+    }
+    let forbidden = [
+        (paths.iter().any(|path| path.names.len() > 1), "relationships are not supported"),
+        (query.condition.as_ref().is_some_and(soql::Condition::has_not), "'NOT' is not supported"),
+        (!query.order.is_empty(), "'ORDER BY' clause is not allowed"),
+        (query.limit.is_some(), "'LIMIT' is not allowed"),
+        (query.offset.is_some(), "'OFFSET' clause is not allowed"),
+    ];
+    if let Some((_, message)) = forbidden.iter().find(|(found, _)| *found) {
+        return Err((*message).to_owned());
+    }
+    let compiled = soql::compile(schema, &query, true).map_err(refused)?;
+    let object = &compiled.object;
+    if !object.name.ends_with("__c") && !SUPPORTED.contains(&object.name.as_str()) {
+        return Err(format!("Entity '{}' is not supported by push topics", object.name));
+    }
+    if !selects_id {
+        return Err("The query must select the Id field".to_owned());
+    }
+    let searched = |path: &soql::FieldPath| path.names.last().and_then(|name| object.field(name));
+    if let Some(condition) = &query.condition {
+        let mut text_area = None;
+        condition.fields(&mut |path| {
+            text_area = text_area.or(searched(path).filter(|field| field.kind == FieldType::TextArea));
+        });
+        if let Some(field) = text_area {
+            return Err(format!("field '{}' can not be filtered in a query call", field.name));
+        }
+    }
+    Ok((query, compiled))
+}
+
+impl Topic {
+    /// Reads the topics of the org. Queries were checked when they were written.
+    pub(super) fn load(connection: &Connection, schema: &Schema) -> rusqlite::Result<Vec<Arc<Self>>> {
+        let mut statement = connection.prepare_cached(
+            "SELECT Id,Name,Query,NotifyForFields,IsActive,NotifyForOperationCreate,NotifyForOperationUpdate,
+                    NotifyForOperationDelete,NotifyForOperationUndelete FROM PushTopic WHERE IsDeleted=0",
+        )?;
+        let topics = statement.query_map([], |row| {
+            let (id, query): (String, String) = (row.get(0)?, row.get(2)?);
+            let notify_for: String = row.get(3)?;
+            let Ok((query, plan)) = understand(schema, &query) else { return Ok(None) };
+            let object = Arc::clone(&plan.object);
+            let mut selected = Vec::new();
+            if let Select::Items(items) = &query.select {
+                for item in items {
+                    if let SelectItem::Field(path) = item {
+                        selected.extend(path.names.last().and_then(|name| object.position(name)));
+                    }
+                }
+            }
+            let mut filtered = Vec::new();
+            if let Some(condition) = &query.condition {
+                condition.fields(&mut |path| filtered.extend(path.names.last().and_then(|name| object.position(name))));
+            }
+            Ok(Some(Arc::new(Self {
+                name: row.get(1)?,
+                stream: Id::parse(&id).map_or(0, stream_of),
+                active: row.get(4)?,
+                plan,
+                selected,
+                filter: soql::filter(schema, &object, &query).ok().flatten(),
+                filtered,
+                notify_for: NotifyFor::parse(&notify_for).unwrap_or(NotifyFor::Referenced),
+                create: row.get(5)?,
+                update: row.get(6)?,
+                delete: row.get(7)?,
+                undelete: row.get(8)?,
+            })))
+        })?;
+        topics.filter_map(Result::transpose).collect()
+    }
+
+    /// Is this change one the topic announces, before its WHERE is asked?
+    pub(super) fn concerns(&self, change: &Change) -> bool {
+        if !self.active || !Arc::ptr_eq(&self.plan.object, &change.object) {
+            return false;
+        }
+        match change.kind {
+            ChangeKind::Created => self.create,
+            ChangeKind::Deleted => self.delete,
+            ChangeKind::Undeleted => self.undelete,
+            ChangeKind::Updated => {
+                // Parts of a person's name count through `Name` alone; addresses are never among the changed, only their parts.
+                let counts = |at: &&usize| self.plan.object.fields[**at].compound() != Some("Name");
+                let among = |fields: &[usize]| change.changed.iter().filter(counts).any(|at| fields.contains(at));
+                self.update
+                    && match self.notify_for {
+                        NotifyFor::All => !change.changed.is_empty(),
+                        NotifyFor::Referenced => among(&self.selected) || among(&self.filtered),
+                        NotifyFor::Select => among(&self.selected),
+                        NotifyFor::Where => among(&self.filtered),
+                    }
+            }
+        }
+    }
+
+    /// Does the record, as it is now, match the WHERE?
+    pub(super) fn matches(&self, connection: &Connection, id: Id) -> rusqlite::Result<bool> {
+        let Some((condition, parameters)) = &self.filter else { return Ok(true) };
+        let place = parameters.len() + 1;
+        let sql = format!("SELECT 1 FROM \"{}\" t0 WHERE t0.\"Id\"=?{place} AND ({condition})", self.plan.object.name);
+        let id = Stored::Text(id.to_string());
+        connection.prepare_cached(&sql)?.exists(rusqlite::params_from_iter(parameters.iter().chain([&id])))
+    }
+
+    /// Does its query select all of these fields? Names the ones it does not.
+    pub(crate) fn missing_fields(&self, fields: &[&str]) -> Vec<String> {
+        let selects = |name: &str| self.plan.object.position(name).is_some_and(|at| self.selected.contains(&at));
+        fields.iter().filter(|name| !selects(name)).map(|name| (*name).to_owned()).collect()
+    }
+}
+
+impl NotifyFor {
+    fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "All" => Self::All,
+            "Referenced" => Self::Referenced,
+            "Select" => Self::Select,
+            "Where" => Self::Where,
+            _ => return None,
+        })
+    }
+}
+
+/// The number of a topic's log, from the digits of its id, which are never given twice.
+fn stream_of(id: Id) -> u64 {
+    id.short().bytes().skip(6).fold(0, |sum, digit| sum << 7 | u64::from(digit))
+}

@@ -1,0 +1,257 @@
+//! Reading: queries with their cursors, single records, the truth.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::id::Id;
+use super::refusal::Refusal;
+use super::schema::SObject;
+use super::{Inner, Org, render};
+use crate::soql::{self, Compiled, FieldPath, Query, Select, SelectItem, Span};
+
+/// Cursors a user may have open; opening another drops the oldest.
+const MOST_CURSORS: usize = 10;
+/// How long a cursor lives, in virtual time.
+const CURSOR_LIFE: SignedDuration = SignedDuration::from_hours(48);
+
+/// A query as a client asks it.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask<'a> {
+    /// The SOQL.
+    pub soql: &'a str,
+    /// Include the recycle bin, as `/queryAll` does.
+    pub deleted: bool,
+    /// API version of the request, such as `62.0`; record URLs carry it.
+    pub version: &'a str,
+    /// Page size the client would like.
+    pub batch: Option<usize>,
+}
+
+/// The cursors of large results.
+#[derive(Debug, Default)]
+pub(super) struct Cursors {
+    open: HashMap<String, Arc<Cursor>>,
+    order: VecDeque<String>,
+}
+
+/// A result too large for one page. Which rows belong to it was settled when the query ran; their values are read when
+/// they are fetched, and rows deleted meanwhile are left out.
+#[derive(Debug)]
+struct Cursor {
+    plan: Compiled,
+    rows: Vec<i64>,
+    page: usize,
+    opened: Timestamp,
+}
+
+impl Org {
+    /// Answers a query with the JSON of its first page.
+    pub fn query(&self, ask: Ask<'_>) -> Result<Vec<u8>, Refusal> {
+        let query = soql::parse(ask.soql).map_err(refuse)?;
+        let plan = soql::compile(&self.0.schema, &query, ask.deleted).map_err(refuse)?;
+        let page = ask.batch.map_or(2000, |batch| batch.clamp(200, 2000)).min(self.0.settings.query_page).max(1);
+        let parameters = || rusqlite::params_from_iter(plan.parameters.iter());
+        let database = self.0.database();
+        if plan.count {
+            let mut statement = database.connection.prepare_cached(&plan.count_sql())?;
+            let count: i64 = statement.query_row(parameters(), |row| row.get(0))?;
+            return Ok(format!("{{\"totalSize\":{count},\"done\":true,\"records\":[]}}").into_bytes());
+        }
+        let mut records = Vec::new();
+        let mut found = 0;
+        {
+            let mut statement = database.connection.prepare_cached(&plan.rows_sql(page as u64 + 1))?;
+            let mut rows = statement.query(parameters())?;
+            while let Some(row) = rows.next()? {
+                found += 1;
+                if found <= page {
+                    separate(&mut records);
+                    render::record(&mut records, &plan, row, ask.version)?;
+                }
+            }
+        }
+        if found <= page {
+            return Ok(envelope(found, None, &records));
+        }
+        let row_ids: Vec<i64> = {
+            let mut statement = database.connection.prepare_cached(&plan.row_ids_sql())?;
+            let rows = statement.query_map(parameters(), |row| row.get(0))?;
+            rows.collect::<Result<_, _>>()?
+        };
+        drop(database);
+        let total = row_ids.len();
+        let locator = self.open_cursor(Cursor { plan, rows: row_ids, page, opened: self.now() });
+        Ok(envelope(total, Some(&next(ask.version, &locator, page)), &records))
+    }
+
+    /// Answers a query locator with the JSON of the page it names.
+    pub fn query_more(&self, locator: &str, version: &str) -> Result<Vec<u8>, Refusal> {
+        let invalid = || Refusal::bad("INVALID_QUERY_LOCATOR", "invalid query locator");
+        let (name, offset) = locator.rsplit_once('-').ok_or_else(invalid)?;
+        let offset: usize = offset.parse().map_err(|_| invalid())?;
+        let cursor = self.cursor(name).ok_or_else(invalid)?;
+        let until = cursor.rows.len().min(offset.saturating_add(cursor.page));
+        let wanted = cursor.rows.get(offset..until).filter(|rows| !rows.is_empty()).ok_or_else(invalid)?;
+        let mut records = Vec::new();
+        let database = self.0.database();
+        let mut statement = database.connection.prepare_cached(&cursor.plan.row_sql())?;
+        for row_id in wanted {
+            let mut rows = statement.query([row_id])?;
+            if let Some(row) = rows.next()? {
+                separate(&mut records);
+                render::record(&mut records, &cursor.plan, row, version)?;
+            }
+        }
+        let next = (until < cursor.rows.len()).then(|| next(version, name, until));
+        Ok(envelope(cursor.rows.len(), next.as_deref(), &records))
+    }
+
+    /// One record as JSON: all its fields, or those named.
+    pub fn record(&self, object: &SObject, id: Id, fields: Option<&[&str]>, version: &str) -> Result<Vec<u8>, Refusal> {
+        let select = match fields {
+            None => all_fields(object),
+            // The id closes the record, asked for or not.
+            Some(names) => {
+                names.iter().copied().filter(|name| !name.eq_ignore_ascii_case("Id")).chain(["Id"]).map(field).collect()
+            }
+        };
+        let plan = soql::compile(&self.0.schema, &everything(object, select), true).map_err(refuse)?;
+        let database = self.0.database();
+        let mut statement = database.connection.prepare_cached(&plan.record_sql())?;
+        let mut rows = statement.query([id.as_str()])?;
+        let row = rows.next()?.ok_or_else(Refusal::not_found)?;
+        let mut json = Vec::new();
+        render::record(&mut json, &plan, row, version)?;
+        drop(rows);
+        match database.row(object, id)? {
+            Some(row) if row.deleted => Err(Refusal::deleted()),
+            _ => Ok(json),
+        }
+    }
+
+    /// The truth to compare with: every row of an object as a JSON array, by id, spelled as the REST API spells it.
+    /// With `deleted`, the recycle bin too.
+    pub fn records(&self, object: &str, deleted: bool) -> Result<Vec<u8>, Refusal> {
+        let object = self.0.schema.object(object).ok_or_else(Refusal::not_found)?;
+        let query = everything(object, all_fields(object));
+        let plan = soql::compile(&self.0.schema, &query, deleted).map_err(refuse)?;
+        let database = self.0.database();
+        let mut statement = database.connection.prepare_cached(&plan.rows_sql(u64::from(u32::MAX)))?;
+        let mut rows = statement.query([])?;
+        let mut json = vec![b'['];
+        while let Some(row) = rows.next()? {
+            if json.len() > 1 {
+                json.push(b',');
+            }
+            render::record(&mut json, &plan, row, "0.0")?;
+        }
+        json.push(b']');
+        Ok(json)
+    }
+
+    /// Ids of an object's live records, or of those in the recycle bin, in their order.
+    pub fn ids(&self, object: &str, deleted: bool) -> Result<Vec<Id>, Refusal> {
+        let object = self.0.schema.object(object).ok_or_else(Refusal::not_found)?;
+        let sql = format!("SELECT \"Id\" FROM \"{}\" WHERE \"IsDeleted\"=?1 ORDER BY \"Id\"", object.name);
+        let database = self.0.database();
+        let mut statement = database.connection.prepare_cached(&sql)?;
+        let mut rows = statement.query([deleted])?;
+        let mut ids = Vec::new();
+        while let Some(row) = rows.next()? {
+            ids.extend(row.get_ref(0)?.as_str().ok().and_then(Id::parse));
+        }
+        Ok(ids)
+    }
+
+    /// Live rows of each object.
+    pub fn counts(&self) -> Result<HashMap<String, u64>, Refusal> {
+        Ok(self.0.database().counts(&self.0.schema)?)
+    }
+
+    fn open_cursor(&self, cursor: Cursor) -> String {
+        let name = self.0.new_id("01g").to_string();
+        let mut cursors = self.0.cursors();
+        if cursors.order.len() == MOST_CURSORS
+            && let Some(oldest) = cursors.order.pop_front()
+        {
+            cursors.open.remove(&oldest);
+        }
+        cursors.order.push_back(name.clone());
+        cursors.open.insert(name.clone(), Arc::new(cursor));
+        name
+    }
+
+    fn cursor(&self, name: &str) -> Option<Arc<Cursor>> {
+        let cursor = self.0.cursors().open.get(name).cloned()?;
+        (self.now().duration_since(cursor.opened) <= CURSOR_LIFE).then_some(cursor)
+    }
+}
+
+impl Inner {
+    /// An id outside the tables, such as a cursor's.
+    fn new_id(&self, prefix: &str) -> Id {
+        let mut database = self.database();
+        database.next_id += 1;
+        Id::new(prefix, self.pod, database.next_id - 1)
+    }
+}
+
+/// How SOQL's errors are answered.
+fn refuse(error: soql::Error) -> Refusal {
+    match error {
+        soql::Error::Refused { code, message } => Refusal::bad(code, message),
+        soql::Error::Gap(gap) => Refusal::not_imitated(format!("{gap} in SOQL")),
+    }
+}
+
+fn all_fields(object: &SObject) -> Vec<SelectItem> {
+    object.fields.iter().map(|described| field(&described.name)).collect()
+}
+
+fn field(name: &str) -> SelectItem {
+    SelectItem::Field(FieldPath {
+        names: name.split('.').map(str::to_owned).collect(),
+        span: Span { start: 0, end: 0 },
+    })
+}
+
+/// `SELECT … FROM object ORDER BY Id`, made without text.
+fn everything(object: &SObject, select: Vec<SelectItem>) -> Query {
+    let span = Span { start: 0, end: 0 };
+    let id = FieldPath { names: vec!["Id".to_owned()], span };
+    Query {
+        text: String::new(),
+        select: Select::Items(select),
+        from: object.name.clone(),
+        from_span: span,
+        alias: None,
+        condition: None,
+        order: vec![soql::Order { field: id, descending: false, nulls: soql::NullsOrder::First }],
+        limit: None,
+        offset: None,
+    }
+}
+
+fn next(version: &str, locator: &str, offset: usize) -> String {
+    format!("/services/data/v{version}/query/{locator}-{offset}")
+}
+
+fn separate(records: &mut Vec<u8>) {
+    if !records.is_empty() {
+        records.push(b',');
+    }
+}
+
+fn envelope(total: usize, next: Option<&str>, records: &[u8]) -> Vec<u8> {
+    let head = match next {
+        Some(next) => format!("{{\"totalSize\":{total},\"done\":false,\"nextRecordsUrl\":\"{next}\",\"records\":["),
+        None => format!("{{\"totalSize\":{total},\"done\":true,\"records\":["),
+    };
+    let mut json = Vec::with_capacity(head.len() + records.len() + 2);
+    json.extend_from_slice(head.as_bytes());
+    json.extend_from_slice(records);
+    json.extend_from_slice(b"]}");
+    json
+}

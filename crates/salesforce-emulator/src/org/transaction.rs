@@ -1,0 +1,380 @@
+//! Changes to records: checked as Salesforce checks them, made together or not at all, announced when they are made.
+
+use std::sync::Arc;
+
+use rusqlite::types::Value as Stored;
+use serde_json::{Map, Value as Json};
+
+use super::Inner;
+use super::database::{Database, StoredRow};
+use super::derive::derive;
+use super::id::Id;
+use super::push_topic;
+use super::refusal::Refusal;
+use super::schema::{FieldType, SObject};
+use super::value::{parse, stamp};
+
+/// An open transaction of an [`Org`](super::Org).
+pub struct Transaction<'a> {
+    pub(super) org: &'a Inner,
+    pub(super) database: &'a mut Database,
+    pub(super) stamp: String,
+    pub(super) changes: Vec<Change>,
+    pub(super) topics_changed: bool,
+    /// Rows come from a trusted seed: references are not looked up and nothing is announced.
+    pub(super) seeding: bool,
+}
+
+/// One change to one record, as PushTopics see it.
+#[derive(Debug, Clone)]
+pub(super) struct Change {
+    pub(super) object: Arc<SObject>,
+    pub(super) id: Id,
+    pub(super) kind: ChangeKind,
+    /// Places of the fields whose values differ, without those the org maintains itself.
+    pub(super) changed: Vec<usize>,
+}
+
+/// What happened to a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are those of the events")]
+pub enum ChangeKind {
+    Created,
+    Updated,
+    Deleted,
+    Undeleted,
+}
+
+impl ChangeKind {
+    /// The `type` of the event.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Deleted => "deleted",
+            Self::Undeleted => "undeleted",
+        }
+    }
+}
+
+/// Fields that every write moves; they never count as a change.
+const MAINTAINED: [&str; 6] = [
+    "LastModifiedDate",
+    "LastModifiedById",
+    "SystemModstamp",
+    "LastViewedDate",
+    "LastReferencedDate",
+    "LastActivityDate",
+];
+
+impl Transaction<'_> {
+    /// Dates the records that follow: a seed's rows have a past.
+    pub(crate) fn backdate(&mut self, at: jiff::Timestamp) {
+        self.stamp = stamp(at);
+    }
+
+    /// Creates a record.
+    pub fn create(&mut self, object: &str, body: &Map<String, Json>) -> Result<Id, Refusal> {
+        let object = self.object(object)?;
+        let Some(prefix) = object.key_prefix.as_deref().filter(|_| object.createable || self.seeding) else {
+            return Err(Refusal::bad(
+                "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
+                format!("entity type cannot be inserted: {}", object.label),
+            ));
+        };
+        let id = Id::new(prefix, self.org.pod, self.database.next_id);
+        let mut row = vec![Stored::Null; object.fields.len()];
+        self.fill(&object, &mut row, body, true)?;
+        self.default(&object, &mut row, id)?;
+        require(&object, &row, |field| field.required())?;
+        derive(&object, &mut row, &self.stamp);
+        self.check_unique(&object, &row, id)?;
+        if push_topic::is(&object) {
+            push_topic::check(&self.org.schema, &object, &mut row)?;
+            self.check_topic_quota()?;
+            self.topics_changed = true;
+        }
+        self.database.insert(&object, &row)?;
+        self.database.next_id += 1;
+        self.note(&object, id, ChangeKind::Created, Vec::new());
+        Ok(id)
+    }
+
+    /// Updates a record; fields that are not named keep their values.
+    pub fn update(&mut self, object: &str, id: Id, body: &Map<String, Json>) -> Result<(), Refusal> {
+        let object = self.object(object)?;
+        let before = self.live(&object, id)?;
+        if !object.updateable {
+            return Err(Refusal::bad(
+                "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
+                format!("entity type cannot be updated: {}", object.label),
+            ));
+        }
+        let mut row = before.values.clone();
+        self.fill(&object, &mut row, body, false)?;
+        let emptied =
+            |field: &super::schema::Field| !field.nillable && field.updateable && field.kind != FieldType::Boolean;
+        require(&object, &row, emptied)?;
+        derive(&object, &mut row, &self.stamp);
+        self.check_unique(&object, &row, id)?;
+        if push_topic::is(&object) {
+            push_topic::check(&self.org.schema, &object, &mut row)?;
+            self.topics_changed = true;
+        }
+        let changed: Vec<usize> = (0..row.len()).filter(|at| row[*at] != before.values[*at]).collect();
+        self.set(&object, &mut row, "LastModifiedDate", Stored::Text(self.stamp.clone()));
+        self.set(&object, &mut row, "LastModifiedById", Stored::Text(self.org.user_id.to_string()));
+        let maintained = ["LastModifiedDate", "LastModifiedById"].iter().filter_map(|name| object.position(name));
+        let written: Vec<usize> = changed.iter().copied().chain(maintained).collect();
+        self.database.update(&object, id, &row, &written, &self.stamp)?;
+        let seen = changed.into_iter().filter(|at| !MAINTAINED.contains(&object.fields[*at].name.as_str())).collect();
+        self.note(&object, id, ChangeKind::Updated, seen);
+        Ok(())
+    }
+
+    /// Moves a record to the recycle bin, and silently with it the children whose describe says so.
+    pub fn delete(&mut self, object: &str, id: Id) -> Result<(), Refusal> {
+        let object = self.object(object)?;
+        self.live(&object, id)?;
+        if !object.deletable {
+            let message = format!("entity type cannot be deleted: {}", object.label);
+            return Err(Refusal { status: 403, ..Refusal::bad("INSUFFICIENT_ACCESS_OR_READONLY", message) });
+        }
+        self.topics_changed |= push_topic::is(&object);
+        self.database.bin(&object, id, id, &self.stamp)?;
+        self.note(&object, id, ChangeKind::Deleted, Vec::new());
+        if self.org.settings.cascade_deletes {
+            self.cascade(&object, id, id)?;
+        }
+        Ok(())
+    }
+
+    /// Restores a record from the recycle bin, and the children that went there with it.
+    pub fn undelete(&mut self, object: &str, id: Id) -> Result<(), Refusal> {
+        let object = self.object(object)?;
+        let row = self.database.row(&object, id)?.ok_or_else(Refusal::not_found)?;
+        if !row.deleted {
+            return Err(Refusal::bad("UNDELETE_FAILED", "Entity is not in the recycle bin"));
+        }
+        if !object.undeletable {
+            return Err(Refusal::bad("UNDELETE_FAILED", format!("entity type cannot be undeleted: {}", object.label)));
+        }
+        for touched in self.org.schema.objects() {
+            self.database.restore(touched, id, &self.stamp)?;
+        }
+        self.note(&object, id, ChangeKind::Undeleted, Vec::new());
+        Ok(())
+    }
+
+    /// Adds a record of the org's own under an id of its own.
+    pub(super) fn found(&mut self, object: &str, fields: &[(&str, Json)]) -> Result<(), Refusal> {
+        let object = self.object(object)?;
+        let mut row = vec![Stored::Null; object.fields.len()];
+        let mut id = self.org.org_id;
+        for (name, value) in fields {
+            let Some(at) = object.position(name) else { continue };
+            row[at] = parse(&object.fields[at], value)?;
+            if let ("Id", Stored::Text(text)) = (*name, &row[at]) {
+                id = Id::parse(text).unwrap_or(id);
+            }
+        }
+        self.default(&object, &mut row, id)?;
+        derive(&object, &mut row, &self.stamp);
+        self.database.insert(&object, &row)?;
+        Ok(())
+    }
+
+    fn object(&self, name: &str) -> Result<Arc<SObject>, Refusal> {
+        self.org.schema.object(name).cloned().ok_or_else(Refusal::not_found)
+    }
+
+    fn live(&self, object: &SObject, id: Id) -> Result<StoredRow, Refusal> {
+        if object.key_prefix.as_deref() != Some(id.prefix()) {
+            let message = format!("{} ID: id value of incorrect type: {id}", object.label);
+            return Err(Refusal::field("MALFORMED_ID", message, "Id"));
+        }
+        let row = self.database.row(object, id)?.ok_or_else(Refusal::not_found)?;
+        if row.deleted { Err(Refusal::deleted()) } else { Ok(row) }
+    }
+
+    /// Puts the client's values into the row.
+    fn fill(
+        &self,
+        object: &SObject,
+        row: &mut [Stored],
+        body: &Map<String, Json>,
+        creating: bool,
+    ) -> Result<(), Refusal> {
+        for (name, value) in body.iter().filter(|(name, _)| *name != "attributes") {
+            if name.eq_ignore_ascii_case("Id") {
+                let (code, message) = if creating {
+                    ("INVALID_FIELD_FOR_INSERT_UPDATE", "cannot specify Id in an insert call")
+                } else {
+                    ("INVALID_FIELD", "The Id field should not be specified in the sobject data.")
+                };
+                return Err(Refusal::field(code, message, "Id"));
+            }
+            let Some(at) = object.position(name) else {
+                if object.parent(name).is_some() && value.is_object() {
+                    return Err(Refusal::not_imitated(format!("references by external id ({}.{name})", object.name)));
+                }
+                return Err(Refusal::bad(
+                    "INVALID_FIELD",
+                    format!("No such column '{name}' on sobject of type {}", object.name),
+                ));
+            };
+            let field = &object.fields[at];
+            let writable = if creating { field.createable } else { field.updateable };
+            if !writable && !self.seeding {
+                let message = format!(
+                    "Unable to create/update fields: {}. Please check the security settings of this field and verify that it is \
+                     read/write for your profile or permission set.",
+                    field.name
+                );
+                return Err(Refusal::field("INVALID_FIELD_FOR_INSERT_UPDATE", message, &field.name));
+            }
+            row[at] = parse(field, value)?;
+            if let (FieldType::Reference, Stored::Text(target), false) = (field.kind, &row[at], self.seeding) {
+                self.check_reference(field, target)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_reference(&self, field: &super::schema::Field, target: &str) -> Result<(), Refusal> {
+        let Some(id) = Id::parse(target) else { return Ok(()) };
+        let Some(object) = self.org.schema.of_id(id) else { return Ok(()) };
+        if !field.reference_to.contains(&object.name) {
+            let message = format!("{}: id value of incorrect type: {id}", field.label);
+            return Err(Refusal::field("FIELD_INTEGRITY_EXCEPTION", message, &field.name));
+        }
+        if self.database.lives(object, id)? {
+            return Ok(());
+        }
+        let message = "invalid cross reference id";
+        Err(Refusal { fields: Some(Vec::new()), ..Refusal::bad("INVALID_CROSS_REFERENCE_KEY", message) })
+    }
+
+    /// Gives the fields that were not named the values the org gives them.
+    fn default(&self, object: &SObject, row: &mut [Stored], id: Id) -> Result<(), Refusal> {
+        let text = |value: &str| Stored::Text(value.to_owned());
+        for (at, field) in object.fields.iter().enumerate() {
+            if row[at] != Stored::Null {
+                continue;
+            }
+            row[at] = match (field.name.as_str(), field.kind) {
+                ("Id", _) => text(id.as_str()),
+                ("CreatedDate" | "LastModifiedDate" | "SystemModstamp", _) => text(&self.stamp),
+                ("CreatedById" | "LastModifiedById" | "OwnerId", _) => text(self.org.user_id.as_str()),
+                ("PhotoUrl", _) => Stored::Text(format!("/services/images/photo/{id}")),
+                _ if field.auto_number => Stored::Text(format!("{:08}", self.database.next_id)),
+                _ => match field.default() {
+                    Some(value) => parse(field, &value)?,
+                    None => match field.kind {
+                        FieldType::Boolean => Stored::Integer(0),
+                        FieldType::Int | FieldType::Long if !field.nillable && !field.createable => Stored::Integer(0),
+                        FieldType::Double | FieldType::Currency | FieldType::Percent
+                            if !field.nillable && !field.createable =>
+                        {
+                            Stored::Real(0.0)
+                        }
+                        // A custom object's name may be left out and is then the id.
+                        FieldType::String if field.name == "Name" && field.nillable => text(id.as_str()),
+                        _ => Stored::Null,
+                    },
+                },
+            };
+        }
+        Ok(())
+    }
+
+    fn check_unique(&self, object: &SObject, row: &[Stored], id: Id) -> Result<(), Refusal> {
+        for (at, field) in
+            object.fields.iter().enumerate().filter(|(at, field)| field.unique && row[*at] != Stored::Null)
+        {
+            let name = &field.name;
+            let sql = format!(
+                "SELECT \"Id\" FROM \"{}\" WHERE \"{name}\"=?1 AND \"Id\"<>?2 AND \"IsDeleted\"=0",
+                object.name
+            );
+            let mut statement = self.database.connection.prepare_cached(&sql)?;
+            let mut rows = statement.query(rusqlite::params![row[at], id.as_str()])?;
+            if let Some(other) = rows.next()? {
+                let other: String = other.get(0)?;
+                let message =
+                    format!("duplicate value found: {name} duplicates value on record with id: {}", &other[..15]);
+                return Err(Refusal { fields: Some(Vec::new()), ..Refusal::bad("DUPLICATE_VALUE", message) });
+            }
+        }
+        Ok(())
+    }
+
+    fn check_topic_quota(&self) -> Result<(), Refusal> {
+        let sql = "SELECT COUNT(*) FROM \"PushTopic\" WHERE \"IsDeleted\"=0 AND \"IsActive\"=1";
+        let count: i64 = self.database.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+        let most = self.org.settings.push_topics;
+        if count.unsigned_abs() < most as u64 {
+            return Ok(());
+        }
+        let message = format!("The maximum number of push topics for this organization ({most}) has been reached");
+        Err(Refusal { fields: Some(Vec::new()), ..Refusal::bad("LIMIT_EXCEEDED", message) })
+    }
+
+    fn set(&self, object: &SObject, row: &mut [Stored], field: &str, value: Stored) {
+        if let Some(at) = object.position(field) {
+            row[at] = value;
+        }
+    }
+
+    /// Would deleting this record take others along?
+    pub fn has_dependants(&self, object: &str, id: Id) -> Result<bool, Refusal> {
+        let object = self.object(object)?;
+        Ok(self.org.settings.cascade_deletes && !self.dependants(&object, id)?.is_empty())
+    }
+
+    /// Deletes the children of a record, level by level. PushTopics hear nothing of it.
+    fn cascade(&mut self, parent: &SObject, id: Id, root: Id) -> Result<(), Refusal> {
+        for (child, child_id) in self.dependants(parent, id)? {
+            self.database.bin(&child, child_id, root, &self.stamp)?;
+            self.cascade(&child, child_id, root)?;
+        }
+        Ok(())
+    }
+
+    /// The live children that are deleted with their parent.
+    fn dependants(&self, parent: &SObject, id: Id) -> Result<Vec<(Arc<SObject>, Id)>, Refusal> {
+        let mut dependants = Vec::new();
+        for relation in parent.children.iter().filter(|relation| relation.cascade_delete) {
+            let Some(child) = self.org.schema.object(&relation.child) else { continue };
+            let Some(field) = child.field(&relation.field) else { continue };
+            let sql = format!("SELECT \"Id\" FROM \"{}\" WHERE \"{}\"=? AND \"IsDeleted\"=0", child.name, field.name);
+            let mut statement = self.database.connection.prepare_cached(&sql)?;
+            let mut rows = statement.query([id.as_str()])?;
+            while let Some(row) = rows.next()? {
+                dependants.extend(row.get_ref(0)?.as_str().ok().and_then(Id::parse).map(|id| (Arc::clone(child), id)));
+            }
+        }
+        Ok(dependants)
+    }
+
+    fn note(&mut self, object: &Arc<SObject>, id: Id, kind: ChangeKind, changed: Vec<usize>) {
+        if !self.seeding {
+            self.changes.push(Change { object: Arc::clone(object), id, kind, changed });
+        }
+    }
+}
+
+fn require(object: &SObject, row: &[Stored], wanted: impl Fn(&super::schema::Field) -> bool) -> Result<(), Refusal> {
+    let missing: Vec<String> = object
+        .fields
+        .iter()
+        .enumerate()
+        .filter(|(at, field)| row[*at] == Stored::Null && wanted(field))
+        .map(|(_, field)| field.name.clone())
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let message = format!("Required fields are missing: [{}]", missing.join(", "));
+    Err(Refusal { fields: Some(missing), ..Refusal::bad("REQUIRED_FIELD_MISSING", message) })
+}

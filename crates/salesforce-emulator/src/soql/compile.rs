@@ -1,0 +1,522 @@
+//! [`Query`] × schema → SQL. Names are resolved here, literals checked against the types of their fields, and every value
+//! becomes a bound parameter.
+
+use std::sync::Arc;
+
+use rusqlite::types::Value as Stored;
+
+use super::Error;
+use super::lexer::{like_pattern, unescape};
+use super::query::{Comparison, Condition, FieldPath, Literal, NullsOrder, Query, Select, SelectItem};
+use crate::org::{ADDRESS_PARTS, Field, FieldType, Id, SObject, Schema, stamp};
+
+/// Most parameters of one statement; SQLite's default is 32,766.
+const MOST_PARAMETERS: usize = 32_000;
+
+/// A query ready to run.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The object asked for.
+    pub object: Arc<SObject>,
+    /// What each row becomes; empty for `COUNT()`.
+    pub outputs: Vec<Output>,
+    /// `COUNT()`
+    pub count: bool,
+    columns: Vec<String>,
+    joins: Vec<Join>,
+    condition: Option<String>,
+    with_deleted: bool,
+    order: Vec<String>,
+    limit: Option<u64>,
+    offset: Option<u64>,
+    /// Parameters of the condition.
+    pub parameters: Vec<Stored>,
+}
+
+/// One member of a record.
+#[derive(Debug)]
+pub enum Output {
+    /// A field and the column its value is in.
+    Field {
+        /// Canonical name.
+        name: String,
+        /// Type.
+        kind: FieldType,
+        /// Place in the row.
+        column: usize,
+    },
+    /// An address and the columns of its parts, in the order of [`ADDRESS_PARTS`].
+    Address {
+        /// Canonical name.
+        name: String,
+        /// Places in the row.
+        columns: [usize; 8],
+    },
+    /// Fields of a parent record.
+    Parent {
+        /// Relationship name.
+        name: String,
+        /// Object of the parent.
+        object: Arc<SObject>,
+        /// Place of the parent's id.
+        id: usize,
+        /// The selected fields.
+        outputs: Vec<Output>,
+    },
+}
+
+#[derive(Debug)]
+struct Join {
+    /// Lower-case path of relationships, for finding the join again.
+    path: String,
+    object: Arc<SObject>,
+    sql: String,
+}
+
+/// Resolves a query against the schema. `with_deleted` includes the recycle bin.
+pub fn compile(schema: &Schema, query: &Query, with_deleted: bool) -> Result<Compiled, Error> {
+    let Some(object) = schema.object(&query.from) else {
+        let message = format!(
+            "sObject type '{}' is not supported. If you are attempting to use a custom object, be sure to append the '__c' \
+             after the entity name. Please reference your WSDL or the describe call for the appropriate names.",
+            query.from
+        );
+        return Err(Error::at("INVALID_TYPE", &query.text, query.from_span, &message));
+    };
+    if query.offset.is_some_and(|offset| offset > 2000) {
+        return Err(Error::Refused {
+            code: "NUMBER_OUTSIDE_VALID_RANGE",
+            message: "Maximum SOQL offset allowed is 2000".to_owned(),
+        });
+    }
+    let mut compiler = Compiler {
+        schema,
+        query,
+        object,
+        columns: vec!["t0.\"Id\"".to_owned()],
+        joins: Vec::new(),
+        parameters: Vec::new(),
+    };
+    let outputs = compiler.select()?;
+    let condition = query.condition.as_ref().map(|condition| compiler.condition(condition)).transpose()?;
+    let order = compiler.order()?;
+    let Compiler { columns, joins, parameters, .. } = compiler;
+    if parameters.len() > MOST_PARAMETERS {
+        return Err(Error::Refused { code: "QUERY_TOO_COMPLICATED", message: "Query is too complicated".to_owned() });
+    }
+    Ok(Compiled {
+        object: Arc::clone(object),
+        outputs,
+        count: query.select == Select::Count,
+        columns,
+        joins,
+        condition,
+        with_deleted,
+        order,
+        limit: query.limit,
+        offset: query.offset,
+        parameters,
+    })
+}
+
+/// The condition of a query as SQL over alias `t0`, with its parameters; `None` when every row matches. For conditions
+/// without parents, such as a PushTopic's.
+pub fn filter(schema: &Schema, object: &Arc<SObject>, query: &Query) -> Result<Option<(String, Vec<Stored>)>, Error> {
+    let mut compiler =
+        Compiler { schema, query, object, columns: Vec::new(), joins: Vec::new(), parameters: Vec::new() };
+    let sql = query.condition.as_ref().map(|condition| compiler.condition(condition)).transpose()?;
+    Ok(sql.map(|sql| (sql, compiler.parameters)))
+}
+
+impl Compiled {
+    /// Reads the rows, at most `most` of them. Columns are as [`Output`] says; column 0 is the id.
+    pub fn rows_sql(&self, most: u64) -> String {
+        let limit = self.limit.map_or(most, |limit| limit.min(most));
+        format!(
+            "SELECT {} FROM {} LIMIT {limit} OFFSET {}",
+            self.columns.join(","),
+            self.tail(),
+            self.offset.unwrap_or(0)
+        )
+    }
+
+    /// Reads the SQLite row ids of the whole result, in order.
+    pub fn row_ids_sql(&self) -> String {
+        let limit = self.limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(-1));
+        format!("SELECT t0.rowid FROM {} LIMIT {limit} OFFSET {}", self.tail(), self.offset.unwrap_or(0))
+    }
+
+    /// Reads one row by its SQLite row id, as long as the query may still see it.
+    pub fn row_sql(&self) -> String {
+        let visible = if self.with_deleted { "" } else { " AND t0.\"IsDeleted\"=0" };
+        format!("SELECT {} FROM {} WHERE t0.rowid=?1{visible}", self.columns.join(","), self.from())
+    }
+
+    /// Reads one row by its id, deleted or not.
+    pub fn record_sql(&self) -> String {
+        format!("SELECT {} FROM {} WHERE t0.\"Id\"=?1", self.columns.join(","), self.from())
+    }
+
+    /// Counts the rows.
+    pub fn count_sql(&self) -> String {
+        match (self.limit, self.offset) {
+            (None, None) => format!("SELECT COUNT(*) FROM {}", self.tail()),
+            _ => format!("SELECT COUNT(*) FROM ({})", self.row_ids_sql()),
+        }
+    }
+
+    fn from(&self) -> String {
+        let joins: String = self.joins.iter().map(|join| join.sql.as_str()).collect();
+        format!("\"{}\" t0{joins}", self.object.name)
+    }
+
+    fn tail(&self) -> String {
+        let visible = (!self.with_deleted).then(|| "t0.\"IsDeleted\"=0".to_owned());
+        let conditions: Vec<String> = visible.into_iter().chain(self.condition.clone()).collect();
+        let mut sql = self.from();
+        if !conditions.is_empty() {
+            sql.push_str(" WHERE ");
+            sql.push_str(&conditions.join(" AND "));
+        }
+        if !self.order.is_empty() {
+            sql.push_str(" ORDER BY ");
+            sql.push_str(&self.order.join(","));
+        }
+        sql
+    }
+}
+
+struct Compiler<'a> {
+    schema: &'a Schema,
+    query: &'a Query,
+    object: &'a Arc<SObject>,
+    columns: Vec<String>,
+    joins: Vec<Join>,
+    parameters: Vec<Stored>,
+}
+
+impl Compiler<'_> {
+    fn select(&mut self) -> Result<Vec<Output>, Error> {
+        let Select::Items(items) = &self.query.select else { return Ok(Vec::new()) };
+        let mut outputs = Vec::new();
+        for item in items {
+            match item {
+                SelectItem::Field(path) => self.select_path(&mut outputs, path)?,
+                SelectItem::AllFields => self.select_set(&mut outputs, true, |_| true)?,
+                SelectItem::StandardFields => self.select_set(&mut outputs, false, |field| !field.custom)?,
+                SelectItem::CustomFields => self.select_set(&mut outputs, true, |field| field.custom)?,
+            }
+        }
+        Ok(outputs)
+    }
+
+    fn select_set(
+        &mut self,
+        outputs: &mut Vec<Output>,
+        bounded: bool,
+        wanted: fn(&Field) -> bool,
+    ) -> Result<(), Error> {
+        if bounded && self.query.limit.is_none_or(|limit| limit > 200) {
+            return Err(Error::malformed("The SOQL FIELDS function must have a LIMIT of at most 200"));
+        }
+        let object = Arc::clone(self.object);
+        for field in object.fields.iter().filter(|field| wanted(field)) {
+            if named(outputs, &field.name).is_none() {
+                let output = self.output(&object, "t0", field);
+                outputs.push(output);
+            }
+        }
+        Ok(())
+    }
+
+    fn select_path(&mut self, outputs: &mut Vec<Output>, path: &FieldPath) -> Result<(), Error> {
+        let (alias, object, names) = self.resolve(path)?;
+        let Some(field) = object.field(&names[names.len() - 1]) else {
+            return Err(self.no_such_column(path, &names[names.len() - 1], &object));
+        };
+        let output = self.output(&object, &alias, field);
+        let mut level = outputs;
+        let mut joined = String::new();
+        for relationship in &names[..names.len() - 1] {
+            joined = format!("{joined}.{}", relationship.to_ascii_lowercase());
+            let at = match named(level, relationship) {
+                Some(at) => at,
+                None => {
+                    let (parent, number) = self.join(&joined);
+                    let id = self.column(format!("t{number}.\"Id\""));
+                    let name = self.canonical(&joined).unwrap_or_else(|| relationship.clone());
+                    level.push(Output::Parent { name, object: parent, id, outputs: Vec::new() });
+                    level.len() - 1
+                }
+            };
+            let Output::Parent { outputs, .. } = &mut level[at] else {
+                return Err(Error::malformed(format!("duplicate field selected: {relationship}")));
+            };
+            level = outputs;
+        }
+        if named(level, &field.name).is_some() {
+            return Err(Error::Refused {
+                code: "INVALID_FIELD",
+                message: format!("duplicate field selected: {}", names.join(".")),
+            });
+        }
+        level.push(output);
+        Ok(())
+    }
+
+    fn output(&mut self, object: &SObject, alias: &str, field: &Field) -> Output {
+        let name = field.name.clone();
+        if field.kind != FieldType::Address {
+            return Output::Field { column: self.column(format!("{alias}.\"{name}\"")), kind: field.kind, name };
+        }
+        let prefix = name.strip_suffix("Address").unwrap_or(&name).to_owned();
+        let columns = ADDRESS_PARTS.map(|part| match object.field(&format!("{prefix}{part}")) {
+            Some(part) => self.column(format!("{alias}.\"{}\"", part.name)),
+            None => self.column("NULL".to_owned()),
+        });
+        Output::Address { name, columns }
+    }
+
+    fn column(&mut self, sql: String) -> usize {
+        self.columns.push(sql);
+        self.columns.len() - 1
+    }
+
+    /// Walks the relationships of a path, joining parents on the way: alias and object of the last one, and the names
+    /// without the query's own alias.
+    fn resolve(&mut self, path: &FieldPath) -> Result<(String, Arc<SObject>, Vec<String>), Error> {
+        let mut names = path.names.clone();
+        let own = |name: &str| {
+            name.eq_ignore_ascii_case(&self.query.from)
+                || self.query.alias.as_deref().is_some_and(|alias| name.eq_ignore_ascii_case(alias))
+        };
+        if names.len() > 1 && own(&names[0]) && self.object.parent(&names[0]).is_none() {
+            names.remove(0);
+        }
+        if names.len() > 6 {
+            return Err(Error::malformed("SOQL relationship paths reach five levels at most"));
+        }
+        let (mut alias, mut object) = ("t0".to_owned(), Arc::clone(self.object));
+        let mut joined = String::new();
+        for relationship in &names[..names.len() - 1] {
+            let Some(field) = object.parent(relationship) else {
+                let message = format!(
+                    "Didn't understand relationship '{relationship}' in field path. If you are attempting to use a custom \
+                     relationship, be sure to append the '__r' after the custom relationship name. Please reference your WSDL or \
+                     the describe call for the appropriate names."
+                );
+                return Err(Error::at("INVALID_FIELD", &self.query.text, path.span, &message));
+            };
+            // Of a polymorphic owner the user is meant; other polymorphic parents have only the fields of `Name`.
+            let targets: Vec<_> = field.reference_to.iter().filter_map(|name| self.schema.object(name)).collect();
+            let [target] = targets[..] else {
+                return Err(Error::gap(format!("paths through {}.{relationship}", object.name)));
+            };
+            joined = format!("{joined}.{}", relationship.to_ascii_lowercase());
+            let number = match self.joins.iter().position(|join| join.path == joined) {
+                Some(at) => at + 1,
+                None => {
+                    let number = self.joins.len() + 1;
+                    let sql = format!(
+                        " LEFT JOIN \"{}\" t{number} ON t{number}.\"Id\"={alias}.\"{}\"",
+                        target.name, field.name
+                    );
+                    self.joins.push(Join { path: joined.clone(), object: Arc::clone(target), sql });
+                    number
+                }
+            };
+            alias = format!("t{number}");
+            object = Arc::clone(target);
+        }
+        Ok((alias, object, names))
+    }
+
+    fn join(&self, path: &str) -> (Arc<SObject>, usize) {
+        let at = self.joins.iter().position(|join| join.path == path).unwrap_or(0);
+        (Arc::clone(&self.joins[at].object), at + 1)
+    }
+
+    /// The relationship's name in its canonical case, by its path of lower-case names.
+    fn canonical(&self, path: &str) -> Option<String> {
+        let (above, name) = path.rsplit_once('.')?;
+        let object = if above.is_empty() { Arc::clone(self.object) } else { self.join(above).0 };
+        object.parent(name)?.relationship_name.clone()
+    }
+
+    fn no_such_column(&self, path: &FieldPath, name: &str, object: &SObject) -> Error {
+        let message = format!(
+            "No such column '{name}' on entity '{}'. If you are attempting to use a custom field, be sure to append the '__c' after \
+             the custom field name. Please reference your WSDL or the describe call for the appropriate names.",
+            object.name
+        );
+        Error::at("INVALID_FIELD", &self.query.text, path.span, &message)
+    }
+
+    fn order(&mut self) -> Result<Vec<String>, Error> {
+        let query = self.query;
+        let mut keys = Vec::with_capacity(query.order.len());
+        for key in &query.order {
+            let (alias, object, names) = self.resolve(&key.field)?;
+            let name = &names[names.len() - 1];
+            let field = object.field(name).ok_or_else(|| self.no_such_column(&key.field, name, &object))?;
+            if !field.sortable || field.kind.is_compound() {
+                let message = format!("field '{}' can not be sorted in a query call", field.name);
+                return Err(Error::at("INVALID_FIELD", &query.text, key.field.span, &message));
+            }
+            let direction = if key.descending { " DESC" } else { "" };
+            // Spelled out only where it matters, because it keeps SQLite from walking an index backwards.
+            let nulls = match (field.nillable || alias != "t0", key.nulls, key.descending) {
+                (true, NullsOrder::First, true) => " NULLS FIRST",
+                (true, NullsOrder::Last, false) => " NULLS LAST",
+                _ => "",
+            };
+            keys.push(format!("{alias}.\"{}\"{direction}{nulls}", field.name));
+        }
+        Ok(keys)
+    }
+
+    fn condition(&mut self, condition: &Condition) -> Result<String, Error> {
+        match condition {
+            Condition::And(parts) => self.joined(parts, "AND"),
+            Condition::Or(parts) => self.joined(parts, "OR"),
+            // In SOQL a comparison with null is false, not unknown, so that its negation is true.
+            Condition::Not(part) => Ok(format!("NOT COALESCE({},0)", self.condition(part)?)),
+            Condition::Compare { field, comparison, literal } => self.compare(field, *comparison, literal),
+            Condition::In { field, negated, literals } => self.member(field, *negated, literals),
+        }
+    }
+
+    /// A balanced tree: SQLite refuses expressions deeper than a thousand.
+    fn joined(&mut self, parts: &[Condition], word: &str) -> Result<String, Error> {
+        match parts {
+            [only] => self.condition(only),
+            _ => {
+                let (left, right) = parts.split_at(parts.len() / 2);
+                Ok(format!("({} {word} {})", self.joined(left, word)?, self.joined(right, word)?))
+            }
+        }
+    }
+
+    fn compare(&mut self, path: &FieldPath, comparison: Comparison, literal: &Literal) -> Result<String, Error> {
+        let (column, object, at) = self.filterable(path)?;
+        let field = &object.fields[at];
+        if comparison == Comparison::Like {
+            let Literal::Text(raw) = literal else { return Err(self.wrong_type(path, field)) };
+            if !is_text(field.kind) {
+                let message = format!("invalid operator on {} field", field.kind.name());
+                return Err(Error::at("INVALID_QUERY_FILTER_OPERATOR", &self.query.text, path.span, &message));
+            }
+            let pattern = like_pattern(raw)?;
+            let place = self.bind(Stored::Text(pattern));
+            return Ok(format!("{column} LIKE {place} ESCAPE '\\'"));
+        }
+        let value = self.value(path, field, literal)?;
+        let operator = match (comparison, &value) {
+            (Comparison::Equal, Stored::Null) => return Ok(format!("{column} IS NULL")),
+            (Comparison::NotEqual, Stored::Null) => return Ok(format!("{column} IS NOT NULL")),
+            (_, Stored::Null) => return Ok("0".to_owned()),
+            (Comparison::NotEqual, _) => {
+                let place = self.bind(value);
+                return Ok(format!("({column} IS NULL OR {column}<>{place})"));
+            }
+            (Comparison::Equal | Comparison::Like, _) => "=",
+            (Comparison::Less, _) => "<",
+            (Comparison::LessOrEqual, _) => "<=",
+            (Comparison::Greater, _) => ">",
+            (Comparison::GreaterOrEqual, _) => ">=",
+        };
+        let place = self.bind(value);
+        Ok(format!("{column}{operator}{place}"))
+    }
+
+    fn member(&mut self, path: &FieldPath, negated: bool, literals: &[Literal]) -> Result<String, Error> {
+        let (column, object, at) = self.filterable(path)?;
+        let field = &object.fields[at];
+        let mut places = Vec::with_capacity(literals.len());
+        let mut null = false;
+        for literal in literals {
+            match self.value(path, field, literal)? {
+                Stored::Null => null = true,
+                value => places.push(self.bind(value)),
+            }
+        }
+        let places = places.join(",");
+        Ok(match (negated, null) {
+            (false, false) => format!("{column} IN ({places})"),
+            (false, true) => format!("({column} IS NULL OR {column} IN ({places}))"),
+            (true, false) => format!("({column} IS NULL OR {column} NOT IN ({places}))"),
+            (true, true) => format!("({column} IS NOT NULL AND {column} NOT IN ({places}))"),
+        })
+    }
+
+    fn filterable(&mut self, path: &FieldPath) -> Result<(String, Arc<SObject>, usize), Error> {
+        let (alias, object, names) = self.resolve(path)?;
+        let name = &names[names.len() - 1];
+        let at = object.position(name).ok_or_else(|| self.no_such_column(path, name, &object))?;
+        let field = &object.fields[at];
+        if !field.filterable || field.kind.is_compound() {
+            let message = format!("field '{}' can not be filtered in a query call", field.name);
+            return Err(Error::at("INVALID_FIELD", &self.query.text, path.span, &message));
+        }
+        Ok((format!("{alias}.\"{}\"", field.name), object, at))
+    }
+
+    fn bind(&mut self, value: Stored) -> String {
+        self.parameters.push(value);
+        format!("?{}", self.parameters.len())
+    }
+
+    /// A literal as a value of the field's type.
+    fn value(&self, path: &FieldPath, field: &Field, literal: &Literal) -> Result<Stored, Error> {
+        Ok(match (field.kind, literal) {
+            (_, Literal::Null) => Stored::Null,
+            (FieldType::Boolean, Literal::Flag(flag)) => Stored::Integer((*flag).into()),
+            (FieldType::Id | FieldType::Reference, Literal::Text(raw)) if raw.is_empty() => Stored::Null,
+            (FieldType::Id | FieldType::Reference, Literal::Text(raw)) => match Id::parse(&unescape(raw)?) {
+                Some(id) => Stored::Text(id.to_string()),
+                None => {
+                    let message = format!("invalid ID field: {raw}");
+                    return Err(Error::at("INVALID_QUERY_FILTER_OPERATOR", &self.query.text, path.span, &message));
+                }
+            },
+            (kind, Literal::Text(raw)) if is_text(kind) => match unescape(raw)? {
+                text if text.is_empty() => Stored::Null,
+                text => Stored::Text(text),
+            },
+            (kind, Literal::Number(n)) if is_number(kind) => Stored::Real(*n),
+            (FieldType::Date, Literal::Date(date)) => Stored::Text(date.to_string()),
+            (FieldType::DateTime, Literal::DateTime(at)) => Stored::Text(stamp(*at)),
+            _ => return Err(self.wrong_type(path, field)),
+        })
+    }
+
+    fn wrong_type(&self, path: &FieldPath, field: &Field) -> Error {
+        let quotes = if is_text(field.kind) || matches!(field.kind, FieldType::Id | FieldType::Reference) {
+            "should"
+        } else {
+            "should not"
+        };
+        let kind = if is_text(field.kind) { "string" } else { field.kind.name() };
+        let message = format!(
+            "value of filter criterion for field '{}' must be of type {kind} and {quotes} be enclosed in quotes",
+            field.name
+        );
+        Error::at("INVALID_FIELD", &self.query.text, path.span, &message)
+    }
+}
+
+fn named(outputs: &[Output], wanted: &str) -> Option<usize> {
+    outputs.iter().position(|output| {
+        let (Output::Field { name, .. } | Output::Address { name, .. } | Output::Parent { name, .. }) = output;
+        name.eq_ignore_ascii_case(wanted)
+    })
+}
+
+fn is_text(kind: FieldType) -> bool {
+    use FieldType::{ComboBox, Email, MultiPicklist, Phone, Picklist, String, TextArea, Url};
+    matches!(kind, String | TextArea | Url | Email | Phone | Picklist | MultiPicklist | ComboBox)
+}
+
+fn is_number(kind: FieldType) -> bool {
+    matches!(kind, FieldType::Int | FieldType::Long | FieldType::Double | FieldType::Currency | FieldType::Percent)
+}

@@ -1,0 +1,76 @@
+//! SOQL: text → tokens → a query as a value → SQL with bound parameters.
+//!
+//! What Salesforce would refuse is an [`Error::Refused`] with its code and text; what it would accept and the emulated
+//! org cannot answer is an [`Error::Gap`]. Nothing is passed over in silence.
+
+mod compile;
+mod lexer;
+mod parser;
+mod query;
+
+pub use compile::{Compiled, Output, compile, filter};
+pub use parser::parse;
+pub use query::{Comparison, Condition, FieldPath, Literal, NullsOrder, Order, Query, Select, SelectItem, Span};
+
+/// Why a query is not answered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Salesforce refuses it too.
+    #[error("{code}: {message}")]
+    Refused {
+        /// Salesforce's `errorCode`.
+        code: &'static str,
+        /// Salesforce's text, with the snippet that points at the place where it has one.
+        message: String,
+    },
+    /// Salesforce would answer it.
+    #[error("the emulated org's SOQL has no {0}")]
+    Gap(Gap),
+}
+
+/// What Salesforce's SOQL has and ours has not.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Gap {
+    /// `(SELECT … FROM Contacts)` in a select list.
+    #[error("subqueries")]
+    Subquery,
+    /// `IN (SELECT …)`
+    #[error("semi-joins and anti-joins")]
+    SemiJoin,
+    /// `TYPEOF`
+    #[error("TYPEOF")]
+    Typeof,
+    /// An aggregate function, `GROUP BY` or `HAVING`.
+    #[error("{0}")]
+    Aggregate(String),
+    /// Anything else.
+    #[error("{0}")]
+    Feature(String),
+}
+
+impl Error {
+    pub(crate) fn malformed(message: impl Into<String>) -> Self {
+        Self::Refused { code: "MALFORMED_QUERY", message: message.into() }
+    }
+
+    pub(crate) fn gap(what: impl Into<String>) -> Self {
+        Self::Gap(Gap::Feature(what.into()))
+    }
+
+    /// A refusal that points into the query, as Salesforce prints it: the text around, a caret below, row and column.
+    pub(crate) fn at(code: &'static str, text: &str, span: Span, message: &str) -> Self {
+        const AROUND: usize = 60;
+        let start = floor_char_boundary(text, span.start);
+        let from = floor_char_boundary(text, start.saturating_sub(AROUND));
+        let to = floor_char_boundary(text, span.end.saturating_add(AROUND).min(text.len())).max(start);
+        let line: String = text[from..to].chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let caret = " ".repeat(text[from..start].chars().count());
+        let row = 1 + text[..start].matches('\n').count();
+        let column = 1 + text[..start].chars().rev().take_while(|c| *c != '\n').count();
+        Self::Refused { code, message: format!("\n{line}\n{caret}^\nERROR at Row:{row}:Column:{column}\n{message}") }
+    }
+}
+
+fn floor_char_boundary(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
