@@ -95,6 +95,12 @@ pub enum Error {
         found: RecordId,
     },
 
+    /// The refresh token of the config is dead after one use.
+    #[error(
+        "the app rotates refresh tokens: the one in the config ended when it was used, and a connector cannot rewrite its config; switch refresh token rotation off in the app's OAuth policies, then sign in again"
+    )]
+    Rotating,
+
     /// A row that breaks what the org says of it.
     #[error("{object}: a row of {feed} cannot be read{}", id.map(|id| format!(" (record {id})")).unwrap_or_default())]
     Row {

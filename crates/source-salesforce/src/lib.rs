@@ -6,7 +6,8 @@
 //! - [`feed`], [`topics`]: how an object is read, and how its changes are announced;
 //! - [`schema`], [`document`]: what its documents look like;
 //! - [`capture`]: the session;
-//! - [`serve`]: requests in, answers out; [`pull`]: a session without a runtime;
+//! - [`serve`]: requests in, answers out; [`open`]: from a request to a session; [`pull`]: a session without a runtime;
+//!   [`interrupt`]: how either is asked to end;
 //! - [`cli`]: the command line; [`error`]: everything that can go wrong.
 
 pub mod apply;
@@ -17,6 +18,7 @@ pub mod discover;
 pub mod document;
 pub mod error;
 pub mod feed;
+pub mod interrupt;
 pub mod open;
 pub mod pull;
 pub mod resource;

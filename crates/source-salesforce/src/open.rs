@@ -50,7 +50,8 @@ where
     responses.send(&Response::Opened { explicit_acknowledgements: true }).await?;
 
     let (signal, signals) = mpsc::unbounded_channel();
-    tokio::spawn(read_acknowledgements(requests, signal));
+    tokio::spawn(read_acknowledgements(requests, signal.clone()));
+    tokio::spawn(crate::interrupt::stop(signal));
     let org = crate::org(&config)?;
     let (org_id, bound) = prepare(&org, &capture.name, wanted, state).await?;
     let options = Options { start_date: config.start_date, coalescing: config.coalescing, until_caught_up: false };
@@ -110,9 +111,15 @@ pub async fn prepare(
     wanted: Vec<Wanted>,
     mut state: State,
 ) -> Result<(RecordId, Vec<Bound>), Error> {
-    let org_id = org.token().await?.org_id();
-    if let Some(known) = state.org.filter(|known| *known != org_id) {
+    let token = org.token().await?;
+    let org_id = token.org_id();
+    // A new backfill of all bindings begins without positions, and may begin in another org.
+    let has_position = wanted.iter().any(|wanted| state.bindings.contains_key(&wanted.state_key));
+    if let Some(known) = state.org.filter(|known| *known != org_id && has_position) {
         return Err(Error::OtherOrg { known, found: org_id });
+    }
+    if token.rotated().is_some() {
+        tracing::warn!("{}", Error::Rotating);
     }
     let feeds = validate::feeds(org, wanted.iter().map(|wanted| &wanted.resource)).await?;
     let (topics, deeds) = topics::ensure(org, capture, &feeds).await?;

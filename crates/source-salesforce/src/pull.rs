@@ -20,6 +20,7 @@ use crate::{
     },
     config::Config,
     error::Error,
+    interrupt,
     open::{self, Wanted},
     resource::Resource,
 };
@@ -64,7 +65,14 @@ pub async fn pull(config: &Config, resources: Vec<Resource>, options: Options) -
     let (org_id, bound) = open::prepare(&org, &options.name, wanted.collect(), state).await?;
 
     let (signal, signals) = mpsc::unbounded_channel();
-    tokio::spawn(stop(options.until, signal));
+    if let Until::Elapsed(time) = options.until {
+        let signal = signal.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(time).await;
+            let _ = signal.send(Signal::Stop);
+        });
+    }
+    tokio::spawn(interrupt::stop(signal));
     let output = Lines::new(streams, known, &options);
     let session_options = session::Options {
         start_date: config.start_date,
@@ -74,21 +82,6 @@ pub async fn pull(config: &Config, resources: Vec<Resource>, options: Options) -
     let output = Session::new(org, org_id, bound, output, session_options).run(signals).await?;
     output.finish();
     Ok(())
-}
-
-async fn stop(until: Until, signals: mpsc::UnboundedSender<Signal>) {
-    let elapsed = async {
-        match until {
-            Until::Elapsed(time) => tokio::time::sleep(time).await,
-            Until::Interrupted | Until::CaughtUp => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        () = elapsed => {}
-        // Without a handler for the signal, the system ends the process by it.
-        Ok(()) = tokio::signal::ctrl_c() => {}
-    }
-    let _ = signals.send(Signal::Stop);
 }
 
 fn read_state(file: &Path) -> Result<Value, Error> {

@@ -14,7 +14,9 @@ const DESCRIBES: usize = 4;
 /// # Errors
 /// The first thing that is missing, with its cure.
 pub async fn validate(org: &Org, resources: &[Resource]) -> Result<(), Error> {
-    org.token().await?;
+    if org.token().await?.rotated().is_some() {
+        return Err(Error::Rotating);
+    }
     push_topics(org).await?;
     streaming(org).await?;
     feeds(org, resources).await?;
@@ -26,7 +28,7 @@ async fn streaming(org: &Org) -> Result<(), Error> {
     let mut stream = Stream::open(org.clone(), salesforce_streaming::Options::default(), Vec::new());
     let result = loop {
         match stream.next().await {
-            Ok(Event::Alive { .. } | Event::Restored) => break Ok(()),
+            Ok(Event::Connected) => break Ok(()),
             Ok(Event::Lost { why }) => {
                 break Err(Error::NoStreaming {
                     problem: format!("no streaming session can be begun ({why})"),

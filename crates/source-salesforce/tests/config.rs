@@ -37,9 +37,12 @@ fn the_published_connectors_config_is_accepted() {
     assert!(parse(&titled).is_ok());
 }
 
+/// What is wrong with the config, and how it comes to be so.
+type Case = (&'static str, fn(&mut Value));
+
 #[test]
 fn a_config_that_means_nothing_is_refused_by_place() {
-    let cases: [(&str, fn(&mut Value)); 18] = [
+    let cases: [Case; 18] = [
         ("no credentials", |c| *c = json!({})),
         ("credentials are text", |c| c["credentials"] = json!("canary-secret")),
         ("credentials are null", |c| c["credentials"] = json!(null)),

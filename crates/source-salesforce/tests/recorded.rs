@@ -150,7 +150,14 @@ fn a_describe_becomes_queries() {
             feed.narrow_topic(),
         ]
         .join("\n"),
-        @""
+        @"
+    54 fields FROM Lead ORDER BY Id LIMIT 2000
+    54 fields FROM Lead WHERE Id > '00Q50000017qdkyEAA' ORDER BY Id LIMIT 2000
+    54 fields FROM Lead WHERE Id > '00Q50000017qdkyEAA' AND SystemModstamp >= 2026-11-22T10:00:00Z ORDER BY Id LIMIT 2000
+    54 fields FROM Lead WHERE Id IN ('00Q50000017qdkyEAA','00Q50000017qdkyEAA')
+    54 fields FROM Lead
+    SELECT Id,SystemModstamp FROM Lead
+    "
     );
     assert!(feed.most_ids() >= 200);
 }
@@ -173,7 +180,8 @@ fn an_object_too_wide_for_a_topic_is_announced_and_fetched() {
             ..text.clone()
         });
     }
-    insta::assert_snapshot!(Feed::of(&describe, "Lead").err().expect("too wide"), @"");
+    let Err(error) = Feed::of(&describe, "Lead") else { panic!("too wide") };
+    insta::assert_snapshot!(error, @"stream Lead: its 1154 fields make a query longer than the 16,384 bytes that Salesforce accepts");
 }
 
 #[test]

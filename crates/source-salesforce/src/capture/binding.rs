@@ -282,6 +282,11 @@ impl Binding {
         self.subscribed && self.reads.is_empty() && self.fetches.is_empty() && self.ledger.open() == 0
     }
 
+    /// Up to here every change has been announced and written.
+    pub fn live(&self) -> Option<Second> {
+        self.live
+    }
+
     /// Whether reads through the object are left.
     pub fn is_reading(&self) -> bool {
         !self.reads.is_empty()

@@ -34,8 +34,8 @@ const PAGES: usize = 2;
 /// Bytes after which what a page has brought so far is committed, so that events do not wait behind it.
 const GROUP: usize = 1 << 20;
 
-/// A session that ends once it is caught up ends when history is complete and nothing was heard for this long: topics are
-/// evaluated about once a second.
+/// A session that ends once it is caught up takes a stream for complete that has announced nothing for this long: topics
+/// are evaluated about once a second.
 const QUIET: Duration = Duration::from_secs(3);
 
 /// A position that only says "nothing happened" is written when the last one is this old, in seconds.
@@ -91,7 +91,8 @@ pub struct Session<O> {
     reads: FuturesUnordered<BoxFuture<'static, Done>>,
     pages: usize,
     introduced: bool,
-    last_heard: Instant,
+    /// The newest time that the org has answered with: once a stream has brought events created since, it is caught up.
+    org_time: Second,
     status: String,
 }
 
@@ -110,6 +111,7 @@ struct Lane {
     page: Option<PageInHand>,
     fetch_due: Instant,
     fetching: bool,
+    heard: Instant,
     documents: u64,
 }
 
@@ -132,8 +134,8 @@ enum Input {
     Stream(Result<Event, salesforce_streaming::Error>),
     Read(Done),
     MorePage(usize),
-    FetchDue,
-    Quiet,
+    /// A fetch may be due, or a stream was quiet for long enough.
+    Due,
 }
 
 impl<O: Output> Session<O> {
@@ -170,6 +172,7 @@ impl<O: Output> Session<O> {
                     page: None,
                     fetch_due: now,
                     fetching: false,
+                    heard: now,
                     documents: 0,
                 }
             })
@@ -187,7 +190,7 @@ impl<O: Output> Session<O> {
             reads: FuturesUnordered::new(),
             pages: 0,
             introduced: false,
-            last_heard: now,
+            org_time: Second::new(i64::MIN),
             status: String::new(),
         }
     }
@@ -203,23 +206,24 @@ impl<O: Output> Session<O> {
         self.commit(0..self.lanes.len()).await?;
         loop {
             self.report();
-            self.send_reads();
-            let input = self.next(&mut signals).await;
-            if !matches!(input, Input::Quiet) {
-                self.last_heard = now();
+            let now = now();
+            if self.options.until_caught_up && self.lanes.iter().all(|lane| lane.is_caught_up(self.org_time, now)) {
+                break;
             }
-            match input {
-                Input::Quiet => break,
+            self.send_reads(now);
+            match self.next(&mut signals).await {
                 Input::Signal(Signal::Stop) => break,
                 Input::Signal(Signal::Broken(error)) => return Err(error),
                 Input::Signal(Signal::Acknowledged(commits)) => self.output.acknowledged(commits),
                 Input::Stream(event) => self.take_event(event?).await?,
                 Input::Read(Done::Page { lane, deleted, result }) => {
-                    self.lanes[lane].page = Some(PageInHand { page: result?, next: 0, deleted });
+                    let page = result?;
+                    self.org_time = self.org_time.max(answered(&page));
+                    self.lanes[lane].page = Some(PageInHand { page, next: 0, deleted });
                 }
                 Input::Read(Done::Fetch { lane, result }) => self.take_fetched(lane, &result?).await?,
                 Input::MorePage(lane) => self.write_page(lane).await?,
-                Input::FetchDue => {}
+                Input::Due => {}
             }
         }
         self.stream.close().await;
@@ -230,17 +234,12 @@ impl<O: Output> Session<O> {
     async fn next(&mut self, signals: &mut mpsc::UnboundedReceiver<Signal>) -> Input {
         let takes_events = !self.output.is_congested() && !self.lanes.iter().any(|lane| lane.machine.is_full());
         let page = self.lanes.iter().position(|lane| lane.page.is_some());
-        let due = self.lanes.iter().filter(|lane| lane.wants_fetch()).map(|lane| lane.fetch_due).min();
-        let fetch_due = async {
+        let fetches = self.lanes.iter().filter(|lane| lane.wants_fetch()).map(|lane| lane.fetch_due);
+        let quiet = self.lanes.iter().filter(|lane| self.options.until_caught_up && lane.machine.is_caught_up());
+        let due = fetches.chain(quiet.map(|lane| lane.heard + QUIET)).min();
+        let due = async {
             match due {
                 Some(due) => tokio::time::sleep_until(due).await,
-                None => std::future::pending().await,
-            }
-        };
-        let quiet_at = (self.options.until_caught_up && self.is_caught_up()).then(|| self.last_heard + QUIET);
-        let quiet = async {
-            match quiet_at {
-                Some(at) => tokio::time::sleep_until(at).await,
                 None => std::future::pending().await,
             }
         };
@@ -249,8 +248,7 @@ impl<O: Output> Session<O> {
             signal = signals.recv() => Input::Signal(signal.unwrap_or(Signal::Stop)),
             event = self.stream.next(), if takes_events => Input::Stream(event),
             Some(done) = self.reads.next() => Input::Read(done),
-            () = fetch_due => Input::FetchDue,
-            () = quiet => Input::Quiet,
+            () = due => Input::Due,
             () = std::future::ready(()), if page.is_some() && !self.output.is_congested() => {
                 Input::MorePage(page.unwrap_or_default())
             }
@@ -258,11 +256,10 @@ impl<O: Output> Session<O> {
     }
 
     /// Sends the pages and fetches that are due.
-    fn send_reads(&mut self) {
+    fn send_reads(&mut self, now: Instant) {
         if self.output.is_congested() {
             return;
         }
-        let now = now();
         for (n, lane) in self.lanes.iter_mut().enumerate() {
             if lane.wants_fetch() && lane.fetch_due <= now {
                 let ids = lane.machine.next_fetch(lane.feed.most_ids());
@@ -296,8 +293,10 @@ impl<O: Output> Session<O> {
             Event::Delivered(delivery) => self.take_delivery(&delivery).await,
             Event::Subscribed { channel, from, at } => {
                 let Some(n) = self.lane_of(channel.name()) else { return Ok(()) };
-                tracing::info!(stream = self.lanes[n].stream, %channel, %from, "subscribed");
+                tracing::info!(stream = self.lanes[n].stream, %channel, "subscribed {from}");
+                self.org_time = self.org_time.max(Second::from(at));
                 self.lanes[n].machine.subscribed(from, Second::from(at));
+                self.lanes[n].heard = now();
                 self.commit(n..n + 1).await
             }
             Event::Alive { at } => {
@@ -333,18 +332,20 @@ impl<O: Output> Session<O> {
                 tracing::warn!("the streaming session is lost: {why}");
                 Ok(())
             }
-            Event::Restored => {
-                tracing::info!("the streaming session is restored");
+            Event::Connected => {
+                tracing::info!("a streaming session is established");
                 Ok(())
             }
         }
     }
 
     async fn take_delivery(&mut self, delivery: &Delivery) -> Result<(), Error> {
+        let now = now();
         let mut touched = Vec::new();
         for notification in delivery.notifications() {
             let Some(n) = self.lane_of(&notification.channel) else { continue };
             let lane = &mut self.lanes[n];
+            lane.heard = now;
             lane.take_notification(notification, &mut self.output)?;
             if !touched.contains(&n) {
                 touched.push(n);
@@ -427,10 +428,6 @@ impl<O: Output> Session<O> {
         self.by_channel.get(channel).copied()
     }
 
-    fn is_caught_up(&self) -> bool {
-        self.lanes.iter().all(|lane| lane.machine.is_caught_up())
-    }
-
     /// Tells the user what the session is doing, whenever that changes.
     fn report(&mut self) {
         let all = self.lanes.len();
@@ -450,6 +447,11 @@ impl<O: Output> Session<O> {
 impl Lane {
     fn wants_fetch(&self) -> bool {
         !self.fetching && self.machine.wants_fetch()
+    }
+
+    /// Whether history is complete, nothing waits, and the stream has reached `org_time` or has nothing more to say.
+    fn is_caught_up(&self, org_time: Second, now: Instant) -> bool {
+        self.machine.is_caught_up() && (self.machine.live() >= Some(org_time) || now >= self.heard + QUIET)
     }
 
     fn take_notification<O: Output>(&mut self, notification: &Notification<'_>, output: &mut O) -> Result<(), Error> {

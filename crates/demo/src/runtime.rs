@@ -1,0 +1,25 @@
+//! What the Flow runtime does with a capture connector, in small.
+//!
+//! - [`process`]: a connector process, its pipes and its end;
+//! - [`connector`]: asks a connector something and takes its one answer;
+//! - [`session`]: an open capture, read in groups;
+//! - [`capture`]: what the runtime remembers between sessions, and how a commit changes it;
+//! - [`collection`]: documents reduced by key;
+//! - [`history`]: the order of commits, judged;
+//! - [`merge_patch`]: how a state changes.
+
+pub mod capture;
+pub mod collection;
+pub mod connector;
+pub mod history;
+pub mod merge_patch;
+pub mod process;
+pub mod session;
+
+pub use self::{
+    capture::{Binding, Capture},
+    collection::Collection,
+    connector::Connector,
+    process::{Exit, Process},
+    session::{Captured, Group, Message, Patch, Session, SourcedSchema},
+};
