@@ -102,14 +102,12 @@ pub enum Error {
     Rotating,
 
     /// A row that breaks what the org says of it.
-    #[error("{object}: a row of {feed} cannot be read{}", id.map(|id| format!(" (record {id})")).unwrap_or_default())]
+    #[error("{object}: a row of {feed} cannot be read")]
     Row {
         /// The object.
         object: SObjectName,
         /// Where the row came from.
         feed: &'static str,
-        /// The record, if that much could be read.
-        id: Option<RecordId>,
         /// What is wrong.
         source: Box<salesforce_client::Error>,
     },

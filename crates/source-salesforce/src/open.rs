@@ -14,9 +14,10 @@ use tokio::{
 
 use crate::{
     capture::{
+        lane::Bound,
         output::Runtime,
         position::State,
-        session::{Bound, Options, Session, Signal},
+        session::{Options, Session, Signal},
     },
     config::Config,
     error::Error,

@@ -3,59 +3,26 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use flow_protocol::state;
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use jiff::Timestamp;
 use salesforce_client::{Org, Page, RecordId};
-use salesforce_streaming::{Channel, Delivery, Event, Kind, Notification, ReplayFrom, Stream};
+use salesforce_streaming::{Delivery, Event, ReplayFrom, Stream};
 use serde_json::{Map, Value, json};
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
-    binding::{Announced, Binding},
-    freshness::Verdict,
+    lane::{Bound, GROUP, Lane, PAGE, answered},
     output::Output,
-    position::{Position, VERSION},
+    position::VERSION,
     second::Second,
 };
-use crate::{
-    document::{self, Op, Source},
-    error::Error,
-    feed::Feed,
-    topics::Topic,
-};
-
-/// Rows asked for in one page: the most that Salesforce answers at once.
-const PAGE: usize = 2_000;
+use crate::error::Error;
 
 /// Pages on their way or in hand at a time, over all bindings: they bound the memory of a session.
 const PAGES: usize = 2;
 
-/// Bytes after which what a page has brought so far is committed, so that events do not wait behind it.
-const GROUP: usize = 1 << 20;
-
-/// A session that ends once it is caught up takes a stream for complete that has announced nothing for this long: topics
-/// are evaluated about once a second.
-const QUIET: Duration = Duration::from_secs(3);
-
 /// A position that only says "nothing happened" is written when the last one is this old, in seconds.
 const HEARTBEAT: i64 = 300;
-
-/// One stream of the session.
-pub struct Bound {
-    /// Its index in the request; documents carry it.
-    pub index: u32,
-    /// Its name for the user.
-    pub stream: String,
-    /// The key of its state.
-    pub state_key: String,
-    /// How it is read.
-    pub feed: Feed,
-    /// How its changes are announced.
-    pub topic: Topic,
-    /// Where it stands.
-    pub position: Position,
-}
 
 /// What the session is told from outside.
 #[derive(Debug)]
@@ -96,32 +63,6 @@ pub struct Session<O> {
     status: String,
 }
 
-/// A binding with all that belongs to it.
-struct Lane {
-    index: u32,
-    stream: String,
-    state_key: String,
-    feed: Feed,
-    topic: Topic,
-    channel: Channel,
-    machine: Binding,
-    writer: document::Writer,
-    persisted: Value,
-    persisted_live: Option<Second>,
-    page: Option<PageInHand>,
-    fetch_due: Instant,
-    fetching: bool,
-    heard: Instant,
-    documents: u64,
-}
-
-/// A page that arrived, and how far it is written.
-struct PageInHand {
-    page: Page,
-    next: usize,
-    deleted: bool,
-}
-
 /// A read that came back.
 enum Done {
     Page { lane: usize, deleted: bool, result: Result<Page, salesforce_client::Error> },
@@ -142,42 +83,16 @@ impl<O: Output> Session<O> {
     /// Prepares a session; nothing is subscribed or read before [`Session::run`].
     pub fn new(org: Org, org_id: RecordId, bound: Vec<Bound>, output: O, options: Options) -> Self {
         let now = now();
-        let start = options.start_date.map(Second::from);
+        let start_date = options.start_date.map(Second::from);
         let mut subscriptions = Vec::new();
-        let lanes: Vec<_> = bound
-            .into_iter()
-            .map(|bound| {
-                let channel = bound.topic.channel.clone();
-                let persisted = serde_json::to_value(&bound.position).unwrap_or_default();
-                let persisted_live = bound.position.live;
-                let (machine, start) = Binding::resume(bound.position, bound.topic.id, start);
-                if start.topic_replaced {
-                    tracing::warn!(
-                        stream = bound.stream,
-                        "the PushTopic was deleted and made anew since the last session: reading all changes since then"
-                    );
-                }
-                subscriptions.push((channel.clone(), start.from));
-                Lane {
-                    writer: document::Writer::new(&bound.feed.fields),
-                    index: bound.index,
-                    stream: bound.stream,
-                    state_key: bound.state_key,
-                    feed: bound.feed,
-                    topic: bound.topic,
-                    channel,
-                    machine,
-                    persisted,
-                    persisted_live,
-                    page: None,
-                    fetch_due: now,
-                    fetching: false,
-                    heard: now,
-                    documents: 0,
-                }
-            })
-            .collect();
-        let by_channel = lanes.iter().enumerate().map(|(n, lane)| (lane.channel.name().to_owned(), n)).collect();
+        let mut lanes = Vec::new();
+        for bound in bound {
+            let (lane, from) = Lane::new(bound, start_date, now);
+            subscriptions.push((lane.channel.clone(), from));
+            lanes.push(lane);
+        }
+        let by_channel =
+            lanes.iter().enumerate().map(|(n, lane): (usize, &Lane)| (lane.channel.name().to_owned(), n)).collect();
         let stream = Stream::open(org.clone(), salesforce_streaming::Options::default(), subscriptions);
         Self {
             org,
@@ -219,7 +134,7 @@ impl<O: Output> Session<O> {
                 Input::Read(Done::Page { lane, deleted, result }) => {
                     let page = result?;
                     self.org_time = self.org_time.max(answered(&page));
-                    self.lanes[lane].page = Some(PageInHand { page, next: 0, deleted });
+                    self.lanes[lane].take_page(page, deleted);
                 }
                 Input::Read(Done::Fetch { lane, result }) => self.take_fetched(lane, &result?).await?,
                 Input::MorePage(lane) => self.write_page(lane).await?,
@@ -233,10 +148,10 @@ impl<O: Output> Session<O> {
     /// Waits for the next thing to happen. Signals come first, then events: pages yield to both.
     async fn next(&mut self, signals: &mut mpsc::UnboundedReceiver<Signal>) -> Input {
         let takes_events = !self.output.is_congested() && !self.lanes.iter().any(|lane| lane.machine.is_full());
-        let page = self.lanes.iter().position(|lane| lane.page.is_some());
+        let page = self.lanes.iter().position(Lane::has_page);
         let fetches = self.lanes.iter().filter(|lane| lane.wants_fetch()).map(|lane| lane.fetch_due);
         let quiet = self.lanes.iter().filter(|lane| self.options.until_caught_up && lane.machine.is_caught_up());
-        let due = fetches.chain(quiet.map(|lane| lane.heard + QUIET)).min();
+        let due = fetches.chain(quiet.map(Lane::quiet_at)).min();
         let due = async {
             match due {
                 Some(due) => tokio::time::sleep_until(due).await,
@@ -261,11 +176,10 @@ impl<O: Output> Session<O> {
             return;
         }
         for (n, lane) in self.lanes.iter_mut().enumerate() {
+            let (org, object) = (self.org.clone(), lane.feed.object.clone());
             if lane.wants_fetch() && lane.fetch_due <= now {
-                let ids = lane.machine.next_fetch(lane.feed.most_ids());
-                lane.fetch_due = now + self.options.coalescing;
-                lane.fetching = true;
-                let (org, object, soql) = (self.org.clone(), lane.feed.object.clone(), lane.feed.by_id(&ids));
+                let soql = lane.send_fetch(now + self.options.coalescing);
+                let (org, object) = (org.clone(), object.clone());
                 self.reads
                     .push(async move { Done::Fetch { lane: n, result: org.query_all(&object, &soql).await } }.boxed());
             }
@@ -273,7 +187,7 @@ impl<O: Output> Session<O> {
                 && let Some(read) = lane.machine.next_page()
             {
                 self.pages += 1;
-                let (org, object, soql) = (self.org.clone(), lane.feed.object.clone(), lane.feed.page(&read, PAGE));
+                let soql = lane.feed.page(&read, PAGE);
                 self.reads.push(
                     async move {
                         let result = match read.deleted {
@@ -296,7 +210,7 @@ impl<O: Output> Session<O> {
                 tracing::info!(stream = self.lanes[n].stream, %channel, "subscribed {from}");
                 self.org_time = self.org_time.max(Second::from(at));
                 self.lanes[n].machine.subscribed(from, Second::from(at));
-                self.lanes[n].heard = now();
+                self.lanes[n].hear(now());
                 self.commit(n..n + 1).await
             }
             Event::Alive { at } => {
@@ -345,7 +259,7 @@ impl<O: Output> Session<O> {
         for notification in delivery.notifications() {
             let Some(n) = self.lane_of(&notification.channel) else { continue };
             let lane = &mut self.lanes[n];
-            lane.heard = now;
+            lane.hear(now);
             lane.take_notification(notification, &mut self.output)?;
             if !touched.contains(&n) {
                 touched.push(n);
@@ -360,13 +274,12 @@ impl<O: Output> Session<O> {
     /// Writes the next part of a page.
     async fn write_page(&mut self, n: usize) -> Result<(), Error> {
         let lane = &mut self.lanes[n];
-        if lane.machine.gives_up_page() {
+        if lane.gives_up_page() {
             tracing::info!(stream = lane.stream, "too much changed while a page was read: reading it again");
-            lane.page = None;
             self.pages -= 1;
             return Ok(());
         }
-        if lane.write_page_part(&mut self.output)? {
+        if lane.write_page(&mut self.output)? {
             self.pages -= 1;
         }
         self.commit(n..n + 1).await
@@ -383,12 +296,8 @@ impl<O: Output> Session<O> {
         let mut bindings = Map::new();
         for n in lanes {
             let lane = &mut self.lanes[n];
-            let position = lane.machine.position();
-            lane.persisted_live = position.live;
-            let value = serde_json::to_value(&position).unwrap_or_default();
-            if let Some(patch) = state::diff(&lane.persisted, &value) {
+            if let Some(patch) = lane.position_patch() {
                 bindings.insert(lane.state_key.clone(), patch);
-                lane.persisted = value;
             }
             touched.push(n);
         }
@@ -417,8 +326,7 @@ impl<O: Output> Session<O> {
 
     /// Where nothing happens for long, the position must still follow, or it falls out of the org's retention.
     async fn heartbeat(&mut self, at: Second) -> Result<(), Error> {
-        let is_old = |lane: &Lane| lane.persisted_live.is_some_and(|live| at.since(live) >= HEARTBEAT);
-        match self.lanes.iter().any(is_old) {
+        match self.lanes.iter().any(|lane| lane.lags(at) >= HEARTBEAT) {
             true => self.commit(0..self.lanes.len()).await,
             false => Ok(()),
         }
@@ -442,108 +350,6 @@ impl<O: Output> Session<O> {
             self.status = status;
         }
     }
-}
-
-impl Lane {
-    fn wants_fetch(&self) -> bool {
-        !self.fetching && self.machine.wants_fetch()
-    }
-
-    /// Whether history is complete, nothing waits, and the stream has reached `org_time` or has nothing more to say.
-    fn is_caught_up(&self, org_time: Second, now: Instant) -> bool {
-        self.machine.is_caught_up() && (self.machine.live() >= Some(org_time) || now >= self.heard + QUIET)
-    }
-
-    fn take_notification<O: Output>(&mut self, notification: &Notification<'_>, output: &mut O) -> Result<(), Error> {
-        let Notification { replay_id, created, kind, record, .. } = notification;
-        let id = record.id().map_err(|source| self.bad_row("its events", None, source))?;
-        let is_whole = self.topic.whole && record.len() == self.feed.fields.len();
-        let announced = Announced {
-            replay: *replay_id,
-            created: Second::from(*created),
-            kind: *kind,
-            id,
-            whole: is_whole.then(|| self.feed.stamp(record)).flatten(),
-        };
-        if self.machine.event(announced) == Verdict::Write {
-            let source = Some(Source { replay_id: replay_id.get(), created: *created });
-            let op = match kind {
-                Kind::Created | Kind::Undeleted => Some(Op::Create),
-                Kind::Updated => Some(Op::Update),
-                Kind::Deleted => None,
-            };
-            self.documents += 1;
-            output.document(self.index, |out| match op {
-                Some(op) => self.writer.write(out, op, id, source, record),
-                None => document::write_deleted(out, id, source),
-            });
-        }
-        Ok(())
-    }
-
-    /// Writes rows of the page in hand until a group is full. Answers whether the page is done.
-    fn write_page_part<O: Output>(&mut self, output: &mut O) -> Result<bool, Error> {
-        let Some(mut hand) = self.page.take() else { return Ok(true) };
-        let rows = hand.page.rows();
-        let answered = answered(&hand.page);
-        let op = if hand.deleted { Op::Update } else { Op::Create };
-        let mut upper = None;
-        while hand.next < rows.len() && output.collected() < GROUP {
-            let row = &rows[hand.next];
-            hand.next += 1;
-            let id = row.id().map_err(|source| self.bad_row("its history", None, source))?;
-            upper = Some(id);
-            if self.machine.page_row(id, self.feed.stamp(row)) == Verdict::Write {
-                self.documents += 1;
-                let is_deleted = row.get("IsDeleted").is_some_and(|value| value.get() == "true");
-                output.document(self.index, |out| match is_deleted {
-                    true => document::write_deleted(out, id, None),
-                    false => self.writer.write(out, op, id, None, row),
-                });
-            }
-        }
-        if let Some(upper) = upper {
-            self.machine.page_written(upper, answered);
-        }
-        let is_done = hand.next >= rows.len();
-        if is_done {
-            let more = !hand.page.done() || rows.len() >= PAGE;
-            self.machine.page_done(more);
-        } else {
-            self.page = Some(hand);
-        }
-        Ok(is_done)
-    }
-
-    fn take_fetched<O: Output>(&mut self, page: &Page, output: &mut O) -> Result<(), Error> {
-        self.fetching = false;
-        let answered = answered(page);
-        for row in page.rows() {
-            let id = row.id().map_err(|source| self.bad_row("its records", None, source))?;
-            let is_deleted = row.get("IsDeleted").is_some_and(|value| value.get() == "true");
-            let Some(op) = self.machine.fetched(id, self.feed.stamp(row), answered) else { continue };
-            self.documents += 1;
-            output.document(self.index, |out| match is_deleted {
-                true => document::write_deleted(out, id, None),
-                false => self.writer.write(out, op, id, None, row),
-            });
-        }
-        for id in self.machine.fetch_done(answered) {
-            self.documents += 1;
-            output.document(self.index, |out| document::write_deleted(out, id, None));
-        }
-        Ok(())
-    }
-
-    fn bad_row(&self, feed: &'static str, id: Option<RecordId>, source: salesforce_client::Error) -> Error {
-        Error::Row { object: self.feed.object.clone(), feed, id, source: Box::new(source) }
-    }
-}
-
-/// When a page was answered, by the org's clock; by ours where a proxy has dropped the header.
-fn answered(page: &Page) -> Second {
-    #[expect(clippy::disallowed_methods, reason = "the shell of the session, and no better clock is at hand")]
-    page.answered().unwrap_or_else(Timestamp::now).into()
 }
 
 #[expect(clippy::disallowed_methods, reason = "the shell of the session: its machines are given org time only")]
