@@ -40,3 +40,8 @@ pub use control::{Mix, Workload, WorkloadReport};
 pub use emulator::{Emulator, StartError};
 pub use fault::{FaultAction, FaultRule};
 pub use org::{Credentials, Org};
+
+/// Keeps the example of the README compiling.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,6 +1,6 @@
 //! `salesforce-emulator serve`: the library behind a command line.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -93,7 +93,12 @@ struct Ready<'a> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing::Level::WARN).init();
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(colours)
+        .with_max_level(tracing::Level::WARN)
+        .init();
     let Cli { command: Command::Serve(arguments) } = Cli::parse();
     match serve(arguments).await {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,7 +1,8 @@
-//! The org over HTTP. A request's way: counted and struck by faults, held against its size, recognised as a
-//! [`Resource`], authenticated, answered by the file of its family.
+//! The org over HTTP. A request's way: recognised as a [`Resource`], counted, struck by faults and measured in `entry`;
+//! then authenticated here and answered by the file of its family.
 
 mod describe;
+mod entry;
 mod limits;
 mod oauth;
 mod query;
@@ -11,29 +12,27 @@ mod sobject;
 mod streaming;
 mod versions;
 
+use std::io::Read as _;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::{ConnectInfo, Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::extract::{Request, State};
+use axum::middleware::from_fn_with_state;
 use bytes::Bytes;
-use futures::StreamExt as _;
-use http::header::{AUTHORIZATION, DATE, HOST, HeaderName};
+use flate2::read::GzDecoder;
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, HOST, HeaderName};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use tower_http::compression::CompressionLayer;
 
 use crate::cometd;
-use crate::fault::{FaultAction, Faults};
+use crate::fault::Faults;
 use crate::org::{Id, Org, Refusal};
-use crate::wire::Over;
 use reply::{Reply, page};
 use resource::{Data, Resource};
 
-/// Largest URI plus headers, in bytes.
-const LONGEST_HEAD: usize = 16_384;
 /// Largest body of a REST request.
 const LONGEST_BODY: usize = 50 << 20;
 
@@ -43,6 +42,8 @@ pub(crate) struct App {
     pub(crate) org: Org,
     pub(crate) faults: Arc<Mutex<Faults>>,
     pub(crate) streaming: cometd::Control,
+    /// Requests so far, from which their ids are drawn.
+    requests: Arc<AtomicU64>,
 }
 
 impl App {
@@ -50,13 +51,13 @@ impl App {
     pub(crate) fn routes(org: Org) -> (Self, Router) {
         let bus = Arc::new(streaming::OrgBus::new(org.clone()));
         let (cometd, streaming) = cometd::routes(bus, org.settings().streaming.clone());
-        let app = Self { org, faults: Arc::default(), streaming };
+        let app = Self { org, faults: Arc::default(), streaming, requests: Arc::default() };
         let router = Router::new()
             .fallback(serve)
             .with_state(app.clone())
             .merge(cometd)
             .layer(CompressionLayer::new())
-            .layer(from_fn_with_state(app.clone(), enter));
+            .layer(from_fn_with_state(app.clone(), entry::enter));
         (app, router)
     }
 
@@ -96,64 +97,14 @@ impl Call {
     }
 }
 
-/// The way in: everything but `/__emulator/` passes here, CometD included.
-async fn enter(
-    State(app): State<App>,
-    ConnectInfo(Over(line)): ConnectInfo<Over>,
-    request: Request,
-    next: Next,
-) -> Response<Body> {
-    let (head, body) = request.into_parts();
-    let method = effective_method(&head);
-    let path = head.uri.path().to_owned();
-    let resource = Resource::of(&method, &path);
-    let action = app.faults().strike(method.as_str(), &path, resource.kind());
-    if let Some(FaultAction::ExpireSession) = action {
-        app.org.expire_sessions();
-    }
-    let now = app.org.now();
-    let most = app.org.settings().daily_api_calls;
-    let allowed = app.org.usage().call(resource.kind(), resource.is_api_call(), most, now);
-    let mut response = match &action {
-        Some(FaultAction::Reply { status, body }) => scripted(*status, body.as_ref()),
-        Some(FaultAction::Html503) => page(StatusCode::SERVICE_UNAVAILABLE, "We are down for maintenance."),
-        Some(FaultAction::Stall) => std::future::pending().await,
-        Some(FaultAction::Drop) => {
-            line.sever();
-            page(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
-        }
-        None
-        | Some(
-            FaultAction::DropReply
-            | FaultAction::Truncate { .. }
-            | FaultAction::Delay { .. }
-            | FaultAction::ExpireSession,
-        ) => {
-            if let Some(FaultAction::Delay { ms }) = action {
-                tokio::time::sleep(Duration::from_millis(ms)).await;
-            }
-            match too_large(&head) {
-                Some(status) => page(status, status.canonical_reason().unwrap_or_default()),
-                None if !allowed => Reply::from(over_limit()).into_response(),
-                None => next.run(Request::from_parts(head, body)).await,
-            }
-        }
-    };
-    if let Some(FaultAction::DropReply) = action {
-        line.sever();
-    }
-    if let Some(FaultAction::Truncate { bytes }) = action {
-        response = response.map(|body| cut(body, bytes));
-    }
-    finish(&app, &resource, &mut response);
-    line.watch(response)
-}
-
 /// Everything that is not CometD.
 async fn serve(State(app): State<App>, request: Request) -> Response<Body> {
     let (head, body) = request.into_parts();
     let Ok(body) = to_bytes(body, LONGEST_BODY).await else {
         return page(StatusCode::PAYLOAD_TOO_LARGE, "Payload Too Large");
+    };
+    let Some(body) = unpacked(&head, body) else {
+        return page(StatusCode::BAD_REQUEST, "Bad Request");
     };
     let call = Call { head, body };
     if call.head.uri.path().trim_end_matches('/') == "/services/oauth2/token" && call.head.method == Method::POST {
@@ -164,6 +115,16 @@ async fn serve(State(app): State<App>, request: Request) -> Response<Body> {
         tracing::error!(%failure, "a request was not answered");
         page(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
     })
+}
+
+/// The body of a request, which may come compressed.
+fn unpacked(head: &Parts, body: Bytes) -> Option<Bytes> {
+    if head.headers.get(CONTENT_ENCODING).is_none_or(|encoding| encoding != "gzip") {
+        return Some(body);
+    }
+    let mut plain = Vec::new();
+    let read = GzDecoder::new(&body[..]).take(LONGEST_BODY as u64 + 1).read_to_end(&mut plain).ok()?;
+    (read <= LONGEST_BODY).then(|| plain.into())
 }
 
 fn answer(app: &App, call: &Call) -> Response<Body> {
@@ -243,59 +204,6 @@ fn effective_method(head: &Parts) -> Method {
         Some(method) if head.method == Method::POST => method,
         _ => head.method.clone(),
     }
-}
-
-fn too_large(head: &Parts) -> Option<StatusCode> {
-    let uri = head.uri.path_and_query().map_or(0, |uri| uri.as_str().len());
-    let headers: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-    if uri > LONGEST_HEAD {
-        Some(StatusCode::URI_TOO_LONG)
-    } else {
-        (uri + headers > LONGEST_HEAD).then_some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
-    }
-}
-
-fn over_limit() -> Refusal {
-    Refusal { status: 403, ..Refusal::bad("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.") }
-}
-
-fn scripted(status: u16, body: Option<&serde_json::Value>) -> Response<Body> {
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    match body {
-        Some(body) => Reply::value(body).status(status).into_response(),
-        None => Reply::empty(status).into_response(),
-    }
-}
-
-/// Headers every reply has: the org's own time, a request id, and the daily usage where Salesforce reports it.
-fn finish(app: &App, resource: &Resource<'_>, response: &mut Response<Body>) {
-    let now = app.org.now();
-    let headers = response.headers_mut();
-    let date = now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-    headers.extend(HeaderValue::from_str(&date).ok().map(|date| (DATE, date)));
-    let request_id = format!("{:032x}", u128::from(rand::random::<u64>()) << 64 | u128::from(rand::random::<u64>()));
-    headers.extend(HeaderValue::from_str(&request_id).ok().map(|id| (HeaderName::from_static("x-request-id"), id)));
-    if resource.is_api_call() {
-        let used = app.org.usage().api_calls(now);
-        let usage = format!("api-usage={used}/{}", app.org.settings().daily_api_calls);
-        headers.extend(
-            HeaderValue::from_str(&usage).ok().map(|usage| (HeaderName::from_static("sforce-limit-info"), usage)),
-        );
-    }
-}
-
-/// A body that breaks off after so many bytes.
-fn cut(body: Body, bytes: usize) -> Body {
-    let rest = (body.into_data_stream(), Some(bytes));
-    Body::from_stream(futures::stream::unfold(rest, |(mut body, left)| async move {
-        let left = left?;
-        let broken = || std::io::Error::new(std::io::ErrorKind::ConnectionReset, "cut off by a scripted fault");
-        match body.next().await {
-            Some(Ok(chunk)) if chunk.len() <= left => Some((Ok(chunk.clone()), (body, Some(left - chunk.len())))),
-            Some(Ok(chunk)) if left > 0 => Some((Ok(chunk.slice(..left)), (body, Some(0)))),
-            _ => Some((Err(broken()), (body, None))),
-        }
-    }))
 }
 
 /// An id in a path, for an object.

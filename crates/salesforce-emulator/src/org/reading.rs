@@ -255,3 +255,45 @@ fn envelope(total: usize, next: Option<&str>, records: &[u8]) -> Vec<u8> {
     json.extend_from_slice(b"]}");
     json
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A million rows are ordinary only if what clients page by is found by an index.
+    #[test]
+    fn keysets_and_modstamps_use_indexes() {
+        let (org, _) = Org::open(None, 1, crate::Settings::default()).unwrap();
+        let table = [
+            (
+                "SELECT Id, Name FROM Account WHERE Id > '0015900000000G8' ORDER BY Id LIMIT 2000",
+                "sqlite_autoindex_Account_1 (Id>?)",
+            ),
+            ("SELECT Id FROM Account ORDER BY Id", "sqlite_autoindex_Account_1"),
+            (
+                "SELECT Id FROM Account WHERE Id IN ('0015900000000G8', '0015900000000G9')",
+                "sqlite_autoindex_Account_1 (Id=?)",
+            ),
+            (
+                "SELECT Id, Name FROM Account WHERE SystemModstamp >= 2026-01-01T00:00:00Z AND SystemModstamp < 2026-01-02T00:00:00Z \
+                 ORDER BY SystemModstamp, Id",
+                "Account~modstamp (SystemModstamp>? AND SystemModstamp<?)",
+            ),
+            ("SELECT Id FROM Lead WHERE CreatedDate > 2026-01-01T00:00:00Z", "Lead~CreatedDate (CreatedDate>?)"),
+        ];
+        for (soql, index) in table {
+            for deleted in [false, true] {
+                let plan = soql::compile(&org.0.schema, &soql::parse(soql).unwrap(), deleted).unwrap();
+                for sql in [plan.rows_sql(2001), plan.row_ids_sql()] {
+                    let database = org.0.database();
+                    let mut statement = database.connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+                    let steps = statement
+                        .query_map(rusqlite::params_from_iter(&plan.parameters), |row| row.get::<_, String>(3))
+                        .unwrap();
+                    let steps = steps.collect::<Result<Vec<_>, _>>().unwrap().join("; ");
+                    assert!(steps.contains(index) && !steps.contains("TEMP B-TREE"), "{sql}: {steps}");
+                }
+            }
+        }
+    }
+}

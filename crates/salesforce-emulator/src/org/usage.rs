@@ -15,18 +15,15 @@ pub(crate) struct Usage {
 }
 
 impl Usage {
-    /// Counts a request of a kind; `api` ones use up the daily calls. False when there is none left.
-    pub(crate) fn call(&mut self, kind: &'static str, api: bool, most: u64, now: Timestamp) -> bool {
-        self.turn(now);
+    /// Counts a request under its kind.
+    pub(crate) fn see(&mut self, kind: &'static str) {
         *self.kinds.entry(kind).or_default() += 1;
-        if !api {
-            return true;
-        }
-        if self.api_calls >= most {
-            return false;
-        }
+    }
+
+    /// Uses up one of the day's calls.
+    pub(crate) fn spend(&mut self, now: Timestamp) {
+        self.turn(now);
         self.api_calls += 1;
-        true
     }
 
     pub(crate) fn api_calls(&mut self, now: Timestamp) -> u64 {

@@ -4,6 +4,7 @@
 //! org cannot answer is an [`Error::Gap`]. Nothing is passed over in silence.
 
 mod compile;
+mod conditions;
 mod lexer;
 mod parser;
 mod query;
@@ -24,7 +25,7 @@ pub enum Error {
         message: String,
     },
     /// Salesforce would answer it.
-    #[error("the emulated org's SOQL has no {0}")]
+    #[error("the emulated org's SOQL lacks {0}")]
     Gap(Gap),
 }
 

@@ -1,0 +1,17 @@
+//! The emulated org from outside: requests over HTTP, answers as snapshots and against recorded ones.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops where it stands")]
+
+mod binary;
+mod client;
+mod control;
+mod coverage;
+mod data_file;
+mod describes;
+mod faults;
+mod oauth;
+mod push_topics;
+mod query;
+mod recorded;
+mod records;
+mod streaming;
