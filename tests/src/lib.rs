@@ -1,1 +1,1 @@
-//! The cases stand in `cases/`.
+//! End-to-end cases: the real binaries against the emulated org, as black boxes. They stand in `cases/`.

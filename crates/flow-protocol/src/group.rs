@@ -36,9 +36,8 @@ impl Group {
         let start = self.bytes.len();
         write_doc(&mut self.bytes);
         for byte in &mut self.bytes[start..] {
-            if *byte == b'\n' {
-                *byte = b' ';
-            }
+            // Written back in any case: so sixteen and more are done at once.
+            *byte = if *byte == b'\n' { b' ' } else { *byte };
         }
         self.bytes.extend_from_slice(b"}}\n");
         self.documents += 1;

@@ -135,7 +135,7 @@ fn classify_fault(fault: &Fault) -> Option<Class> {
         "REQUEST_LIMIT_EXCEEDED" if fault.message.starts_with("ConcurrentRequests") => Class::Retry,
         "REQUEST_LIMIT_EXCEEDED" => Class::Wait,
         // Refused and rolled back, whatever the status, for a reason that passes.
-        "UNABLE_TO_LOCK_ROW" | "SERVER_UNAVAILABLE" | "LIMIT_EXCEEDED" | "APEX_ERROR" => Class::Retry,
+        "UNABLE_TO_LOCK_ROW" | "SERVER_UNAVAILABLE" | "APEX_ERROR" => Class::Retry,
         _ => return None,
     };
     Some(class)
@@ -190,7 +190,7 @@ mod tests {
             ),
             (
                 "API_DISABLED_FOR_ORG API_CURRENTLY_DISABLED FUNCTIONALITY_NOT_ENABLED INSUFFICIENT_ACCESS \
-                 INSUFFICIENT_ACCESS_OR_READONLY CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY STORAGE_LIMIT_EXCEEDED \
+                 INSUFFICIENT_ACCESS_OR_READONLY CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY LIMIT_EXCEEDED STORAGE_LIMIT_EXCEEDED \
                  TXN_SECURITY_METERING_ERROR TXN_SECURITY_APEX_ERROR TXN_SECURITY_NO_ACCESS",
                 403,
                 "",
@@ -198,7 +198,7 @@ mod tests {
             ),
             ("SERVER_UNAVAILABLE", 503, "", both(Retry)),
             ("UNKNOWN_EXCEPTION", 500, "", (Retry, Unclear)),
-            ("UNABLE_TO_LOCK_ROW LIMIT_EXCEEDED APEX_ERROR", 400, "", both(Retry)),
+            ("UNABLE_TO_LOCK_ROW APEX_ERROR", 400, "", both(Retry)),
             (
                 "QUERY_TIMEOUT QUERY_TOO_COMPLICATED OPERATION_TOO_LARGE EXCEEDED_ID_LIMIT INVALID_QUERY_LOCATOR \
                  INVALID_QUERY_FILTER_OPERATOR MALFORMED_QUERY INVALID_FIELD INVALID_TYPE NUMBER_OUTSIDE_VALID_RANGE \

@@ -217,7 +217,8 @@ fn as_json(text: &str, file: &str) -> Result<Box<RawValue>, Error> {
         let place = error.location().map(|at| format!("line {} column {}", at.line(), at.column()));
         Error::NotYaml { file: file.into(), place: place.unwrap_or_else(|| "its end".into()) }
     })?;
-    serde_json::value::to_raw_value(&value).map_err(|source| Error::State { source })
+    serde_json::value::to_raw_value(&value)
+        .map_err(|error| Error::NotYaml { file: file.into(), place: error.to_string() })
 }
 
 fn print<T: serde::Serialize>(value: &T) -> Result<(), Error> {

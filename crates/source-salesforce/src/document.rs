@@ -8,7 +8,7 @@
 //! | `address`, `location` | `{"city": …}` | `{"City": …}` | `{"city": …}`; `null` when every part is null |
 //! | all others | as they are | as they are | the same bytes |
 
-use std::{borrow::Cow, collections::HashMap, io::Write as _};
+use std::{collections::HashMap, io::Write as _};
 
 use jiff::Timestamp;
 use salesforce_client::{Field, FieldType, Record, RecordId};
@@ -64,10 +64,7 @@ impl Writer {
             Op::Update => "u",
         };
         begin(out, op, id, source);
-        for (place, (name, value)) in record.iter().enumerate() {
-            if name == "Id" {
-                continue;
-            }
+        for (place, (name, value)) in record.iter().filter(|(name, _)| *name != "Id").enumerate() {
             out.extend_from_slice(b",\"");
             // Names come from Salesforce's own describe: letters, digits and underscores.
             out.extend_from_slice(name.as_bytes());
@@ -147,18 +144,13 @@ fn write_compound(out: &mut Vec<u8>, parts: &Record<'_>) {
     }
     for (n, (name, part)) in parts.iter().enumerate() {
         out.extend_from_slice(if n == 0 { b"{\"" } else { b",\"" });
-        out.extend_from_slice(uncapitalised(name).as_bytes());
+        let start = out.len();
+        out.extend_from_slice(name.as_bytes());
+        if let Some(capital) = out.get_mut(start) {
+            capital.make_ascii_lowercase();
+        }
         out.extend_from_slice(b"\":");
         out.extend_from_slice(part.get().as_bytes());
     }
     out.push(b'}');
-}
-
-fn uncapitalised(name: &str) -> Cow<'_, str> {
-    match name.as_bytes().first() {
-        Some(first) if first.is_ascii_uppercase() => {
-            Cow::Owned(format!("{}{}", first.to_ascii_lowercase() as char, &name[1..]))
-        }
-        _ => Cow::Borrowed(name),
-    }
 }

@@ -70,7 +70,7 @@ pub enum Error {
     #[error("the state cannot be read: it was not written by this connector; backfill the bindings")]
     State {
         /// What does not fit.
-        source: serde_json::Error,
+        source: flow_protocol::error::Mismatch,
     },
 
     /// The persisted state is from another version of this program.

@@ -85,8 +85,8 @@ pub async fn pull(config: &Config, resources: Vec<Resource>, options: Options) -
 }
 
 fn read_state(file: &Path) -> Result<Value, Error> {
-    match std::fs::read(file) {
-        Ok(text) => serde_json::from_slice(&text).map_err(|source| Error::State { source }),
+    match std::fs::read_to_string(file) {
+        Ok(text) => flow_protocol::parse::from_str(&text).map_err(|source| Error::State { source }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(json!({})),
         Err(source) => Err(Error::File { doing: "reading", file: file.display().to_string(), source }),
     }
@@ -134,8 +134,7 @@ impl Lines {
         // Renaming replaces the file at once: there is no moment at which it holds half a state.
         let mut fresh = file.clone().into_os_string();
         fresh.push(".new");
-        let mut text = serde_json::to_vec_pretty(&self.state).map_err(|source| Error::State { source })?;
-        text.push(b'\n');
+        let text = format!("{:#}\n", self.state);
         std::fs::write(&fresh, &text).map_err(failed)?;
         std::fs::rename(&fresh, file).map_err(failed)
     }

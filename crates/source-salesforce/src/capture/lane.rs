@@ -132,7 +132,7 @@ impl Lane {
         self.heard + QUIET
     }
 
-    /// Whether history is complete, nothing waits, and the stream has reached `org_time` or has nothing more to say.
+    /// Whether history is complete, nothing waits, and the stream is past the second `org_time` or has nothing more to say.
     pub(super) fn is_caught_up(&self, org_time: Second, now: Instant) -> bool {
         self.machine.is_caught_up() && (self.machine.live() > Some(org_time) || now >= self.quiet_at())
     }

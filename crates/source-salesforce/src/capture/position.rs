@@ -68,7 +68,8 @@ pub struct Read {
 impl State {
     /// The persisted state, `{}` for a task that never ran.
     pub fn parse(value: &Value) -> Result<Self, Error> {
-        let state: Self = serde_json::from_value(value.clone()).map_err(|source| Error::State { source })?;
+        let state: Self =
+            flow_protocol::parse::from_str(&value.to_string()).map_err(|source| Error::State { source })?;
         match state.version {
             None | Some(VERSION) => Ok(state),
             Some(found) => Err(Error::StateVersion { found, known: VERSION }),

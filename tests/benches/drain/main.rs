@@ -1,0 +1,87 @@
+//! Drains a backlog of PushTopic events through the real connector, and prints what a document costs.
+//!
+//! The *floor* is what no connector can avoid: each reply parsed once by `serde_json` into raw values, and the same bytes written.
+//! It is measured in the same run, on the same replies, so that the ratio means something on a busy machine too. What unpacking
+//! the replies takes is told apart: the org sends them compressed.
+//!
+//! `cargo bench -p e2e`, or with another number of events `cargo bench -p e2e --bench drain -- 20000`. Linux only: `/proc` is
+//! asked for CPU time and memory.
+
+mod connector;
+mod floor;
+mod org;
+mod subscription;
+mod table;
+
+use std::{error::Error, time::Duration};
+
+use demo::{
+    binaries,
+    runtime::{Capture, Connector},
+};
+
+use self::{connector::Drain, floor::Floor, org::Org, table::Run};
+
+/// How the pieces fail: whatever it is, the benchmark ends with it.
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+const STREAM: &str = "Account";
+/// Events in the backlog, unless another number is asked for.
+const DOCUMENTS: usize = 100_000;
+/// How often it is drained.
+const RUNS: usize = 3;
+/// How often the program is started for the time that takes.
+const STARTS: usize = 20;
+/// Pace and number of the events whose latency is measured.
+const PACE: Duration = Duration::from_millis(5);
+const PACED: usize = 2_000;
+
+fn main() -> Result<()> {
+    // `cargo bench` says so; `cargo test --all-targets` starts benchmarks too, and does not want minutes of it.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return Ok(());
+    }
+    let documents = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(DOCUMENTS);
+    tokio::runtime::Runtime::new()?.block_on(run(documents))
+}
+
+async fn run(documents: usize) -> Result<()> {
+    let program = binaries::build("source-salesforce")?;
+    let connector = Connector::new(&program);
+    let mut out = std::io::stdout();
+    table::write_start_up(
+        &mut out,
+        connector::start_up(&connector, STARTS).await?,
+        std::fs::metadata(&program)?.len(),
+    )?;
+
+    let org = Org::start(STREAM).await?;
+    let mut capture = connector::capture(&connector, org.config(), STREAM).await?;
+    connector::read_history(&connector, &mut capture).await?;
+    org.make_events(documents)?;
+    let replies = subscription::replies(&org, documents).await?;
+
+    let mut runs = Vec::new();
+    for _ in 0..RUNS {
+        let (drain, session) = drained(&connector, &capture, documents).await?;
+        session.end().await?;
+        let floor = Floor::measure(&replies)?;
+        runs.push(Run { drain, floor });
+    }
+    table::write_runs(&mut out, STREAM, &runs)?;
+
+    let (_, mut session) = drained(&connector, &capture, documents).await?;
+    let changes = org.change_steadily(PACED, PACE);
+    let latencies = session.latencies(PACED, || org.now()).await?;
+    changes.await??;
+    table::write_latencies(&mut out, PACE, latencies)?;
+    session.end().await?;
+    org.shutdown().await;
+    Ok(())
+}
+
+/// Drains the whole backlog from the state of the capture, which stays as it is.
+async fn drained(connector: &Connector, capture: &Capture, documents: usize) -> Result<(Drain, connector::Session)> {
+    let mut session = connector::Session::open(connector, capture).await?;
+    Ok((session.drain(documents).await?, session))
+}

@@ -1,0 +1,95 @@
+//! A CometD client that only keeps the replies, compressed as they came.
+
+use reqwest::{
+    Client, Response, Url,
+    header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderValue, SET_COOKIE},
+};
+use serde_json::{Value, json};
+
+use crate::{Result, floor, org::Org};
+
+/// The replies that carry the events retained on the org's channel, so many of them.
+pub(crate) async fn replies(org: &Org, events: usize) -> Result<Vec<Vec<u8>>> {
+    let channel = org.channel()?;
+    let (mut client, handshake) = Cometd::handshake(org).await?;
+    let id = &handshake[0]["clientId"];
+    let connect = json!([{ "channel": "/meta/connect", "clientId": id, "connectionType": "long-polling" }]);
+    client.post(&connect).await?;
+    let replay = json!({ "replay": { channel.as_str(): -2 } });
+    let subscribe = json!([{ "channel": "/meta/subscribe", "clientId": id, "subscription": channel, "ext": replay }]);
+    let (mut replies, mut seen) = (Vec::new(), 0);
+    let mut reply = client.post(&subscribe).await?;
+    loop {
+        let (_, here) = floor::documents(&floor::unpacked(&reply)?)?;
+        seen += here;
+        if here > 0 {
+            replies.push(reply);
+        }
+        if seen >= events {
+            return Ok(replies);
+        }
+        reply = client.post(&connect).await?;
+    }
+}
+
+struct Cometd {
+    http: Client,
+    url: String,
+    bearer: String,
+    cookies: String,
+}
+
+impl Cometd {
+    async fn handshake(org: &Org) -> Result<(Self, Value)> {
+        let http = Client::builder().gzip(false).build()?;
+        let bearer = format!("Bearer {}", access_token(&http, org).await?);
+        let mut client = Self { http, url: format!("{}/cometd/62.0", org.url()), bearer, cookies: String::new() };
+        let handshake = json!([{
+            "channel": "/meta/handshake",
+            "version": "1.0",
+            "supportedConnectionTypes": ["long-polling"],
+            "ext": { "replay": true },
+        }]);
+        let response = client.send(&handshake).await?;
+        let cookies = response.headers().get_all(SET_COOKIE).iter().map(pair).collect::<Result<Vec<_>>>()?;
+        client.cookies = cookies.join("; ");
+        let reply = serde_json::from_slice(&floor::unpacked(&response.bytes().await?)?)?;
+        Ok((client, reply))
+    }
+
+    async fn post(&mut self, messages: &Value) -> Result<Vec<u8>> {
+        Ok(self.send(messages).await?.bytes().await?.into())
+    }
+
+    async fn send(&self, messages: &Value) -> Result<Response> {
+        let request = self
+            .http
+            .post(&self.url)
+            .header(AUTHORIZATION, &self.bearer)
+            .header(CONTENT_TYPE, "application/json")
+            .header(ACCEPT_ENCODING, "gzip")
+            .header(COOKIE, &self.cookies)
+            .body(messages.to_string());
+        Ok(request.send().await?.error_for_status()?)
+    }
+}
+
+async fn access_token(http: &Client, org: &Org) -> Result<String> {
+    let credentials = org.credentials();
+    let form = [
+        ("grant_type", "refresh_token"),
+        ("client_id", &credentials.client_id),
+        ("client_secret", &credentials.client_secret),
+        ("refresh_token", &credentials.refresh_token),
+    ];
+    let endpoint = format!("{}/services/oauth2/token", org.url());
+    let form = Url::parse_with_params(&endpoint, form)?.query().unwrap_or_default().to_owned();
+    let request = http.post(endpoint).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form);
+    let reply: Value = serde_json::from_slice(&request.send().await?.error_for_status()?.bytes().await?)?;
+    Ok(reply["access_token"].as_str().ok_or("no access token")?.to_owned())
+}
+
+/// Name and value of a cookie, without its attributes.
+fn pair(cookie: &HeaderValue) -> Result<&str> {
+    Ok(cookie.to_str()?.split(';').next().unwrap_or_default())
+}
