@@ -51,7 +51,7 @@ async fn run(documents: usize) -> Result<()> {
     let mut out = std::io::stdout();
     table::write_start_up(
         &mut out,
-        connector::start_up(&connector, STARTS).await?,
+        &connector::start_up(&connector, STARTS).await?,
         std::fs::metadata(&program)?.len(),
     )?;
 
@@ -74,7 +74,7 @@ async fn run(documents: usize) -> Result<()> {
     let changes = org.change_steadily(PACED, PACE);
     let latencies = session.latencies(PACED, || org.now()).await?;
     changes.await??;
-    table::write_latencies(&mut out, PACE, latencies)?;
+    table::write_latencies(&mut out, PACE, &latencies)?;
     session.end().await?;
     org.shutdown().await;
     Ok(())

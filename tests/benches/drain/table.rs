@@ -56,8 +56,8 @@ const ROWS: [Row; 7] = [
     ("VmHWM, MiB", 1, Run::peak),
 ];
 
-pub(crate) fn write_start_up(out: &mut impl Write, taken: Vec<Duration>, size: u64) -> io::Result<()> {
-    let median = millis(&taken, 50);
+pub(crate) fn write_start_up(out: &mut impl Write, taken: &[Duration], size: u64) -> io::Result<()> {
+    let median = millis(taken, 50);
     writeln!(out, "spec on stdin → response: {median:.1} ms (median of {})", taken.len())?;
     writeln!(out, "release binary: {:.1} MB\n", size as f64 / 1e6)
 }
@@ -86,9 +86,9 @@ pub(crate) fn write_runs(out: &mut impl Write, stream: &str, runs: &[Run]) -> io
 }
 
 /// `latencies` are sorted.
-pub(crate) fn write_latencies(out: &mut impl Write, pace: Duration, latencies: Vec<Duration>) -> io::Result<()> {
+pub(crate) fn write_latencies(out: &mut impl Write, pace: Duration, latencies: &[Duration]) -> io::Result<()> {
     let rate = 1.0 / pace.as_secs_f64();
-    let [half, most, all] = [50, 99, 100].map(|percent| millis(&latencies, percent));
+    let [half, most, all] = [50, 99, 100].map(|percent| millis(latencies, percent));
     writeln!(
         out,
         "event made → line read, {} events at {rate:.0}/s: p50 {half:.1} ms, p99 {most:.1} ms, longest {all:.1} ms",
