@@ -1,6 +1,6 @@
 //! What is wrong is said once, in the last line of the log: what, where, and what to do about it. The golden table.
 
-use salesforce_emulator::Settings;
+use salesforce_emulator::{Settings, cometd};
 use serde_json::{Value, json};
 
 use super::{
@@ -179,6 +179,24 @@ async fn what_the_org_answers() {
     let request = validate(&rotating.config(), &["Account"]);
     table += &self::table(&rotating, vec![Case::requests("refresh tokens that are rotated", &[request])]).await;
     rotating.shutdown().await;
+
+    // What the user may not do is hidden from its describes, or refused at the handshake.
+    let describe = "/services/data/v62.0/sobjects/PushTopic/describe";
+    let hidden = json!([{ "errorCode": "NOT_FOUND", "message": "The requested resource does not exist" }]);
+    let read_only = json!({ "name": "PushTopic", "queryable": true, "createable": false, "fields": [] });
+    for (what, status, body) in [("PushTopics are hidden", 404, hidden), ("PushTopics are read-only", 200, read_only)] {
+        let org = Org::start(&[]).await;
+        let fault = json!({ "path": describe, "action": { "reply": { "status": status, "body": body } } });
+        org.emulator().add_fault(serde_json::from_value(fault).expect("a fault"));
+        table += &self::table(&org, vec![Case::requests(what, &[validate(&org.config(), &["Account"])])]).await;
+        org.shutdown().await;
+    }
+    let org = Org::start(&[]).await;
+    let refused = cometd::Rule::new(cometd::Fault::Refuse { error: "403::User not enabled for streaming".into() });
+    org.emulator().streaming().script(refused.on(cometd::Occasion::Handshake).expect("a handshake can be refused"));
+    let request = validate(&org.config(), &["Account"]);
+    table += &self::table(&org, vec![Case::requests("the Streaming API is closed to the user", &[request])]).await;
+    org.shutdown().await;
     insta::assert_snapshot!(table);
 }
 
