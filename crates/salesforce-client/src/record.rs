@@ -90,7 +90,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Record<'a> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Record<'de>, A::Error> {
-                let mut fields = Vec::new();
+                let mut fields = Vec::with_capacity(USUAL);
                 while let Some(Text(name)) = map.next_key_seed(AnyText)? {
                     if name == "attributes" {
                         map.next_value::<IgnoredAny>()?;
@@ -105,6 +105,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Record<'a> {
         deserializer.deserialize_map(Fields)
     }
 }
+
+/// Fields that a record is given room for at first. Most have more, and growing from nothing is felt.
+const USUAL: usize = 24;
 
 /// A string, borrowed unless it had to be unescaped.
 struct Text<'a>(Cow<'a, str>);

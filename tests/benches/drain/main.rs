@@ -20,6 +20,8 @@ use demo::{
     runtime::{Capture, Connector},
 };
 
+use tokio::time::timeout;
+
 use self::{connector::Drain, floor::Floor, org::Org, table::Run};
 
 /// How the pieces fail: whatever it is, the benchmark ends with it.
@@ -30,6 +32,8 @@ const STREAM: &str = "Account";
 const DOCUMENTS: usize = 100_000;
 /// How often it is drained.
 const RUNS: usize = 3;
+/// What takes longer than this hangs.
+const PATIENCE: Duration = Duration::from_secs(300);
 /// How often the program is started for the time that takes.
 const STARTS: usize = 20;
 /// Pace and number of the events whose latency is measured.
@@ -72,7 +76,7 @@ async fn run(documents: usize) -> Result<()> {
 
     let (_, mut session) = drained(&connector, &capture, documents).await?;
     let changes = org.change_steadily(PACED, PACE);
-    let latencies = session.latencies(PACED, || org.now()).await?;
+    let latencies = timeout(PATIENCE, session.latencies(PACED, || org.now())).await??;
     changes.await??;
     table::write_latencies(&mut out, PACE, &latencies)?;
     session.end().await?;
@@ -83,5 +87,5 @@ async fn run(documents: usize) -> Result<()> {
 /// Drains the whole backlog from the state of the capture, which stays as it is.
 async fn drained(connector: &Connector, capture: &Capture, documents: usize) -> Result<(Drain, connector::Session)> {
     let mut session = connector::Session::open(connector, capture).await?;
-    Ok((session.drain(documents).await?, session))
+    Ok((timeout(PATIENCE, session.drain(documents)).await??, session))
 }

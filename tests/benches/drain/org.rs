@@ -67,7 +67,7 @@ impl Org {
         block_in_place(|| {
             // Beyond doubt after the history was read.
             org.advance(Duration::from_secs(60))?;
-            let mut changes = self.changes().take(count);
+            let mut changes = self.changes("Backlog").take(count);
             for _ in 0..count.div_ceil(RECORDS) {
                 let round: Vec<_> = changes.by_ref().take(RECORDS).collect();
                 for batch in round.chunks(BATCH) {
@@ -82,7 +82,7 @@ impl Org {
     /// Makes so many more update events, one each `pace`.
     pub(crate) fn change_steadily(&self, count: usize, pace: Duration) -> JoinHandle<Result<()>> {
         let (org, object) = (self.emulator.org().clone(), self.object.clone());
-        let changes: Vec<_> = self.changes().take(count).collect();
+        let changes: Vec<_> = self.changes("Later").take(count).collect();
         tokio::task::spawn_blocking(move || {
             let mut due = crate::connector::now();
             for (id, body) in changes {
@@ -94,10 +94,11 @@ impl Org {
         })
     }
 
-    /// Changes of one record after the other, round and round.
-    fn changes(&self) -> impl Iterator<Item = (Id, Map<String, Value>)> {
-        self.ids.iter().cycle().enumerate().map(|(n, id)| {
-            let text = format!("Change no. {n} – renewal pending, “priority” given to the follow-up in the warehouse");
+    /// Changes of one record after the other, round and round. No two are the same: a change of nothing is no event.
+    fn changes(&self, series: &str) -> impl Iterator<Item = (Id, Map<String, Value>)> {
+        self.ids.iter().cycle().enumerate().map(move |(n, id)| {
+            let text =
+                format!("{series} no. {n} – renewal pending, “priority” given to the follow-up in the warehouse");
             (*id, Map::from_iter([("Description".to_owned(), text.into())]))
         })
     }

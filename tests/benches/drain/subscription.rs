@@ -20,7 +20,7 @@ pub(crate) async fn replies(org: &Org, events: usize) -> Result<Vec<Vec<u8>>> {
     let (mut replies, mut seen) = (Vec::new(), 0);
     let mut reply = client.post(&subscribe).await?;
     loop {
-        let (_, here) = floor::documents(&floor::unpacked(&reply)?)?;
+        let here = floor::events(&floor::unpacked(&reply)?)?;
         seen += here;
         if here > 0 {
             replies.push(reply);

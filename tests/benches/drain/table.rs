@@ -23,7 +23,11 @@ impl Run {
     }
 
     fn floor(&self) -> f64 {
-        micros(self.floor.cpu, self.floor.events)
+        micros(self.floor.records, self.floor.events)
+    }
+
+    fn floor_of_fields(&self) -> f64 {
+        micros(self.floor.fields, self.floor.events)
     }
 
     fn unpacking(&self) -> f64 {
@@ -34,8 +38,8 @@ impl Run {
         self.connector() / self.floor()
     }
 
-    fn ratio_unpacked(&self) -> f64 {
-        self.connector() / (self.floor() + self.unpacking())
+    fn ratio_of_fields(&self) -> f64 {
+        self.connector() / (self.floor_of_fields() + self.unpacking())
     }
 
     fn peak(&self) -> f64 {
@@ -46,13 +50,14 @@ impl Run {
 /// A figure of a run: its name, how many decimals matter, and where it comes from.
 type Row = (&'static str, usize, fn(&Run) -> f64);
 
-const ROWS: [Row; 7] = [
+const ROWS: [Row; 8] = [
     ("documents/s", 0, Run::rate),
     ("connector CPU, µs/document", 2, Run::connector),
     ("floor: parse and write, µs/document", 2, Run::floor),
     ("ratio", 2, Run::ratio),
-    ("unpacking the replies, µs/document", 2, Run::unpacking),
-    ("ratio to floor and unpacking", 2, Run::ratio_unpacked),
+    ("floor with fields apart", 2, Run::floor_of_fields),
+    ("unpacking the replies", 2, Run::unpacking),
+    ("ratio to both of these", 2, Run::ratio_of_fields),
     ("VmHWM, MiB", 1, Run::peak),
 ];
 
