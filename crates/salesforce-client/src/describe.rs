@@ -1,6 +1,6 @@
 //! What objects an org has, and what their fields are.
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, de::IgnoredAny};
 
 use crate::{Action, Error, FieldName, Org, SObjectName, call::Call};
 
@@ -177,7 +177,7 @@ pub struct Field {
     #[serde(default)]
     pub restricted_picklist: bool,
     /// The values of a picklist, in their order, whether active or not.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "picklist_values")]
     pub picklist_values: Vec<PicklistValue>,
     /// The help text the administrator wrote.
     #[serde(default)]
@@ -208,6 +208,23 @@ pub struct PicklistValue {
     /// Whether it can be chosen.
     #[serde(default)]
     pub active: bool,
+}
+
+/// An entry without a value is passed over: it cannot be chosen, and must not cost the whole describe.
+fn picklist_values<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PicklistValue>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Entry {
+        Value(PicklistValue),
+        Odd(IgnoredAny),
+    }
+    let entries = Vec::<Entry>::deserialize(deserializer)?.into_iter();
+    Ok(entries
+        .filter_map(|entry| match entry {
+            Entry::Value(value) => Some(value),
+            Entry::Odd(_) => None,
+        })
+        .collect())
 }
 
 macro_rules! field_types {
@@ -347,7 +364,7 @@ mod tests {
         let text = r#"{"name":"Thing__c","fields":[
             {"name":"Id","type":"id"},
             {"name":"Stage__c","type":"picklist","picklistValues":[
-                {"value":"New","label":null,"active":true,"validFor":"gAAA"},{"value":"Old","active":false}]},
+                {"value":"New","label":null,"active":true,"validFor":"gAAA"},{"value":"Old","active":false},"",{"value":null}]},
             {"name":"Shape__c","type":"hologram"}]}"#;
         let describe: Describe = serde_json::from_str(text).unwrap();
         assert_eq!((describe.name().as_str(), describe.summary.queryable), ("Thing__c", false));

@@ -37,9 +37,23 @@ pub struct Source {
 #[derive(Debug)]
 pub struct Writer {
     by_name: HashMap<Box<str>, Spelling>,
-    /// The spelling of the field at each place of the record before this one: records of one feed list their fields in one order, so that a
+    /// The field at each place of the record before this one: records of one feed list their fields in one order, so that a
     /// comparison of names nearly always replaces a lookup.
-    order: Vec<(Box<str>, Spelling)>,
+    order: Vec<Place>,
+}
+
+/// A field at its place in a record.
+#[derive(Debug)]
+struct Place {
+    /// `,"NAME":`, as it stands in the document.
+    key: Box<str>,
+    spelling: Spelling,
+}
+
+impl Place {
+    fn name(&self) -> &str {
+        &self.key[2..self.key.len() - 2]
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,27 +79,22 @@ impl Writer {
         };
         begin(out, op, id, source);
         for (place, (name, value)) in record.iter().filter(|(name, _)| *name != "Id").enumerate() {
-            out.extend_from_slice(b",\"");
-            // Names come from Salesforce's own describe: letters, digits and underscores.
-            out.extend_from_slice(name.as_bytes());
-            out.extend_from_slice(b"\":");
-            self.spelling(place, name).write(out, value);
+            let Place { key, spelling } = self.place(place, name);
+            out.extend_from_slice(key.as_bytes());
+            spelling.write(out, value);
         }
         out.push(b'}');
     }
 
-    fn spelling(&mut self, place: usize, name: &str) -> Spelling {
-        if let Some((known, spelling)) = self.order.get(place)
-            && **known == *name
-        {
-            return *spelling;
+    fn place(&mut self, place: usize, name: &str) -> &Place {
+        if self.order.get(place).is_none_or(|known| known.name() != name) {
+            let spelling = self.by_name.get(name).copied().unwrap_or(Spelling::AsIs);
+            // Names come from Salesforce's own describe: letters, digits and underscores.
+            let known = Place { key: format!(",\"{name}\":").into(), spelling };
+            self.order.truncate(place);
+            self.order.push(known);
         }
-        let spelling = self.by_name.get(name).copied().unwrap_or(Spelling::AsIs);
-        self.order.truncate(place);
-        if self.order.len() == place {
-            self.order.push((name.into(), spelling));
-        }
-        spelling
+        &self.order[place]
     }
 }
 
@@ -127,12 +136,12 @@ impl Spelling {
                 }
                 None => out.extend_from_slice(text.as_bytes()),
             },
-            Self::Compound => match Record::deserialize(value) {
+            Self::Compound if text != "null" => match Record::deserialize(value) {
                 Ok(parts) => write_compound(out, &parts),
-                // Not an object: `null`, or something that Salesforce has not done so far.
+                // Not an object, which Salesforce has not done so far.
                 Err(_) => out.extend_from_slice(text.as_bytes()),
             },
-            Self::AsIs => out.extend_from_slice(text.as_bytes()),
+            Self::Compound | Self::AsIs => out.extend_from_slice(text.as_bytes()),
         }
     }
 }
