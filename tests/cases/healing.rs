@@ -220,18 +220,24 @@ async fn survive(Trouble { what, when, make, says }: &Trouble) {
     org.shutdown().await;
 }
 
+/// A task that has captured the org and some changes of it, and does not run now.
+async fn a_task_at_rest(org: &Org) -> Task {
+    let mut task = Task::prepare(org, &STREAMS).await;
+    let mut running = task.open().await;
+    running.until_live().await;
+    // A position exists only once an event came.
+    org.change(&STREAMS, 20, 1).await;
+    running.agree(org).await;
+    running.end().await;
+    task
+}
+
 /// Nothing runs for more than a day: Salesforce has forgotten the events after the position. What was created, changed
 /// and deleted meanwhile is found all the same.
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_long_weekend_everything_is_found() {
     let org = Org::start(&STREAMS.map(|stream| (stream, 40))).await;
-    let mut task = Task::prepare(&org, &STREAMS).await;
-    let mut running = task.open().await;
-    running.until_live().await;
-    // A position exists only once an event came.
-    org.change(&STREAMS, 20, 1).await;
-    running.agree(&org).await;
-    running.end().await;
+    let mut task = a_task_at_rest(&org).await;
 
     org.emulator().org().advance(DAY / 2).expect("the clock moves");
     let report = org.change(&STREAMS, 120, 2).await;
@@ -257,12 +263,7 @@ fn topic_of(org: &Org, object: &str) -> (Id, Value) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_topic_deleted_between_sessions_is_made_anew() {
     let org = Org::start(&STREAMS.map(|stream| (stream, 30))).await;
-    let mut task = Task::prepare(&org, &STREAMS).await;
-    let mut running = task.open().await;
-    running.until_live().await;
-    org.change(&STREAMS, 20, 1).await;
-    running.agree(&org).await;
-    running.end().await;
+    let mut task = a_task_at_rest(&org).await;
 
     for stream in STREAMS {
         org.delete("PushTopic", topic_of(&org, stream).0);
@@ -282,12 +283,7 @@ async fn a_topic_deleted_between_sessions_is_made_anew() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_topic_replaced_by_its_likeness_is_noticed() {
     let org = Org::start(&STREAMS.map(|stream| (stream, 30))).await;
-    let mut task = Task::prepare(&org, &STREAMS).await;
-    let mut running = task.open().await;
-    running.until_live().await;
-    org.change(&STREAMS, 20, 1).await;
-    running.agree(&org).await;
-    running.end().await;
+    let mut task = a_task_at_rest(&org).await;
 
     for stream in STREAMS {
         let (id, old) = topic_of(&org, stream);
