@@ -146,7 +146,11 @@ impl Shell {
                         Input::SignedIn
                     }
                     Ok(Done::SignedIn(Err(error))) => Input::NotSignedIn(error.into()),
-                    Err(cut) => std::panic::resume_unwind(cut.into_panic()),
+                    Err(cut) => match cut.try_into_panic() {
+                        Ok(panic) => std::panic::resume_unwind(panic),
+                        // Nothing here is cancelled but by the end of the whole runtime.
+                        Err(_) => return,
+                    },
                 },
                 () = self.queue.taken() => Input::Due,
                 () = reached(due) => Input::Due,

@@ -115,6 +115,13 @@ impl<O: Output> Session<O> {
     /// # Errors
     /// Whatever only the user, or a fresh session, can mend.
     pub async fn run(mut self, mut signals: mpsc::UnboundedReceiver<Signal>) -> Result<O, Error> {
+        let result = self.take_turns(&mut signals).await;
+        // However it ended: a session without a farewell counts against the org's streaming clients for a while.
+        self.stream.close().await;
+        result.map(|()| self.output)
+    }
+
+    async fn take_turns(&mut self, signals: &mut mpsc::UnboundedReceiver<Signal>) -> Result<(), Error> {
         for lane in &self.lanes {
             self.output.sourced_schema(lane.index, &lane.feed.schema());
         }
@@ -123,11 +130,11 @@ impl<O: Output> Session<O> {
             self.report();
             let now = now();
             if self.options.until_caught_up && self.lanes.iter().all(|lane| lane.is_caught_up(self.org_time, now)) {
-                break;
+                return Ok(());
             }
             self.send_reads(now);
-            match self.next(&mut signals).await {
-                Input::Signal(Signal::Stop) => break,
+            match self.next(signals).await {
+                Input::Signal(Signal::Stop) => return Ok(()),
                 Input::Signal(Signal::Broken(error)) => return Err(error),
                 Input::Signal(Signal::Acknowledged(commits)) => self.output.acknowledged(commits),
                 Input::Stream(event) => self.take_event(event?).await?,
@@ -141,8 +148,6 @@ impl<O: Output> Session<O> {
                 Input::Due => {}
             }
         }
-        self.stream.close().await;
-        Ok(self.output)
     }
 
     /// Waits for the next thing to happen. Signals come first, then events: pages yield to both.
