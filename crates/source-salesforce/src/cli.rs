@@ -188,15 +188,16 @@ impl Arguments {
 
 impl Endpoint {
     async fn read(&self) -> Result<Config, Error> {
-        let file = self.config.display().to_string();
+        let is_stdin = self.config.as_os_str() == "-";
+        let file = if is_stdin { "stdin".into() } else { self.config.display().to_string() };
         let failed = |source| Error::File { doing: "reading", file: file.clone(), source };
-        let text = match file.as_str() {
-            "-" => {
+        let text = match is_stdin {
+            true => {
                 let mut text = String::new();
                 tokio::io::stdin().read_to_string(&mut text).await.map_err(failed)?;
                 text
             }
-            _ => tokio::fs::read_to_string(&self.config).await.map_err(failed)?,
+            false => tokio::fs::read_to_string(&self.config).await.map_err(failed)?,
         };
         Config::parse(&as_json(&text, &file)?)
     }
