@@ -1,12 +1,12 @@
 //! The loop around a request: send, classify, decide, wait.
 
-use bytes::Bytes;
-use http::{HeaderValue, Method, header};
-use serde_json::Value;
+use http::{HeaderValue, Method, StatusCode, header};
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 use tokio::time::Instant;
 
 use crate::{
-    Action, Error, Org, Token,
+    Action, Error, LastModified, Org, Token,
     failure::{Failure, Refusal},
     http::Reply,
     retry::{Attempt, Class, Decision, Effect, Policy, classify, decide},
@@ -14,19 +14,20 @@ use crate::{
 
 /// A request as the doors describe it.
 pub(crate) struct Call {
-    action: Action,
-    method: Method,
-    path: String,
-    query: Option<String>,
-    body: Option<Bytes>,
-    effect: Effect,
+    pub(crate) action: Action,
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) query: Option<String>,
+    pub(crate) since: Option<LastModified>,
+    pub(crate) body: Option<Box<RawValue>>,
+    pub(crate) effect: Effect,
     anonymous: bool,
 }
 
 impl Call {
     pub(crate) fn read(action: Action) -> Call {
         let (method, effect) = (Method::GET, Effect::Repeatable);
-        Call { action, method, path: String::new(), query: None, body: None, effect, anonymous: false }
+        Call { action, method, path: String::new(), query: None, since: None, body: None, effect, anonymous: false }
     }
 
     pub(crate) fn write(action: Action, method: Method, effect: Effect) -> Call {
@@ -43,8 +44,14 @@ impl Call {
         Call { query: Some(query), ..self }
     }
 
-    pub(crate) fn body(self, body: &Value) -> Call {
-        Call { body: Some(body.to_string().into()), ..self }
+    /// Answered with 304 and nothing else if the resource is as it was then.
+    pub(crate) fn unless_as(self, since: Option<LastModified>) -> Call {
+        Call { since, ..self }
+    }
+
+    pub(crate) fn body(self, body: &impl Serialize) -> Call {
+        let body = to_raw_value(body).expect("strings, numbers and maps with string keys are always JSON");
+        Call { body: Some(body), ..self }
     }
 
     /// Sent without the token, and not charged to the org's allocation.
@@ -62,11 +69,34 @@ impl Call {
         if !self.anonymous {
             headers.insert(header::AUTHORIZATION, token.bearer());
         }
+        if let Some(since) = &self.since {
+            headers.insert(header::IF_MODIFIED_SINCE, since.as_header().clone());
+        }
         if let Some(body) = &self.body {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=UTF-8"));
-            *request.body_mut() = Some(body.clone().into());
+            *request.body_mut() = Some(body.get().to_owned().into());
         }
         request
+    }
+
+    /// What the reply comes to: an answer to be read, or a refusal.
+    pub(crate) fn judge<T>(
+        &self,
+        reply: &Reply,
+        read: impl FnOnce(&Reply) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let unchanged = self.since.is_some() && reply.status == StatusCode::NOT_MODIFIED;
+        if reply.status.is_success() || unchanged { read(reply) } else { Err(Failure::Refused(Refusal::read(reply))) }
+    }
+
+    /// What a failure of this call means.
+    pub(crate) fn classify(&self, failure: &Failure) -> Class {
+        classify(failure, self.effect)
+    }
+
+    /// The error of a call that is given up.
+    pub(crate) fn error(&self, failure: Failure) -> Error {
+        Error::Call { action: self.action.clone(), class: self.classify(&failure), failure: failure.into() }
     }
 }
 
@@ -74,15 +104,27 @@ impl Org {
     /// Sends a request until it succeeds or the policy gives up. The reply is read inside the loop, so that one that
     /// was cut off is asked for again.
     pub(crate) async fn send<T>(&self, call: &Call, read: impl Fn(&Reply) -> Result<T, Failure>) -> Result<T, Error> {
+        self.send_until(call, read, |_| None).await
+    }
+
+    /// As [`Org::send`], for answers that may be worth less than they could be: as long as `wanting` finds a failure
+    /// in one, that is what the attempt came to. When the policy gives up, the last answer is good enough.
+    pub(crate) async fn send_until<T>(
+        &self,
+        call: &Call,
+        read: impl Fn(&Reply) -> Result<T, Failure>,
+        wanting: impl Fn(&T) -> Option<&Failure>,
+    ) -> Result<T, Error> {
         let mut tries = Tries::begin(self.policy());
         loop {
             let token = self.token().await?;
-            let failure = match self.attempt(call, &token, &read).await {
-                Ok(value) => return Ok(value),
-                Err(failure) => failure,
+            let outcome = self.attempt(call, &token, &read).await;
+            let failure = match &outcome {
+                Ok(value) => wanting(value),
+                Err(failure) => Some(failure),
             };
-            let class = classify(&failure, call.effect);
-            match tries.decide(class, Some(&failure)) {
+            let Some(failure) = failure else { return outcome.map_err(|failure| call.error(failure)) };
+            match tries.decide(call.classify(failure), Some(failure)) {
                 Decision::Again(pause) => {
                     tracing::warn!(action = %call.action, ?pause, reason = %failure, "a call failed and will be repeated");
                     tokio::time::sleep(pause).await;
@@ -91,9 +133,7 @@ impl Org {
                     tracing::debug!(action = %call.action, reason = %failure, "the token will be renewed");
                     self.renew(&token).await?;
                 }
-                Decision::Stop => {
-                    return Err(Error::Call { action: call.action.clone(), class, failure: failure.into() });
-                }
+                Decision::Stop => return outcome.map_err(|failure| call.error(failure)),
             }
         }
     }
@@ -111,7 +151,7 @@ impl Org {
         let reply = outcome?;
         let (status, bytes, request) = (reply.status.as_u16(), reply.body.len(), reply.request_id());
         tracing::debug!(action = %call.action, status, bytes, request, "answered");
-        if reply.status.is_success() { read(&reply) } else { Err(Failure::Refused(Refusal::read(&reply))) }
+        call.judge(&reply, read)
     }
 }
 

@@ -2,13 +2,16 @@
 
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
 
-use crate::{Action, Error, FieldName, Org, SObjectName, call::Call};
+use crate::{FieldName, LastModified, SObjectName};
 
 /// The org's objects, as far as the user may see them.
 #[derive(Clone, Debug, Deserialize)]
 pub struct GlobalDescribe {
     /// One entry for each object.
     pub sobjects: Vec<SObjectSummary>,
+    /// When any of them last changed, by the header of the reply.
+    #[serde(skip)]
+    pub last_modified: Option<LastModified>,
 }
 
 /// What the global describe says of an object. Members that old API versions and trimmed copies lack are `None` or
@@ -67,6 +70,9 @@ pub struct Describe {
     pub summary: SObjectSummary,
     /// Its fields.
     pub fields: Vec<Field>,
+    /// When it last changed, by the header of the reply.
+    #[serde(skip)]
+    pub last_modified: Option<LastModified>,
 }
 
 impl Describe {
@@ -331,27 +337,6 @@ impl std::fmt::Display for FieldType {
 impl<'de> Deserialize<'de> for FieldType {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(String::deserialize(deserializer)?.as_str().into())
-    }
-}
-
-impl Org {
-    /// Every object the user may see; about a thousand even in an empty org.
-    ///
-    /// # Errors
-    /// As any call.
-    pub async fn describe_global(&self) -> Result<GlobalDescribe, Error> {
-        let call = Call::read(Action::DescribeGlobal).path(self.data_path(format_args!("/sobjects")));
-        self.send(&call, |reply| reply.json()).await
-    }
-
-    /// An object and its fields.
-    ///
-    /// # Errors
-    /// `NOT_FOUND` if the object does not exist or the user may not see it. Otherwise as any call.
-    pub async fn describe(&self, object: &SObjectName) -> Result<Describe, Error> {
-        let path = self.data_path(format_args!("/sobjects/{object}/describe"));
-        let call = Call::read(Action::Describe(object.clone())).path(path);
-        self.send(&call, |reply| reply.json()).await
     }
 }
 

@@ -40,14 +40,12 @@ pub enum Error {
         /// What is wrong with it.
         why: &'static str,
     },
-    /// A query is too long for the URL it travels in.
-    #[error(
-        "the query on {object} is {length} bytes long when encoded, above the limit of {limit}; select fewer fields"
-    )]
+    /// A query is longer than the org accepts.
+    #[error("the query on {object} is {length} characters long, above the limit of {limit}; select fewer fields")]
     QueryTooLong {
         /// The object queried.
         object: SObjectName,
-        /// Its length in the URL, in bytes.
+        /// Its length, in characters.
         length: usize,
         /// The most there may be.
         limit: usize,
@@ -148,12 +146,16 @@ pub enum Action {
     Query(SObjectName),
     /// Fetching a further page of a query.
     QueryMore(SObjectName),
+    /// Reading an object's records by id.
+    Retrieve(SObjectName),
     /// Creating a record.
     Create(SObjectName),
     /// Updating a record.
     Update(SObjectName, RecordId),
     /// Deleting a record.
     Delete(SObjectName, RecordId),
+    /// This and so many more in one call.
+    Together(Box<Action>, usize),
 }
 
 impl Action {
@@ -161,14 +163,20 @@ impl Action {
     #[must_use]
     pub fn object(&self) -> Option<&SObjectName> {
         match self {
-            Action::Versions | Action::DescribeGlobal => None,
+            Action::Versions | Action::DescribeGlobal | Action::Together(..) => None,
             Action::Describe(object)
             | Action::Query(object)
             | Action::QueryMore(object)
+            | Action::Retrieve(object)
             | Action::Create(object)
             | Action::Update(object, _)
             | Action::Delete(object, _) => Some(object),
         }
+    }
+
+    /// This with so many others.
+    pub(crate) fn and(&self, more: usize) -> Action {
+        if more == 0 { self.clone() } else { Action::Together(Box::new(self.clone()), more) }
     }
 }
 
@@ -180,9 +188,11 @@ impl fmt::Display for Action {
             Action::Describe(object) => write!(f, "describing {object}"),
             Action::Query(object) => write!(f, "querying {object}"),
             Action::QueryMore(object) => write!(f, "fetching the next page of {object}"),
+            Action::Retrieve(object) => write!(f, "reading records of {object}"),
             Action::Create(object) => write!(f, "creating a record of {object}"),
             Action::Update(object, id) => write!(f, "updating {object} {id}"),
             Action::Delete(object, id) => write!(f, "deleting {object} {id}"),
+            Action::Together(first, more) => write!(f, "{first} and {more} more"),
         }
     }
 }

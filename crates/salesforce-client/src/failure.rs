@@ -70,6 +70,11 @@ pub(crate) fn chain(error: &dyn StdError) -> String {
 }
 
 impl Failure {
+    /// A reply of success that is not what was asked for.
+    pub(crate) fn unexpected(reply: &Reply, why: &str) -> Failure {
+        Failure::Unexpected { status: reply.status, why: why.to_owned() }
+    }
+
     /// The refusal, if it is one.
     #[must_use]
     pub fn refusal(&self) -> Option<&Refusal> {

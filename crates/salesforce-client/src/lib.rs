@@ -48,9 +48,12 @@ pub mod retry; // classify a failure, decide what to do about it: pure
 
 // The org and its doors.
 mod call; // the loop: send, classify, decide, wait
+pub mod composite; // several calls as one
 pub mod describe; // what objects exist and what their fields are
+mod describes; // asking for them: one, many, those that changed
 mod org; // `Org` and its settings
 pub mod query; // pages of rows
+pub mod retrieve; // rows by id
 mod session; // the current token; one sign-in at a time
 mod sobject; // create, update, delete one record
 pub mod soql; // queries as values
@@ -58,14 +61,16 @@ pub mod soql; // queries as values
 pub use auth::{Credentials, token::Token};
 pub use datetime::parse_datetime;
 pub use describe::{Describe, Field, FieldType, GlobalDescribe, SObjectSummary};
+pub use describes::LastModified;
 pub use error::{Action, Error};
 pub use failure::{Failure, Fault, Refusal};
 pub use host::LoginUrl;
 pub use id::{FieldName, RecordId, SObjectName};
 pub use limits::Usage;
 pub use org::{Org, Settings};
-pub use query::{Locator, Page};
+pub use query::{LONGEST_QUERY, Locator, Page};
 pub use record::Record;
+pub use retrieve::{Retrieve, Retrieved};
 pub use retry::Class;
 pub use soql::Select;
 pub use version::{ApiVersion, Version};

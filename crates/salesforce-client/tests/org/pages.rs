@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use salesforce_client::{Describe, Error, GlobalDescribe, Page, Record, SObjectName};
+use salesforce_client::{Describe, Error, GlobalDescribe, LONGEST_QUERY, Page, Record, SObjectName};
 use serde_json::{Value, json};
 
 use crate::server::{Server, TOKEN_PATH, account, grant, json, reply, with_header};
@@ -137,10 +137,10 @@ async fn pages_that_contradict_themselves_are_refused() {
 }
 
 #[tokio::test]
-async fn a_query_longer_than_a_url_is_refused_before_it_is_sent() {
+async fn a_query_longer_than_any_is_refused_before_it_is_sent() {
     let server = Server::granting(|seen| grant(&seen)).await;
-    let error = server.org().query(&account(), &"x".repeat(20_000)).await.expect_err("too long");
-    assert!(error.to_string().starts_with("the query on Account is 20002 bytes long"), "{error}");
+    let error = server.org().query(&account(), &"x".repeat(LONGEST_QUERY + 1)).await.expect_err("too long");
+    assert!(error.to_string().starts_with("the query on Account is 100001 characters long"), "{error}");
     assert_eq!(server.count("/services/data"), 0);
     assert_eq!(server.count(TOKEN_PATH), 0);
 }
