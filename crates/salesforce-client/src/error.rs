@@ -3,7 +3,8 @@
 use std::{fmt, sync::Arc};
 
 use crate::{
-    RecordId, SObjectName,
+    ApiVersion, RecordId, SObjectName,
+    advice::advice,
     auth::SignInFailure,
     failure::{Failure, chain},
     retry::Class,
@@ -13,13 +14,13 @@ use crate::{
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// A call to the org failed.
-    #[error("{action} failed: {failure}")]
+    #[error("{action} failed: {failure}{}", advice(failure).map(|cure| format!("; {cure}")).unwrap_or_default())]
     Call {
         /// What was being done, to which object.
         action: Action,
         /// What the failure means.
         class: Class,
-        /// What came back; the message contains its message.
+        /// What came back; the message contains its message, and what to do where that is known.
         failure: Arc<Failure>,
     },
     /// No token could be had.
@@ -50,6 +51,16 @@ pub enum Error {
         /// The most there may be.
         limit: usize,
     },
+    /// The org does not serve the version of the API that is asked for.
+    #[error("the org does not offer version {asked} of the API: it offers {oldest} to {newest}")]
+    VersionNotOffered {
+        /// The version that is configured.
+        asked: ApiVersion,
+        /// The oldest on offer.
+        oldest: ApiVersion,
+        /// The newest on offer.
+        newest: ApiVersion,
+    },
     /// A text is not what it should be.
     #[error("bad {what}{}: {why}", text.as_ref().map(|text| format!(" {text:?}")).unwrap_or_default())]
     Invalid {
@@ -72,9 +83,11 @@ impl Error {
         match self {
             Error::Call { class, .. } => *class,
             Error::SignIn { failure, .. } => failure.class,
-            Error::ForeignInstance { .. } | Error::QueryTooLong { .. } | Error::Invalid { .. } | Error::Setup(_) => {
-                Class::Fatal
-            }
+            Error::ForeignInstance { .. }
+            | Error::QueryTooLong { .. }
+            | Error::VersionNotOffered { .. }
+            | Error::Invalid { .. }
+            | Error::Setup(_) => Class::Fatal,
         }
     }
 
@@ -118,6 +131,16 @@ impl Error {
         match self {
             Error::Call { failure, .. } => Some(failure),
             Error::SignIn { failure, .. } => Some(&failure.failure),
+            _ => None,
+        }
+    }
+
+    /// What to do about it, in Salesforce's own terms, where that is known; the message contains it.
+    #[must_use]
+    pub fn cure(&self) -> Option<&'static str> {
+        match self {
+            Error::Call { failure, .. } => advice(failure),
+            Error::SignIn { failure, .. } => failure.cure,
             _ => None,
         }
     }

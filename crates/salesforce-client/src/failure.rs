@@ -108,6 +108,13 @@ pub struct Fault {
     pub fields: Vec<String>,
 }
 
+impl Fault {
+    /// A fault from a body that is no JSON.
+    pub(crate) fn new(code: &str, message: &str) -> Fault {
+        Fault { code: one_line(code), message: one_line(message), fields: Vec::new() }
+    }
+}
+
 impl Refusal {
     /// Reads a reply that is no success.
     pub(crate) fn read(reply: &Reply) -> Refusal {

@@ -38,8 +38,10 @@ pub mod version; // which version of the API to speak
 // Who we are, and where we may go with our secrets.
 pub mod auth; // credentials, one file per grant; the token they buy
 pub mod host; // which hosts may see a credential or a token
+mod pem; // keys and certificates as they come out of web forms
 
 // One request and what can become of it.
+mod advice; // what to do about a failure that does not say it itself
 pub mod error; // the crate's one error, and what was being done
 pub mod failure; // how a single request fails: never sent, lost, garbled, refused
 mod http; // the only sender
@@ -58,7 +60,7 @@ mod session; // the current token; one sign-in at a time
 mod sobject; // create, update, delete one record
 pub mod soql; // queries as values
 
-pub use auth::{Credentials, token::Token};
+pub use auth::{Credentials, PrivateKey, token::Token};
 pub use datetime::parse_datetime;
 pub use describe::{Describe, Field, FieldType, GlobalDescribe, SObjectSummary};
 pub use describes::LastModified;

@@ -71,9 +71,9 @@ impl Session {
     /// Starts a sign-in as a task of its own: a caller that stops waiting must not lose a rotated refresh token.
     fn take_off(&self, credentials: Credentials) -> Flight {
         let (login, policy, http) = (self.login.clone(), self.policy.clone(), Arc::clone(&self.http));
-        let asked = login.clone();
+        let (asked, grant) = (login.clone(), credentials.grant());
         let task = tokio::spawn(async move { sign_in(&http, &login, &credentials, &policy).await.map(Arc::new) });
-        async move { task.await.unwrap_or_else(|cut| Err(SignInFailure::cut_short(&asked, cut.into()))) }
+        async move { task.await.unwrap_or_else(|cut| Err(SignInFailure::cut_short(grant, &asked, cut.into()))) }
             .boxed()
             .shared()
     }

@@ -73,6 +73,22 @@ impl Org {
         let call = Call::read(Action::Versions).path("/services/data").anonymous();
         self.send(&call, |reply| reply.json()).await
     }
+
+    /// Whether the org serves the version this client speaks.
+    ///
+    /// # Errors
+    /// [`Error::VersionNotOffered`], which names what is on offer; otherwise as [`Org::versions`].
+    pub async fn check_version(&self) -> Result<(), Error> {
+        let asked = *self.api_version();
+        let offered: Vec<ApiVersion> = self.versions().await?.iter().map(|offered| offered.version).collect();
+        match (offered.iter().min(), offered.iter().max()) {
+            (Some(&oldest), Some(&newest)) if !offered.contains(&asked) => {
+                Err(Error::VersionNotOffered { asked, oldest, newest })
+            }
+            // A list that names nothing denies nothing.
+            _ => Ok(()),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use jiff::Timestamp;
-use oauth2::{AccessToken, RefreshToken, Scope, TokenResponse, basic::BasicTokenType};
+use oauth2::{AccessToken, RefreshToken, Scope, TokenResponse, basic::BasicTokenType, helpers};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -21,6 +21,7 @@ pub struct Token {
     org_id: RecordId,
     user_id: RecordId,
     issued_at: Option<Timestamp>,
+    scopes: Vec<String>,
     rotated: Option<SecretString>,
 }
 
@@ -56,6 +57,13 @@ impl Token {
         self.issued_at
     }
 
+    /// What the token is good for, such as `api`, as far as its reply says: some grants do not, and then there is none.
+    /// Without `api` or `full`, Salesforce refuses REST and streaming; its own refusal is the judge of that.
+    #[must_use]
+    pub fn scopes(&self) -> &[String] {
+        &self.scopes
+    }
+
     /// The refresh token that replaces the one presented, if the app rotates them: the old one is dead, and the next
     /// sign-in of this process presents the new one.
     #[must_use]
@@ -85,7 +93,7 @@ impl Token {
         let bearer = bearer(&access).ok_or("its access token cannot stand in a header")?;
         let (org_id, user_id) = identity(&reply.id).ok_or("its member id is no identity URL, …/id/ORG/USER")?;
         let rotated = reply.refresh_token.as_ref().map(|token| token.secret().as_str());
-        let rotated = rotated.filter(|new| presented.is_none_or(|old| old.expose_secret() != *new));
+        let rotated = rotated.filter(|new| presented.is_some_and(|old| old.expose_secret() != *new));
         Ok(Token {
             access,
             bearer,
@@ -93,7 +101,31 @@ impl Token {
             org_id,
             user_id,
             issued_at: reply.issued_at.as_deref().and_then(epoch_milliseconds),
+            scopes: reply.scope.iter().flatten().map(|scope| scope.to_string()).collect(),
             rotated: rotated.map(SecretString::from),
+        })
+    }
+
+    /// The session that SOAP `login()` opened.
+    pub(super) fn of_session(
+        session: SecretString,
+        instance_url: Url,
+        org_id: &str,
+        user_id: &str,
+    ) -> Result<Token, &'static str> {
+        let bearer = bearer(&session).ok_or("its session id cannot stand in a header")?;
+        let (Ok(org_id), Ok(user_id)) = (org_id.parse(), user_id.parse()) else {
+            return Err("its organizationId or userId is no id");
+        };
+        Ok(Token {
+            access: session,
+            bearer,
+            instance_url,
+            org_id,
+            user_id,
+            issued_at: None,
+            scopes: Vec::new(),
+            rotated: None,
         })
     }
 }
@@ -127,6 +159,13 @@ pub(super) struct TokenReply {
     /// Milliseconds since 1970, as a string.
     #[serde(default)]
     issued_at: Option<String>,
+    /// Parted by spaces.
+    #[serde(
+        default,
+        deserialize_with = "helpers::deserialize_space_delimited_vec",
+        serialize_with = "helpers::serialize_space_delimited_vec"
+    )]
+    scope: Option<Vec<Scope>>,
 }
 
 impl TokenResponse for TokenReply {
@@ -149,6 +188,6 @@ impl TokenResponse for TokenReply {
     }
 
     fn scopes(&self) -> Option<&Vec<Scope>> {
-        None
+        self.scope.as_ref()
     }
 }
