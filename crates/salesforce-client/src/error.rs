@@ -163,6 +163,8 @@ pub enum Action {
     Versions,
     /// Listing the org's objects.
     DescribeGlobal,
+    /// Listing the org's allocations.
+    Limits,
     /// Describing an object.
     Describe(SObjectName),
     /// Querying an object.
@@ -171,6 +173,10 @@ pub enum Action {
     QueryMore(SObjectName),
     /// Reading an object's records by id.
     Retrieve(SObjectName),
+    /// Listing an object's changed records.
+    Updated(SObjectName),
+    /// Listing an object's deleted records.
+    Deleted(SObjectName),
     /// Creating a record.
     Create(SObjectName),
     /// Updating a record.
@@ -186,11 +192,13 @@ impl Action {
     #[must_use]
     pub fn object(&self) -> Option<&SObjectName> {
         match self {
-            Action::Versions | Action::DescribeGlobal | Action::Together(..) => None,
+            Action::Versions | Action::DescribeGlobal | Action::Limits | Action::Together(..) => None,
             Action::Describe(object)
             | Action::Query(object)
             | Action::QueryMore(object)
             | Action::Retrieve(object)
+            | Action::Updated(object)
+            | Action::Deleted(object)
             | Action::Create(object)
             | Action::Update(object, _)
             | Action::Delete(object, _) => Some(object),
@@ -208,10 +216,13 @@ impl fmt::Display for Action {
         match self {
             Action::Versions => f.write_str("listing API versions"),
             Action::DescribeGlobal => f.write_str("listing objects"),
+            Action::Limits => f.write_str("listing limits"),
             Action::Describe(object) => write!(f, "describing {object}"),
             Action::Query(object) => write!(f, "querying {object}"),
             Action::QueryMore(object) => write!(f, "fetching the next page of {object}"),
             Action::Retrieve(object) => write!(f, "reading records of {object}"),
+            Action::Updated(object) => write!(f, "listing changed records of {object}"),
+            Action::Deleted(object) => write!(f, "listing deleted records of {object}"),
             Action::Create(object) => write!(f, "creating a record of {object}"),
             Action::Update(object, id) => write!(f, "updating {object} {id}"),
             Action::Delete(object, id) => write!(f, "deleting {object} {id}"),

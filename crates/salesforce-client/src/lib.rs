@@ -45,7 +45,7 @@ mod advice; // what to do about a failure that does not say it itself
 pub mod error; // the crate's one error, and what was being done
 pub mod failure; // how a single request fails: never sent, lost, garbled, refused
 mod http; // the only sender
-pub mod limits; // the org's daily allocation, as its reply headers tell it
+pub mod limits; // the org's allocations: of calls as its reply headers tell it, of all as it lists them
 pub mod retry; // classify a failure, decide what to do about it: pure
 
 // The org and its doors.
@@ -59,6 +59,7 @@ pub mod retrieve; // rows by id
 mod session; // the current token; one sign-in at a time
 mod sobject; // create, update, delete one record
 pub mod soql; // queries as values
+pub mod updated; // ids of changed and deleted records
 
 pub use auth::{Credentials, PrivateKey, token::Token};
 pub use datetime::parse_datetime;
@@ -68,11 +69,12 @@ pub use error::{Action, Error};
 pub use failure::{Failure, Fault, Refusal};
 pub use host::LoginUrl;
 pub use id::{FieldName, RecordId, SObjectName};
-pub use limits::Usage;
+pub use limits::{Allocation, Limits, Usage};
 pub use org::{Org, Settings};
 pub use query::{LONGEST_QUERY, Locator, Page};
 pub use record::Record;
 pub use retrieve::{Retrieve, Retrieved};
 pub use retry::Class;
 pub use soql::Select;
+pub use updated::{Deleted, Updated};
 pub use version::{ApiVersion, Version};
