@@ -123,7 +123,7 @@ impl Emulator {
     /// # Errors
     /// If the workload names unknown objects or senseless numbers; the text says which.
     pub fn start_workload(&self, workload: Workload) -> Result<(), String> {
-        workload.check(self.org().schema())?;
+        workload.check(&self.org().schema())?;
         self.desk.start(workload);
         Ok(())
     }

@@ -238,7 +238,7 @@ pub(crate) fn fill(org: &Org, rows: &[(String, u64)]) -> Result<(), Refusal> {
         PARENTS.iter().position(|parent| parent.eq_ignore_ascii_case(name)).unwrap_or(PARENTS.len())
     });
     for (name, count) in ordered {
-        let object = org.schema().object(name).cloned().ok_or_else(|| unknown(name))?;
+        let object = org.object(name).map_err(|_| unknown(name))?;
         let mut made: Vec<Id> = Vec::new();
         while (made.len() as u64) < *count {
             let from = made.len() as u64;

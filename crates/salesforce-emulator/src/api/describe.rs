@@ -58,13 +58,13 @@ pub(super) fn global(org: &Org, call: &Call, version: &str) -> Result<Reply, Ref
 
 /// `GET /sobjects/X`
 pub(super) fn basic(org: &Org, call: &Call, object: &str, version: &str) -> Result<Reply, Refusal> {
-    let object = org.schema().object(object).ok_or_else(Refusal::not_found)?;
-    Ok(Reply::value(&json!({"objectDescribe": summary(object, call, version)?, "recentItems": []})))
+    let object = org.object(object)?;
+    Ok(Reply::value(&json!({"objectDescribe": summary(&object, call, version)?, "recentItems": []})))
 }
 
 /// `GET /sobjects/X/describe`
 pub(super) fn describe(org: &Org, call: &Call, object: &str, version: &str) -> Result<Reply, Refusal> {
-    let object = org.schema().object(object).ok_or_else(Refusal::not_found)?;
+    let object = org.object(object)?;
     let etag = format!("\"{}-{version}\"", object.name);
     if is_current(call, CHANGED) || call.header(&IF_NONE_MATCH).is_some_and(|known| known.contains(&etag)) {
         return Ok(Reply::empty(StatusCode::NOT_MODIFIED).header(ETAG, &etag));

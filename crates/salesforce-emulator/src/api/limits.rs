@@ -36,8 +36,8 @@ pub(super) fn record_count(org: &Org, call: &Call) -> Result<Reply, Refusal> {
     let counts = org.counts()?;
     let named = call.parameter("sObjects").unwrap_or_default();
     let wanted: Vec<&str> = named.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
-    let objects = org
-        .schema()
+    let schema = org.schema();
+    let objects = schema
         .objects()
         .filter(|object| wanted.is_empty() || wanted.iter().any(|name| object.name.eq_ignore_ascii_case(name)));
     let counted: Vec<Json> = objects

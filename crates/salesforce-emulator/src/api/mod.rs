@@ -208,7 +208,7 @@ fn effective_method(head: &Parts) -> Method {
 
 /// An id in a path, for an object.
 fn record_id(org: &Org, object: &str, id: &str) -> Result<Id, Refusal> {
-    let described = org.schema().object(object).ok_or_else(Refusal::not_found)?;
+    let described = org.object(object)?;
     let parsed = Id::parse(id).ok_or_else(|| {
         Refusal::missing(format!("Provided external ID field does not exist or is not accessible: {id}"))
     })?;

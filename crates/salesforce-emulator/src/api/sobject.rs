@@ -10,7 +10,7 @@ use crate::org::{Org, Refusal};
 
 /// `POST /sobjects/X`
 pub(super) fn create(org: &Org, call: &Call, object: &str, version: &str) -> Result<Reply, Refusal> {
-    let described = org.schema().object(object).ok_or_else(Refusal::not_found)?;
+    let described = org.object(object)?;
     let id = org.create(object, &body(call)?)?;
     let location = format!("/services/data/v{version}/sobjects/{}/{id}", described.name);
     let reply = Reply::value(&json!({"id": id.as_str(), "success": true, "errors": []}));
@@ -20,10 +20,10 @@ pub(super) fn create(org: &Org, call: &Call, object: &str, version: &str) -> Res
 /// `GET /sobjects/X/ID[?fields=A,B]`
 pub(super) fn read(org: &Org, call: &Call, object: &str, id: &str, version: &str) -> Result<Reply, Refusal> {
     let id = record_id(org, object, id)?;
-    let described = org.schema().object(object).ok_or_else(Refusal::not_found)?;
+    let described = org.object(object)?;
     let named = call.parameter("fields");
     let fields: Option<Vec<&str>> = named.as_deref().map(|named| named.split(',').map(str::trim).collect());
-    org.record(described, id, fields.as_deref(), version).map(Reply::json)
+    org.record(&described, id, fields.as_deref(), version).map(Reply::json)
 }
 
 /// `PATCH /sobjects/X/ID`

@@ -151,7 +151,7 @@ async fn advance(State(desk): State<Desk>, body: Bytes) -> Result<Response, Fail
 
 async fn start_workload(State(desk): State<Desk>, body: Bytes) -> Result<Response, Failure> {
     let workload: Workload = parse(&body)?;
-    workload.check(desk.app.org.schema()).map_err(|error| Failure(StatusCode::BAD_REQUEST, error))?;
+    workload.check(&desk.app.org.schema()).map_err(|error| Failure(StatusCode::BAD_REQUEST, error))?;
     desk.start(workload);
     Ok((StatusCode::ACCEPTED, Json(desk.report())).into_response())
 }

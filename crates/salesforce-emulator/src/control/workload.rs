@@ -242,7 +242,7 @@ impl Changer {
         }
         let mut objects = Vec::new();
         for name in &workload.objects {
-            let object = org.schema().object(name).cloned().ok_or_else(Refusal::not_found)?;
+            let object = org.object(name)?;
             let (live, bin) = (org.ids(name, false)?, org.ids(name, true)?);
             objects.push(Known { object, live, bin });
         }

@@ -48,7 +48,6 @@ pub struct Org(Arc<Inner>);
 
 /// What clones of an [`Org`] share. Locks are taken in the order of the fields, never backwards.
 struct Inner {
-    schema: Schema,
     settings: Settings,
     clock: Clock,
     seed: u64,
@@ -56,6 +55,9 @@ struct Inner {
     org_id: Id,
     user_id: Id,
     database: Mutex<Database>,
+    /// Replaced, never changed in place, and only while `database` is locked: whoever holds that lock sees the schema that
+    /// the tables have.
+    schema: RwLock<Arc<Schema>>,
     cursors: Mutex<Cursors>,
     topics: RwLock<Vec<Arc<Topic>>>,
     log: EventLog,
@@ -100,13 +102,13 @@ impl Org {
         let org = Self(Arc::new(Inner {
             clock: Clock::new(settings.frozen_at, ahead),
             identity: Mutex::new(Identity::new(seed, org_id, &settings)),
-            schema,
             settings,
             seed,
             pod,
             org_id,
             user_id,
             database: Mutex::new(database),
+            schema: RwLock::new(Arc::new(schema)),
             cursors: Mutex::default(),
             topics: RwLock::new(topics),
             log,
@@ -130,7 +132,7 @@ impl Org {
         let bin = SignedDuration::try_from(self.0.settings.recycle_bin).unwrap_or(SignedDuration::MAX);
         let purge_before = now.saturating_sub(bin).unwrap_or(Timestamp::MIN);
         let database = self.0.database();
-        database.purge(&self.0.schema, &stamp(purge_before))?;
+        database.purge(&self.0.schema(), &stamp(purge_before))?;
         if database.durable {
             let ahead = i64::try_from(self.0.clock.ahead().as_millis()).unwrap_or(i64::MAX);
             database.set_meta("clock_ahead", ahead)?;
@@ -139,9 +141,14 @@ impl Org {
         Ok(())
     }
 
-    /// The org's objects and fields.
-    pub fn schema(&self) -> &Schema {
-        &self.0.schema
+    /// The org's objects and fields as they are now. An administrator may change them; what was taken stays as it was.
+    pub fn schema(&self) -> Arc<Schema> {
+        self.0.schema()
+    }
+
+    /// An object by its name in any case, as it is now.
+    pub fn object(&self, name: &str) -> Result<Arc<SObject>, Refusal> {
+        self.0.schema().object(name).cloned().ok_or_else(Refusal::not_found)
     }
 
     /// The org's settings.
@@ -217,7 +224,7 @@ impl Org {
     pub fn reset(&self) -> Result<(), Refusal> {
         {
             let database = self.0.database();
-            database.clear(&self.0.schema)?;
+            database.clear(&self.0.schema())?;
             self.0.set_topics(Vec::new());
             self.0.log.retain(self.now(), |_| false);
         }
@@ -261,8 +268,10 @@ impl Inner {
         database.connection.execute_batch("BEGIN IMMEDIATE")?;
         let now = self.clock.now();
         let stamp = database.next_stamp(now);
+        let schema = self.schema();
         let mut transaction = Transaction {
             org: self,
+            schema: Arc::clone(&schema),
             database: &mut database,
             stamp,
             changes: Vec::new(),
@@ -281,7 +290,7 @@ impl Inner {
             Ok((value, events)) => {
                 self.log.append(events);
                 if topics_changed {
-                    self.set_topics(Topic::load(&database.connection, &self.schema)?);
+                    self.set_topics(Topic::load(&database.connection, &schema)?);
                     self.retain_events(&database, now)?;
                 }
                 Ok(value)
@@ -384,6 +393,10 @@ impl Inner {
             database.forget_events(self.log.horizon(now), live)?;
         }
         Ok(())
+    }
+
+    fn schema(&self) -> Arc<Schema> {
+        Arc::clone(&self.schema.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn database(&self) -> MutexGuard<'_, Database> {

@@ -50,10 +50,10 @@ impl Org {
     /// Answers a query with the JSON of its first page.
     pub fn query(&self, ask: Ask<'_>) -> Result<Vec<u8>, Refusal> {
         let query = soql::parse(ask.soql).map_err(refuse)?;
-        let plan = soql::compile(&self.0.schema, &query, ask.deleted).map_err(refuse)?;
         let page = ask.batch.map_or(2000, |batch| batch.clamp(200, 2000)).min(self.0.settings.query_page).max(1);
-        let parameters = || rusqlite::params_from_iter(plan.parameters.iter());
         let database = self.0.database();
+        let plan = soql::compile(&self.0.schema(), &query, ask.deleted).map_err(refuse)?;
+        let parameters = || rusqlite::params_from_iter(plan.parameters.iter());
         if plan.count {
             let mut statement = database.connection.prepare_cached(&plan.count_sql())?;
             let count: i64 = statement.query_row(parameters(), |row| row.get(0))?;
@@ -117,8 +117,8 @@ impl Org {
                 names.iter().copied().filter(|name| !name.eq_ignore_ascii_case("Id")).chain(["Id"]).map(field).collect()
             }
         };
-        let plan = soql::compile(&self.0.schema, &everything(object, select), true).map_err(refuse)?;
         let database = self.0.database();
+        let plan = soql::compile(&self.0.schema(), &everything(object, select), true).map_err(refuse)?;
         let mut statement = database.connection.prepare_cached(&plan.record_sql())?;
         let mut rows = statement.query([id.as_str()])?;
         let row = rows.next()?.ok_or_else(Refusal::not_found)?;
@@ -134,10 +134,10 @@ impl Org {
     /// The truth to compare with: every row of an object as a JSON array, by id, spelled as the REST API spells it.
     /// With `deleted`, the recycle bin too.
     pub fn records(&self, object: &str, deleted: bool) -> Result<Vec<u8>, Refusal> {
-        let object = self.0.schema.object(object).ok_or_else(Refusal::not_found)?;
-        let query = everything(object, all_fields(object));
-        let plan = soql::compile(&self.0.schema, &query, deleted).map_err(refuse)?;
         let database = self.0.database();
+        let object = self.object(object)?;
+        let query = everything(&object, all_fields(&object));
+        let plan = soql::compile(&self.0.schema(), &query, deleted).map_err(refuse)?;
         let mut statement = database.connection.prepare_cached(&plan.rows_sql(u64::from(u32::MAX)))?;
         let mut rows = statement.query([])?;
         let mut json = vec![b'['];
@@ -153,9 +153,9 @@ impl Org {
 
     /// Ids of an object's live records, or of those in the recycle bin, in their order.
     pub fn ids(&self, object: &str, deleted: bool) -> Result<Vec<Id>, Refusal> {
-        let object = self.0.schema.object(object).ok_or_else(Refusal::not_found)?;
-        let sql = format!("SELECT \"Id\" FROM \"{}\" WHERE \"IsDeleted\"=?1 ORDER BY \"Id\"", object.name);
         let database = self.0.database();
+        let object = self.object(object)?;
+        let sql = format!("SELECT \"Id\" FROM \"{}\" WHERE \"IsDeleted\"=?1 ORDER BY \"Id\"", object.name);
         let mut statement = database.connection.prepare_cached(&sql)?;
         let mut rows = statement.query([deleted])?;
         let mut ids = Vec::new();
@@ -167,7 +167,8 @@ impl Org {
 
     /// Live rows of each object.
     pub fn counts(&self) -> Result<HashMap<String, u64>, Refusal> {
-        Ok(self.0.database().counts(&self.0.schema)?)
+        let database = self.0.database();
+        Ok(database.counts(&self.0.schema())?)
     }
 
     fn open_cursor(&self, cursor: Cursor) -> String {
@@ -283,7 +284,7 @@ mod tests {
         ];
         for (soql, index) in table {
             for deleted in [false, true] {
-                let plan = soql::compile(&org.0.schema, &soql::parse(soql).unwrap(), deleted).unwrap();
+                let plan = soql::compile(&org.0.schema(), &soql::parse(soql).unwrap(), deleted).unwrap();
                 for sql in [plan.rows_sql(2001), plan.row_ids_sql()] {
                     let database = org.0.database();
                     let mut statement = database.connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();

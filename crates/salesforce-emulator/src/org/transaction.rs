@@ -11,12 +11,14 @@ use super::derive::derive;
 use super::id::Id;
 use super::push_topic;
 use super::refusal::Refusal;
-use super::schema::{FieldType, SObject};
+use super::schema::{FieldType, SObject, Schema};
 use super::value::{parse, stamp};
 
 /// An open transaction of an [`Org`](super::Org).
 pub struct Transaction<'a> {
     pub(super) org: &'a Inner,
+    /// The schema does not change while the transaction is open.
+    pub(super) schema: Arc<Schema>,
     pub(super) database: &'a mut Database,
     pub(super) stamp: String,
     pub(super) changes: Vec<Change>,
@@ -90,7 +92,7 @@ impl Transaction<'_> {
         derive(&object, &mut row, &self.stamp);
         self.check_unique(&object, &row, id)?;
         if push_topic::is(&object) {
-            push_topic::check(&self.org.schema, &object, &mut row)?;
+            push_topic::check(&self.schema, &object, &mut row)?;
             self.check_topic_quota()?;
             self.topics_changed = true;
         }
@@ -118,7 +120,7 @@ impl Transaction<'_> {
         derive(&object, &mut row, &self.stamp);
         self.check_unique(&object, &row, id)?;
         if push_topic::is(&object) {
-            push_topic::check(&self.org.schema, &object, &mut row)?;
+            push_topic::check(&self.schema, &object, &mut row)?;
             self.topics_changed = true;
         }
         let changed: Vec<usize> = (0..row.len()).filter(|at| row[*at] != before.values[*at]).collect();
@@ -159,7 +161,7 @@ impl Transaction<'_> {
         if !object.undeletable {
             return Err(Refusal::bad("UNDELETE_FAILED", format!("entity type cannot be undeleted: {}", object.label)));
         }
-        for touched in self.org.schema.objects() {
+        for touched in self.schema.objects() {
             self.database.restore(touched, id, &self.stamp)?;
         }
         self.note(&object, id, ChangeKind::Undeleted, Vec::new());
@@ -185,7 +187,7 @@ impl Transaction<'_> {
     }
 
     fn object(&self, name: &str) -> Result<Arc<SObject>, Refusal> {
-        self.org.schema.object(name).cloned().ok_or_else(Refusal::not_found)
+        self.schema.object(name).cloned().ok_or_else(Refusal::not_found)
     }
 
     fn live(&self, object: &SObject, id: Id) -> Result<StoredRow, Refusal> {
@@ -243,7 +245,7 @@ impl Transaction<'_> {
 
     fn check_reference(&self, field: &super::schema::Field, target: &str) -> Result<(), Refusal> {
         let Some(id) = Id::parse(target) else { return Ok(()) };
-        let Some(object) = self.org.schema.of_id(id) else { return Ok(()) };
+        let Some(object) = self.schema.of_id(id) else { return Ok(()) };
         if !field.reference_to.contains(&object.name) {
             let message = format!("{}: id value of incorrect type: {id}", field.label);
             return Err(Refusal::field("FIELD_INTEGRITY_EXCEPTION", message, &field.name));
@@ -345,7 +347,7 @@ impl Transaction<'_> {
     fn dependants(&self, parent: &SObject, id: Id) -> Result<Vec<(Arc<SObject>, Id)>, Refusal> {
         let mut dependants = Vec::new();
         for relation in parent.children.iter().filter(|relation| relation.cascade_delete) {
-            let Some(child) = self.org.schema.object(&relation.child) else { continue };
+            let Some(child) = self.schema.object(&relation.child) else { continue };
             let Some(field) = child.field(&relation.field) else { continue };
             let sql = format!("SELECT \"Id\" FROM \"{}\" WHERE \"{}\"=? AND \"IsDeleted\"=0", child.name, field.name);
             let mut statement = self.database.connection.prepare_cached(&sql)?;
