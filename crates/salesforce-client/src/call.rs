@@ -20,7 +20,7 @@ pub(crate) struct Call {
     pub(crate) query: Option<String>,
     pub(crate) since: Option<LastModified>,
     pub(crate) body: Option<Box<RawValue>>,
-    pub(crate) effect: Effect,
+    effect: Effect,
     anonymous: bool,
 }
 
@@ -44,8 +44,8 @@ impl Call {
         Call { query: Some(query), ..self }
     }
 
-    /// Answered with 304 and nothing else if the resource is as it was then.
-    pub(crate) fn unless_as(self, since: Option<LastModified>) -> Call {
+    /// Answered with 304 and no body if nothing changed since.
+    pub(crate) fn if_modified_since(self, since: Option<LastModified>) -> Call {
         Call { since, ..self }
     }
 
@@ -107,26 +107,28 @@ impl Org {
         self.send_until(call, read, |_| None).await
     }
 
-    /// As [`Org::send`], for answers that may be worth less than they could be: as long as `wanting` finds a failure
-    /// in one, that is what the attempt came to. When the policy gives up, the last answer is good enough.
+    /// As [`Org::send`], for an answer in parts: while `failing` finds a part whose failure may pass, the attempt has
+    /// failed in that way. When the policy gives up, the last answer is handed out as it is.
     pub(crate) async fn send_until<T>(
         &self,
         call: &Call,
         read: impl Fn(&Reply) -> Result<T, Failure>,
-        wanting: impl Fn(&T) -> Option<&Failure>,
+        failing: impl Fn(&T) -> Option<&Failure>,
     ) -> Result<T, Error> {
         let mut tries = Tries::begin(self.policy());
         loop {
             let token = self.token().await?;
             let outcome = self.attempt(call, &token, &read).await;
             let failure = match &outcome {
-                Ok(value) => wanting(value),
+                Ok(value) => failing(value),
                 Err(failure) => Some(failure),
             };
             let Some(failure) = failure else { return outcome.map_err(|failure| call.error(failure)) };
             match tries.decide(call.classify(failure), Some(failure)) {
                 Decision::Again(pause) => {
                     tracing::warn!(action = %call.action, ?pause, reason = %failure, "a call failed and will be repeated");
+                    // It may hold a whole reply, and the pause may be long.
+                    drop(outcome);
                     tokio::time::sleep(pause).await;
                 }
                 Decision::Renew => {

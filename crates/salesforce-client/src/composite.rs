@@ -51,17 +51,17 @@ struct Conditions<'a> {
 /// The body that carries these calls. Nothing in it can be taken for a reference to another subrequest (`@{…}`):
 /// queries are percent-encoded, and names and ids have no such characters.
 fn request(calls: &[Call]) -> Request<'_> {
-    let subrequest = |(index, call)| {
-        let Call { method, path, query, since, body, .. }: &Call = call;
-        Subrequest {
-            method: method.as_str(),
-            url: query.as_ref().map_or(path.into(), |query| format!("{path}?{query}").into()),
-            reference_id: format!("r{index}"),
-            http_headers: since.as_ref().map(|since| Conditions { since: since.as_str() }),
-            body: body.as_deref(),
-        }
-    };
-    Request { all_or_none: false, composite_request: calls.iter().enumerate().map(subrequest).collect() }
+    let composite_request = calls.iter().enumerate().map(|(index, call)| Subrequest {
+        method: call.method.as_str(),
+        url: match &call.query {
+            Some(query) => format!("{}?{query}", call.path).into(),
+            None => call.path.as_str().into(),
+        },
+        reference_id: format!("r{index}"),
+        http_headers: call.since.as_ref().map(|since| Conditions { since: since.as_str() }),
+        body: call.body.as_deref(),
+    });
+    Request { all_or_none: false, composite_request: composite_request.collect() }
 }
 
 #[derive(Deserialize)]
@@ -171,8 +171,8 @@ impl Org {
 
 /// Whether the org answered, be it with a refusal: then the error is about the one object that was asked for.
 fn is_answer(error: &Error) -> bool {
-    let failure = if let Error::Call { failure, .. } = error { Some(failure.as_ref()) } else { None };
-    matches!(failure, Some(Failure::Refused(_) | Failure::Unexpected { .. }))
+    let is_answer = |failure: &Failure| matches!(failure, Failure::Refused(_) | Failure::Unexpected { .. });
+    matches!(error, Error::Call { failure, .. } if is_answer(failure))
 }
 
 /// The first failure that a repetition of the whole may cure.
@@ -181,4 +181,45 @@ fn passing<'a, T>(calls: &[Call], parts: &'a [Result<T, Failure>]) -> Option<&'a
     let mut passing =
         failures.filter(|(call, failure)| matches!(call.classify(failure), Class::Retry | Class::Reauthenticate));
     passing.next().map(|(_, failure)| failure)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn whole(body: String) -> Reply {
+        let date = (header::DATE, HeaderValue::from_static("Tue, 02 Jan 2024 03:04:05 GMT"));
+        Reply { status: StatusCode::OK, headers: HeaderMap::from_iter([date]), body: body.into() }
+    }
+
+    /// Replies of real orgs, with our references in the place of theirs.
+    #[test]
+    fn real_replies_are_taken_apart_without_being_copied() {
+        for (recorded, references, expect) in [
+            (
+                include_str!("../tests/fixtures/errors/record-count-errors.json"),
+                &["refAccount", "refXYZZY"][..],
+                &[(200, r#"{ "totalSize" : 17,"#), (400, r#"[ { "message" : "\nselect"#)][..],
+            ),
+            (
+                include_str!("../tests/fixtures/errors/composite-subrequest-404.json"),
+                &["CCI__RefId__0__"],
+                &[(404, r#"[ { "errorCode" : "NOT_FOUND","#)],
+            ),
+        ] {
+            let exchanges: Vec<Value> = serde_json::from_str(recorded).unwrap();
+            let mut body = exchanges[0]["response"]["body"].as_str().unwrap().to_owned();
+            for (index, reference) in references.iter().enumerate() {
+                body = body.replace(reference, &format!("r{index}"));
+            }
+            let whole = whole(body);
+            let replies = replies(&whole, references.len()).unwrap();
+            for (reply, (status, start)) in replies.iter().zip(expect) {
+                let text = reply.text().unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+                assert_eq!((reply.status.as_u16(), text.get(..start.len())), (*status, Some(*start)));
+                assert_eq!(reply.date(), whole.date());
+                assert!(whole.body.as_ptr_range().contains(&reply.body.as_ptr()));
+            }
+        }
+    }
 }

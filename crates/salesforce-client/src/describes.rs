@@ -78,12 +78,12 @@ impl Org {
     }
 
     fn global(&self, since: Option<LastModified>) -> Call {
-        Call::read(Action::DescribeGlobal).path(self.data_path(format_args!("/sobjects"))).unless_as(since)
+        Call::read(Action::DescribeGlobal).path(self.data_path(format_args!("/sobjects"))).if_modified_since(since)
     }
 
     fn object(&self, object: &SObjectName, since: Option<LastModified>) -> Call {
         let path = self.data_path(format_args!("/sobjects/{object}/describe"));
-        Call::read(Action::Describe(object.clone())).path(path).unless_as(since)
+        Call::read(Action::Describe(object.clone())).path(path).if_modified_since(since)
     }
 }
 

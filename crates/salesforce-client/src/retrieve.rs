@@ -27,14 +27,14 @@ pub struct Retrieve<'a> {
     pub ids: &'a [RecordId],
 }
 
-/// Rows as they came, borrowed from the bytes of their reply.
+/// The rows of one object as they came, borrowed from the bytes of their reply. Those that came in one call share
+/// these bytes, which are kept as long as any of them.
 pub struct Retrieved {
     rows: Rows,
     answered: Option<Timestamp>,
 }
 
-type Row<'a> = Option<Record<'a>>;
-type WireRows<'a> = Vec<Row<'a>>;
+type WireRows<'a> = Vec<Option<Record<'a>>>;
 
 self_cell! {
     struct Rows {
@@ -58,7 +58,7 @@ impl Retrieved {
         self.answered
     }
 
-    /// The length of its reply, in bytes.
+    /// The length of its part of the reply, in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
         self.rows.borrow_owner().len()

@@ -1,7 +1,11 @@
 //! The client against a server in this process that answers what each test tells it to.
 
+mod by_id;
 mod calls;
+mod long_queries;
 mod pages;
 mod secrets;
 mod server;
 mod sign_in;
+mod spans;
+mod together;

@@ -156,7 +156,7 @@ pub(crate) fn json(status: u16, body: &Value) -> Reply {
 }
 
 pub(crate) fn error(status: u16, code: &str, message: &str) -> Reply {
-    json(status, &json!([{ "errorCode": code, "message": message }]))
+    json(status, &fault(code, message))
 }
 
 pub(crate) fn html(status: u16, page: &'static str) -> Reply {
@@ -183,4 +183,37 @@ pub(crate) fn page(rows: usize) -> Value {
 pub(crate) fn with_header(mut reply: Reply, name: &'static str, value: &str) -> Reply {
     reply.headers_mut().insert(name, value.parse().expect("a header"));
     reply
+}
+
+pub(crate) const COMPOSITE: &str = "/services/data/v62.0/composite";
+
+/// The reply to a composite call, each subrequest answered by `answer` with status, headers and body.
+pub(crate) fn composite(seen: &Seen, answer: impl FnMut(&Value) -> (u16, Value, Value)) -> Reply {
+    with_header(json(200, &composite_body(seen, answer)), "x-request-id", "whole-1")
+}
+
+pub(crate) fn composite_body(seen: &Seen, mut answer: impl FnMut(&Value) -> (u16, Value, Value)) -> Value {
+    let answers: Vec<Value> = subrequests(seen)
+        .iter()
+        .map(|subrequest| {
+            let (status, headers, body) = answer(subrequest);
+            json!({ "body": body, "httpHeaders": headers, "httpStatusCode": status,
+                    "referenceId": subrequest["referenceId"] })
+        })
+        .collect();
+    json!({ "compositeResponse": answers })
+}
+
+pub(crate) fn subrequests(seen: &Seen) -> Vec<Value> {
+    let body: Value = serde_json::from_slice(&seen.body).expect("a composite request");
+    body["compositeRequest"].as_array().expect("subrequests").clone()
+}
+
+/// The body of a refusal.
+pub(crate) fn fault(code: &str, message: &str) -> Value {
+    json!([{ "errorCode": code, "message": message }])
+}
+
+pub(crate) fn names<T: std::str::FromStr<Err: std::fmt::Debug>>(names: &[&str]) -> Vec<T> {
+    names.iter().map(|name| name.parse().expect("a name")).collect()
 }
