@@ -13,7 +13,13 @@ use http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
-use crate::{Error, Usage, datetime::parse_http_date, failure::Failure, host::shown_host};
+use crate::{
+    Error, Usage,
+    datetime::parse_http_date,
+    failure::Failure,
+    host::shown_host,
+    network::{Network, RootCertificate},
+};
 
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(20);
@@ -34,17 +40,21 @@ pub(crate) struct Http {
 impl Http {
     /// # Errors
     /// [`Error::Setup`], and [`Error::Invalid`] for a user agent that is no header value.
-    pub(crate) fn new(user_agent: &str) -> Result<Http, Error> {
+    pub(crate) fn new(user_agent: &str, network: &Network) -> Result<Http, Error> {
         let user_agent = http::HeaderValue::from_str(user_agent)
             .map_err(|_| Error::invalid("user agent", user_agent, "a header has visible ASCII characters only"))?;
-        let client = reqwest::Client::builder()
+        let setup = |error: reqwest::Error| Error::Setup(error.without_url().into());
+        let mut client = reqwest::Client::builder()
             .user_agent(user_agent)
             // A redirect could carry the token to another host; no endpoint we call answers with one.
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT)
             .read_timeout(SILENCE)
-            .build()
-            .map_err(|error| Error::Setup(error.into()))?;
+            .tls_certs_merge(network.root_certificates.iter().flat_map(RootCertificate::certificates));
+        if let Some(proxy) = &network.proxy {
+            client = client.proxy(reqwest::Proxy::all(proxy.url().clone()).map_err(setup)?);
+        }
+        let client = client.build().map_err(setup)?;
         Ok(Http { client, calls: AtomicU64::new(0), usage: Mutex::new(None) })
     }
 

@@ -38,6 +38,7 @@ pub mod version; // which version of the API to speak
 // Who we are, and where we may go with our secrets.
 pub mod auth; // credentials, one file per grant; the token they buy
 pub mod host; // which hosts may see a credential or a token
+pub mod network; // proxy and root certificates on the way there
 mod pem; // keys and certificates as they come out of web forms
 
 // One request and what can become of it.
@@ -70,6 +71,7 @@ pub use failure::{Failure, Fault, Refusal};
 pub use host::LoginUrl;
 pub use id::{FieldName, RecordId, SObjectName};
 pub use limits::{Allocation, Limits, Usage};
+pub use network::{Network, Proxy, RootCertificate};
 pub use org::{Org, Settings};
 pub use query::{LONGEST_QUERY, Locator, Page};
 pub use record::Record;

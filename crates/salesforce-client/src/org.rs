@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::{ApiVersion, Credentials, Error, LoginUrl, Token, Usage, http::Http, retry::Policy, session::Session};
+use crate::{
+    ApiVersion, Credentials, Error, LoginUrl, Network, Token, Usage, http::Http, retry::Policy, session::Session,
+};
 
 /// How to reach an org.
 #[derive(Clone, Debug)]
@@ -15,6 +17,8 @@ pub struct Settings {
     pub api_version: ApiVersion,
     /// How the program calls itself in every request.
     pub user_agent: String,
+    /// How to get there.
+    pub network: Network,
     /// How long to go on when something passing is in the way.
     pub retry: Policy,
 }
@@ -28,6 +32,7 @@ impl Settings {
             credentials,
             api_version: ApiVersion::DEFAULT,
             user_agent: concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")).to_owned(),
+            network: Network::default(),
             retry: Policy::default(),
         }
     }
@@ -54,8 +59,8 @@ impl Org {
     /// [`Error::Setup`] if the system offers no root certificates; [`Error::Invalid`] for a user agent that cannot
     /// stand in a header.
     pub fn new(settings: Settings) -> Result<Org, Error> {
-        let Settings { login_url, credentials, api_version, user_agent, retry } = settings;
-        let http = Arc::new(Http::new(&user_agent)?);
+        let Settings { login_url, credentials, api_version, user_agent, network, retry } = settings;
+        let http = Arc::new(Http::new(&user_agent, &network)?);
         let session = Session::new(login_url, credentials, retry.clone(), Arc::clone(&http));
         Ok(Org { shared: Arc::new(Shared { http, session, api_version, retry }) })
     }
