@@ -21,3 +21,5 @@ mod kills;
 mod recorded;
 mod schemas;
 mod secrets;
+mod streams;
+mod validator;

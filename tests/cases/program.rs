@@ -20,6 +20,11 @@ pub(crate) fn connector() -> Connector {
     Connector::new(path()).with_env("LOG_LEVEL", "info")
 }
 
+/// The exact schema of a stream's documents, as the program prints it.
+pub(crate) async fn schema(config: &Value, stream: &str) -> Value {
+    run(&["schema", "--config", "-", "--stream", stream], config.to_string()).await.json()
+}
+
 /// What a run left behind.
 #[derive(Debug)]
 pub(crate) struct Run {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use demo::{
-    runtime::{Capture, Captured, Connector, Exit, Group, Session},
+    runtime::{Binding, Capture, Captured, Connector, Exit, Group, Session},
     verdict::Difference,
 };
 use serde_json::Value;
@@ -38,6 +38,23 @@ impl Task {
     pub(crate) async fn prepare_as(name: &str, config: Value, streams: &[&str]) -> Self {
         let connector = program::connector();
         let capture = capture(&connector, name, config, streams).await;
+        capture.validate(&connector).await.expect("the capture is valid");
+        capture.apply(&connector).await.expect("the capture can be applied");
+        Self { capture, connector }
+    }
+
+    /// As [`Task::prepare`], of bindings whose resource configs are given.
+    pub(crate) async fn prepare_bindings(config: Value, resources: &[Value]) -> Self {
+        let connector = program::connector();
+        let names: Vec<&str> =
+            resources.iter().map(|resource| resource["stream"].as_str().expect("a stream")).collect();
+        let proposed = capture(&connector, "acmeCo/salesforce", config.clone(), &names).await;
+        let bindings = proposed
+            .bindings()
+            .iter()
+            .zip(resources)
+            .map(|(binding, resource)| Binding { resource_config: resource.clone(), ..binding.clone() });
+        let capture = Capture::new("acmeCo/salesforce", config, bindings.collect());
         capture.validate(&connector).await.expect("the capture is valid");
         capture.apply(&connector).await.expect("the capture can be applied");
         Self { capture, connector }

@@ -109,7 +109,7 @@ async fn a_topic_is_created_found_changed_and_deleted() {
     assert_eq!(id.as_str(), ID);
     insta::assert_json_snapshot!(topics.rows());
 
-    let [found] = &push_topic::find(&org, &[wanted.name().clone()]).await.expect("found")[..] else {
+    let [found] = &push_topic::find(&org, &[wanted.name().clone()]).await.expect("found").topics[..] else {
         panic!("{:?}", topics.rows())
     };
     assert_eq!(push_topic::compare(&wanted, found), Difference::Same);
@@ -118,11 +118,11 @@ async fn a_topic_is_created_found_changed_and_deleted() {
     let wider = definition("SELECT Id, Name, Fax FROM Account");
     assert_eq!(push_topic::compare(&wider, found), Difference::Changed(vec![Property::Query]));
     push_topic::patch(&org, found.id, &wider).await.expect("changed");
-    let found = push_topic::find(&org, &[wider.name().clone()]).await.expect("found").remove(0);
+    let found = push_topic::find(&org, &[wider.name().clone()]).await.expect("found").topics.remove(0);
     assert_eq!(push_topic::compare(&wider, &found), Difference::Same);
 
     push_topic::delete(&org, &found).await.expect("deleted");
-    assert!(push_topic::list(&org, OWNER).await.expect("listed").is_empty());
+    assert!(push_topic::list(&org, OWNER).await.expect("listed").topics.is_empty());
     topics.refuse(404, "NOT_FOUND", "The requested resource does not exist");
     push_topic::delete(&org, &found).await.expect("deleted already");
 }
@@ -133,7 +133,7 @@ async fn every_difference_is_seen() {
     let org = topics.serve().await;
     let wanted = definition("SELECT Id FROM Account");
     push_topic::create(&org, &wanted).await.expect("created");
-    let same = push_topic::find(&org, &[wanted.name().clone()]).await.expect("found").remove(0);
+    let same = push_topic::find(&org, &[wanted.name().clone()]).await.expect("found").topics.remove(0);
     for (field, value, expect) in [
         ("Query", json!("SELECT Id FROM Account WHERE Fax != null"), Property::Query),
         ("ApiVersion", json!(37.0), Property::ApiVersion),
@@ -144,7 +144,7 @@ async fn every_difference_is_seen() {
         ("Description", Value::Null, Property::Description),
     ] {
         topics.0.lock().expect("a lock").0[0][field] = value;
-        let found = push_topic::find(&org, &[wanted.name().clone()]).await.expect("found").remove(0);
+        let found = push_topic::find(&org, &[wanted.name().clone()]).await.expect("found").topics.remove(0);
         assert_eq!(push_topic::compare(&wanted, &found), Difference::Changed(vec![expect]));
         push_topic::patch(&org, same.id, &wanted).await.expect("changed back");
     }
@@ -169,12 +169,11 @@ async fn only_topics_whose_name_and_description_say_so_are_the_owners() {
     }
     topics.0.lock().expect("a lock").0 = rows;
 
-    let listed = push_topic::list(&org, OWNER).await.expect("listed");
+    let listed = push_topic::list(&org, OWNER).await.expect("listed").topics;
     let names: Vec<_> = listed.iter().map(|topic| topic.name.as_str()).collect();
     assert_eq!(names, [mine.name().as_str()]);
-    assert!(push_topic::list(&org, "acmeCo/other").await.expect("listed").is_empty());
-    assert_eq!(push_topic::find(&org, &[mine.name().clone()]).await.expect("found").len(), 1);
-    assert!(push_topic::find(&org, &[]).await.expect("nothing").is_empty());
+    assert!(push_topic::list(&org, "acmeCo/other").await.expect("listed").topics.is_empty());
+    assert_eq!(push_topic::find(&org, &[mine.name().clone()]).await.expect("found").topics.len(), 1);
 }
 
 #[tokio::test]

@@ -11,7 +11,9 @@ use crate::{error::Error, resource::Resource, topics, validate};
 /// When a stream cannot be captured, or a topic cannot be made.
 pub async fn apply(org: &Org, capture: &str, resources: &[Resource]) -> Result<String, Error> {
     let feeds = validate::feeds(org, resources).await?;
-    let (_, mut deeds) = topics::ensure(org, capture, &feeds).await?;
-    deeds.extend(topics::remove_orphans(org, capture, &feeds).await?);
+    let wanted: Vec<_> = resources.iter().zip(&feeds).collect();
+    // First, as the org may have no topic left for the others.
+    let mut deeds = topics::remove_orphans(org, capture, &wanted).await?;
+    deeds.extend(topics::ensure(org, capture, &wanted).await?.1);
     Ok(deeds.join("\n"))
 }

@@ -39,8 +39,8 @@ A config file is YAML or JSON:
   credentials:
     client_id: …
     client_secret: …
-    refresh_token: …
-  is_sandbox: false
+  my_domain: acme.my.salesforce.com
+With a refresh_token it signs in by that; with username and private_key by JWT bearer; the README shows each way.
 
 Environment:
   LOG_LEVEL   trace, debug, info, warn or error (info; warn for commands that print a result)
@@ -68,7 +68,7 @@ enum Command {
     Schema {
         #[command(flatten)]
         endpoint: Endpoint,
-        /// The stream: an object's API name.
+        /// The stream: an object's API name, or a resource config such as '{stream: Account, fields: {exclude: [Fax]}}'.
         #[arg(long, value_name = "NAME")]
         stream: String,
     },
@@ -109,7 +109,7 @@ struct Endpoint {
 struct Streams {
     #[command(flatten)]
     endpoint: Endpoint,
-    /// A stream: an object's API name. May be given several times, or several names at once.
+    /// A stream: an object's API name, or a resource config such as '{stream: User, interval: PT1M}'. May be given several times, or several at once.
     #[arg(long = "stream", value_name = "NAME", num_args = 1.., required = true)]
     streams: Vec<String>,
 }
@@ -162,10 +162,10 @@ impl Arguments {
                 print(&Response::Applied { action_description })
             }
             Command::Schema { endpoint, stream } => {
-                let resource = Resource::named(stream)?;
+                let resource = resource(stream)?;
                 let org = crate::org(&endpoint.read().await?)?;
                 let describe = validate::describe(&org, &resource).await?;
-                print(&Feed::of(&describe, &resource.stream)?.schema())
+                print(&Feed::of(&describe, &resource)?.schema())
             }
             Command::Pull { streams, name: Name { name }, state, tagged, until_caught_up, for_ } => {
                 let (config, resources) = streams.read().await?;
@@ -205,9 +205,17 @@ impl Endpoint {
 
 impl Streams {
     async fn read(&self) -> Result<(Config, Vec<Resource>), Error> {
-        let resources = self.streams.iter().cloned().map(Resource::named).collect::<Result<Vec<_>, _>>()?;
+        let resources = self.streams.iter().cloned().map(resource).collect::<Result<Vec<_>, _>>()?;
         resource::check_distinct(&resources)?;
         Ok((self.endpoint.read().await?, resources))
+    }
+}
+
+/// A stream as it is named on the command line, or as a resource config has it.
+fn resource(argument: String) -> Result<Resource, Error> {
+    match argument.trim_start().starts_with('{') {
+        true => Resource::parse(&as_json(&argument, "--stream")?),
+        false => Resource::named(argument),
     }
 }
 

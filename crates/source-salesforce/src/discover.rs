@@ -4,10 +4,10 @@ use flow_protocol::capture::DiscoveredBinding;
 use salesforce_client::{GlobalDescribe, Org, SObjectSummary};
 use serde_json::json;
 
-use crate::{error::Error, schema};
+use crate::{error::Error, resisting, schema};
 
-/// The objects that the published connector documents, and PushTopic streams. They are proposed enabled, like custom objects.
-const DOCUMENTED: [&str; 18] = [
+/// The standard objects that PushTopic streams: all that the published connector documents but [`POLLED`].
+const STREAMED: [&str; 18] = [
     "Account",
     "Campaign",
     "Case",
@@ -28,7 +28,11 @@ const DOCUMENTED: [&str; 18] = [
     "WorkOrderLineItem",
 ];
 
-/// Asks the org for its objects and proposes a binding for each that can be queried.
+/// The objects that the published connector documents and PushTopic does not stream.
+const POLLED: [&str; 3] = ["LeadHistory", "OpportunityFieldHistory", "User"];
+
+/// Asks the org for its objects and proposes a binding for each that can be read as a whole: documented and custom objects
+/// enabled, all others disabled.
 ///
 /// # Errors
 /// When the answer is not complete: a partial one would drop the bindings it lacks.
@@ -41,7 +45,7 @@ pub fn propose(objects: &GlobalDescribe) -> Vec<DiscoveredBinding> {
     let mut bindings: Vec<_> = objects
         .sobjects
         .iter()
-        .filter(|object| object.queryable && !object.deprecated_and_hidden)
+        .filter(|object| object.queryable && !object.deprecated_and_hidden && resisting::demand(&object.name).is_none())
         .map(binding)
         .collect();
     bindings.sort_by(|a, b| a.recommended_name.cmp(&b.recommended_name));
@@ -55,7 +59,7 @@ fn binding(object: &SObjectSummary) -> DiscoveredBinding {
         resource_config: json!({ "stream": name }),
         document_schema: schema::document(),
         key: vec!["/Id".into()],
-        disable: !is_streamable(object),
+        disable: !is_streamable(object) && !POLLED.contains(&name),
         resource_path: vec![name.into()],
         is_fallback_key: false,
     }
@@ -65,5 +69,5 @@ fn binding(object: &SObjectSummary) -> DiscoveredBinding {
 pub fn is_streamable(object: &SObjectSummary) -> bool {
     let name = object.name.as_str();
     let is_custom = object.custom && !object.custom_setting && name.ends_with("__c");
-    is_custom || DOCUMENTED.contains(&name)
+    is_custom || STREAMED.contains(&name)
 }

@@ -1,6 +1,7 @@
 //! What can go wrong in this connector. One line each, for the person who reads it at night.
 
 use salesforce_client::{RecordId, SObjectName};
+use salesforce_streaming::push_topic::TopicName;
 
 /// Every failure that ends a command or a session.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +15,17 @@ pub enum Error {
     BadSetting {
         /// Its place in the config.
         key: &'static str,
+        /// Why, and what is expected.
+        problem: String,
+    },
+
+    /// A value of a binding's configuration cannot be used.
+    #[error("stream {stream}: {key}: {problem}")]
+    BadOption {
+        /// As written in the resource config.
+        stream: String,
+        /// Its place in the resource config.
+        key: String,
         /// Why, and what is expected.
         problem: String,
     },
@@ -150,6 +162,24 @@ pub enum Error {
         why: &'static str,
     },
 
+    /// A topic that is gone in mid-session.
+    #[error(
+        "stream {stream}: its PushTopic was deleted, and the org has no topic left to make it anew; a restarted capture polls it"
+    )]
+    NoTopicAnyMore {
+        /// As written in the resource config.
+        stream: String,
+    },
+
+    /// A topic that was there a moment ago.
+    #[error("the PushTopic {topic} for {object} was deleted while the capture looked at it: start again")]
+    TopicGone {
+        /// The object it is for.
+        object: SObjectName,
+        /// The topic's name.
+        topic: TopicName,
+    },
+
     /// The channel of a binding cannot be subscribed.
     #[error("stream {stream}: Salesforce refuses its PushTopic {channel}: {why}")]
     Refused {
@@ -167,6 +197,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// A value of a binding's configuration that cannot be used.
+    pub fn option(stream: &str, key: &str, problem: String) -> Self {
+        Self::BadOption { stream: stream.into(), key: key.into(), problem }
+    }
+
     /// A value that salesforce-client refuses.
     pub fn setting(key: &'static str, source: salesforce_client::Error) -> Self {
         Self::Setting { key, source: Box::new(source) }

@@ -1,31 +1,30 @@
 //! How one object is read: the fields of its documents, the queries that fetch them, and what its topic selects.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, sync::Arc};
 
-use salesforce_client::{Describe, Field, FieldType, Record, RecordId, SObjectName, parse_datetime};
+use salesforce_client::{
+    Describe, Field, FieldName, FieldType, LastModified, Record, RecordId, SObjectName, parse_datetime,
+};
 use serde_json::Value;
 
 use crate::{
     capture::{position::Read, second::Second},
+    discover,
     error::Error,
+    resisting,
+    resource::{Mode, Resource},
     schema,
 };
-
-/// The field that tells when a row changed last. All objects that PushTopic streams have it.
-const CURSOR: &str = "SystemModstamp";
 
 /// The longest query that a PushTopic holds, in characters.
 const TOPIC_QUERY: usize = 1_300;
 
-/// The longest select list: Salesforce takes 16,384 bytes of URI and headers, and the conditions, the path and a token need
-/// their part of them.
-const SELECT_LIST: usize = 13_800;
+/// Ids named in one query: thirty bytes each in a URL of at most 16,384.
+pub const QUERIED_IDS: usize = 400;
 
-/// Ids of one fetch, where the select list leaves room for so many.
-const MOST_IDS: usize = 400;
-
-/// An id in a URI: `%27` and `%27%2C` around 18 characters.
-const ENCODED_ID: usize = 30;
+/// The fields that can tell when a row changed last, the best first. `LastModifiedDate` can be set by imports, and
+/// `CreatedDate` serves only rows that never change, such as those of history objects; an object has it as its best only then.
+const CURSORS: [&str; 3] = ["SystemModstamp", "LastModifiedDate", "CreatedDate"];
 
 /// How one object is read.
 #[derive(Debug, Clone)]
@@ -34,32 +33,86 @@ pub struct Feed {
     pub object: SObjectName,
     /// The fields of its documents.
     pub fields: Vec<Field>,
+    /// Whether the org tells, by getUpdated, up to when its changes are visible.
+    pub is_replicateable: bool,
+    /// Whether PushTopic streams the object.
+    pub is_streamable: bool,
+    /// Their names, in order.
+    pub names: Arc<[FieldName]>,
+    /// When the describe last changed, as the org says it.
+    pub described: Option<LastModified>,
+    cursor: Option<&'static str>,
     select: String,
 }
 
 impl Feed {
-    /// Reads a describe. `stream` is the name that the user knows the object by.
+    /// Reads a describe, for what a binding wants of it.
     ///
     /// # Errors
     /// When the object cannot be captured, with the reason.
-    pub fn of(describe: &Describe, stream: &str) -> Result<Self, Error> {
-        let uncapturable = |why: &str| Error::Uncapturable { stream: stream.into(), why: why.into() };
+    pub fn of(describe: &Describe, resource: &Resource) -> Result<Self, Error> {
+        let uncapturable = |why: &str| Error::Uncapturable { stream: resource.stream.clone(), why: why.into() };
         if !describe.summary.queryable {
             return Err(uncapturable("this user may not query the object: grant Read on it to the user's profile"));
         }
-        let fields: Vec<_> = describe.fields.iter().filter(|field| is_selectable(field)).cloned().collect();
-        let has = |name: &str| fields.iter().any(|field| field.name.as_str() == name);
-        if !has("Id") || !has(CURSOR) {
-            return Err(uncapturable("the object has no SystemModstamp, so its changes cannot be ordered"));
+        if let Some(demand) = resisting::demand(describe.name()) {
+            return Err(uncapturable(demand));
         }
+        if describe.field("Id").is_none() {
+            return Err(uncapturable("the object has no Id, which is the key of its collection"));
+        }
+        let serves = |name: &&&str| describe.field(name).is_some_and(|field| field.filterable);
+        let cursor = CURSORS.iter().find(serves).copied();
+        let is_wanted = |field: &&Field| {
+            is_selectable(field)
+                && (cursor.is_some_and(|cursor| field.name.same_as(cursor))
+                    || resource.fields.admits(&field.name, &field.kind))
+        };
+        let fields: Vec<_> = describe.fields.iter().filter(is_wanted).cloned().collect();
         let select = fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>().join(",");
-        if select.len() > SELECT_LIST {
-            return Err(uncapturable(&format!(
-                "its {} fields make a query longer than the 16,384 bytes that Salesforce accepts",
-                fields.len()
-            )));
+        let is_streamable = discover::is_streamable(&describe.summary) && cursor == Some(CURSORS[0]);
+        if resource.mode == Mode::Stream && !is_streamable {
+            return Err(uncapturable(
+                "Salesforce does not stream this object over PushTopic: set mode to auto or poll",
+            ));
         }
-        Ok(Self { object: describe.name().clone(), fields, select })
+        Ok(Self {
+            object: describe.name().clone(),
+            names: fields.iter().map(|field| field.name.clone()).collect(),
+            fields,
+            is_replicateable: describe.summary.replicateable,
+            is_streamable,
+            described: describe.last_modified.clone(),
+            cursor,
+            select,
+        })
+    }
+
+    /// Whether documents are the same as of `other`, in their fields and the forms of these.
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.select == other.select && self.schema() == other.schema()
+    }
+
+    /// What is different from `before`, in words.
+    pub fn difference(&self, before: &Self) -> String {
+        let without = |one: &Self, other: &Self| {
+            let is_new = |name: &&FieldName| !other.names.contains(name);
+            one.names.iter().filter(is_new).map(FieldName::as_str).collect::<Vec<_>>().join(", ")
+        };
+        let (added, removed) = (without(self, before), without(before, self));
+        match (added.is_empty(), removed.is_empty()) {
+            (true, true) => "the forms of some fields have changed".into(),
+            (false, true) => format!("fields were added: {added}"),
+            (true, false) => format!("fields are gone, or hidden from the user: {removed}"),
+            (false, false) => {
+                format!("fields were added: {added}; others are gone, or hidden from the user: {removed}")
+            }
+        }
+    }
+
+    /// Whether rows tell when they changed last. Without that each poll reads them all.
+    pub fn has_cursor(&self) -> bool {
+        self.cursor.is_some()
     }
 
     /// The query of the next page of a read: rows in the order of their ids.
@@ -70,22 +123,17 @@ impl Feed {
             let _ = write!(soql, "{word}Id > '{after}'");
             word = " AND ";
         }
-        if let Some(since) = read.since {
-            let _ = write!(soql, "{word}{CURSOR} >= {since}");
+        if let (Some(since), Some(cursor)) = (read.since, self.cursor) {
+            let _ = write!(soql, "{word}{cursor} >= {since}");
         }
         let _ = write!(soql, " ORDER BY Id LIMIT {limit}");
         soql
     }
 
-    /// The query that fetches records by id.
+    /// The query that looks for records by id, deleted ones too. At most [`QUERIED_IDS`].
     pub fn by_id(&self, ids: &[RecordId]) -> String {
         let ids = ids.iter().map(|id| format!("'{id}'")).collect::<Vec<_>>().join(",");
         format!("SELECT {} FROM {} WHERE Id IN ({ids})", self.select, self.object)
-    }
-
-    /// How many ids [`Feed::by_id`] may name at once.
-    pub fn most_ids(&self) -> usize {
-        (SELECT_LIST.saturating_sub(self.select.len()) / ENCODED_ID).clamp(1, MOST_IDS)
     }
 
     /// The topic query that makes events carry whole rows, unless the fields do not fit or cannot be carried.
@@ -97,7 +145,7 @@ impl Feed {
 
     /// The topic query that makes events announce rows, to be fetched by id.
     pub fn narrow_topic(&self) -> String {
-        format!("SELECT Id,{CURSOR} FROM {}", self.object)
+        format!("SELECT Id,{} FROM {}", CURSORS[0], self.object)
     }
 
     /// The exact schema of the documents.
@@ -107,7 +155,13 @@ impl Feed {
 
     /// When a row changed last.
     pub fn stamp(&self, row: &Record<'_>) -> Option<Second> {
-        row.text(CURSOR).and_then(|text| parse_datetime(&text)).map(Second::from)
+        row.text(self.cursor?).and_then(|text| parse_datetime(&text)).map(Second::from)
+    }
+
+    /// Whether a row is as it was created.
+    pub fn is_new(&self, row: &Record<'_>) -> bool {
+        let value = |name: &str| row.get(name).map(|value| value.get());
+        self.cursor.is_some_and(|cursor| value(cursor) == value("CreatedDate"))
     }
 }
 

@@ -1,9 +1,10 @@
 //! Captures Salesforce into Estuary Flow: history and live changes of SObjects in one stream.
 //!
 //! In reading order:
-//! - [`config`], [`resource`]: what the user writes, and what it means;
+//! - [`config`], [`credentials`], [`resource`]: what the user writes, and what it means;
 //! - [`spec`], [`discover`], [`validate`], [`apply`]: the answers to Flow's unary requests;
-//! - [`feed`], [`topics`]: how an object is read, and how its changes are announced;
+//! - [`feed`], [`resisting`]: how an object is read, and which cannot be;
+//! - [`changes`], [`topics`], [`given_topic`]: how its changes are learned of;
 //! - [`schema`], [`document`]: what its documents look like;
 //! - [`capture`]: the session;
 //! - [`serve`]: requests in, answers out; [`open`]: from a request to a session; [`pull`]: a session without a runtime;
@@ -12,18 +13,23 @@
 
 pub mod apply;
 pub mod capture;
+pub mod changes;
 pub mod cli;
 pub mod config;
+pub mod credentials;
 pub mod discover;
 pub mod document;
 pub mod error;
 pub mod feed;
+pub mod given_topic;
 pub mod interrupt;
 pub mod open;
 pub mod pull;
+pub mod resisting;
 pub mod resource;
 pub mod schema;
 pub mod serve;
+mod setting;
 pub mod spec;
 pub mod topics;
 pub mod validate;

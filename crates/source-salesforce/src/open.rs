@@ -4,7 +4,7 @@ use flow_protocol::{
     capture::{CaptureSpec, Open, Range, Request, Response},
     stdio::{Requests, Responses},
 };
-use salesforce_client::{Org, RecordId};
+use salesforce_client::Org;
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 use tokio::{
@@ -17,7 +17,7 @@ use crate::{
         lane::Bound,
         output::Runtime,
         position::State,
-        session::{Options, Session, Signal},
+        session::{Options, Prepared, Session, Signal},
     },
     config::Config,
     error::Error,
@@ -54,9 +54,8 @@ where
     tokio::spawn(read_acknowledgements(requests, signal.clone()));
     tokio::spawn(crate::interrupt::stop(signal));
     let org = crate::org(&config)?;
-    let (org_id, bound) = prepare(&org, &capture.name, wanted, state).await?;
-    let options = Options { start_date: config.start_date, coalescing: config.coalescing, until_caught_up: false };
-    Session::new(org, org_id, bound, Runtime::new(responses), options).run(signals).await?;
+    let prepared = prepare(&org, &capture.name, wanted, state).await?;
+    Session::new(org, &capture.name, prepared, Runtime::new(responses), Options::of(&config)).run(signals).await?;
     Ok(())
 }
 
@@ -106,12 +105,7 @@ async fn read_acknowledgements<R: AsyncRead + Unpin>(
 ///
 /// # Errors
 /// When the org is another one than that of the state, or a stream cannot be captured.
-pub async fn prepare(
-    org: &Org,
-    capture: &str,
-    wanted: Vec<Wanted>,
-    mut state: State,
-) -> Result<(RecordId, Vec<Bound>), Error> {
+pub async fn prepare(org: &Org, capture: &str, wanted: Vec<Wanted>, mut state: State) -> Result<Prepared, Error> {
     let token = org.token().await?;
     let org_id = token.org_id();
     // A new backfill of all bindings begins without positions, and may begin in another org.
@@ -122,18 +116,19 @@ pub async fn prepare(
     if token.rotated().is_some() {
         tracing::warn!("{}", Error::Rotating);
     }
-    let feeds = validate::feeds(org, wanted.iter().map(|wanted| &wanted.resource)).await?;
-    let (topics, deeds) = topics::ensure(org, capture, &feeds).await?;
+    let resources: Vec<_> = wanted.iter().map(|wanted| wanted.resource.clone()).collect();
+    let feeds = validate::feeds(org, &resources).await?;
+    let (changes, deeds) = topics::ensure(org, capture, &resources.iter().zip(&feeds).collect::<Vec<_>>()).await?;
     for deed in deeds {
         tracing::info!("{deed}");
     }
-    let bound = wanted.into_iter().zip(feeds).zip(topics).map(|((wanted, feed), topic)| Bound {
+    let bound = wanted.into_iter().zip(feeds).zip(changes).map(|((wanted, feed), changes)| Bound {
         index: wanted.index,
-        stream: wanted.resource.stream,
         position: state.bindings.remove(&wanted.state_key).unwrap_or_default(),
         state_key: wanted.state_key,
+        resource: wanted.resource,
         feed,
-        topic,
+        changes,
     });
-    Ok((org_id, bound.collect()))
+    Ok(Prepared { org_id, bound: bound.collect() })
 }

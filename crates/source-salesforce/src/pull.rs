@@ -62,7 +62,7 @@ pub async fn pull(config: &Config, resources: Vec<Resource>, options: Options) -
     let wanted =
         (0..).zip(resources).map(|(index, resource)| Wanted { index, state_key: resource.stream.clone(), resource });
     let org = crate::org(config)?;
-    let (org_id, bound) = open::prepare(&org, &options.name, wanted.collect(), state).await?;
+    let prepared = open::prepare(&org, &options.name, wanted.collect(), state).await?;
 
     let (signal, signals) = mpsc::unbounded_channel();
     if let Until::Elapsed(time) = options.until {
@@ -74,12 +74,9 @@ pub async fn pull(config: &Config, resources: Vec<Resource>, options: Options) -
     }
     tokio::spawn(interrupt::stop(signal));
     let output = Lines::new(streams, known, &options);
-    let session_options = session::Options {
-        start_date: config.start_date,
-        coalescing: config.coalescing,
-        until_caught_up: options.until == Until::CaughtUp,
-    };
-    let output = Session::new(org, org_id, bound, output, session_options).run(signals).await?;
+    let until_caught_up = options.until == Until::CaughtUp;
+    let session_options = session::Options { until_caught_up, ..session::Options::of(config) };
+    let output = Session::new(org, &options.name, prepared, output, session_options).run(signals).await?;
     output.finish();
     Ok(())
 }

@@ -1,104 +1,216 @@
-//! The PushTopics of a capture: one for each stream; made, kept in step and removed by this connector.
+//! The PushTopics of a capture: one for each stream that is streamed; made, kept in step and removed by this connector. Those of
+//! an administrator are only looked at.
 
-use salesforce_client::{Org, RecordId};
+use salesforce_client::Org;
 use salesforce_streaming::{
-    Channel, Error,
-    push_topic::{self, Definition, Difference, Existing, Problem, TopicName},
+    self as streaming, Channel,
+    push_topic::{self, Definition, Difference, Existing, Look, Problem, TopicName},
 };
 
-use crate::feed::Feed;
+use crate::{
+    capture::{position::Checked, second::Second},
+    changes::{Changes, Plan, Polls, Topic, plan},
+    error::Error,
+    feed::Feed,
+    given_topic,
+    resource::{Mode, Resource},
+};
 
-/// The topic of one stream, as it stands in the org.
-#[derive(Debug, Clone)]
-pub struct Topic {
-    /// The PushTopic's record.
-    pub id: RecordId,
-    /// Where its events are.
-    pub channel: Channel,
-    /// Whether its events carry whole rows; otherwise they announce rows to be fetched.
-    pub whole: bool,
-}
+/// A binding's wishes, and how its object is read.
+pub type Wanted<'a> = (&'a Resource, &'a Feed);
 
-/// Sees to it that each feed has its topic. Answers them in order, and what was done to the org in words.
+/// Sees to it that each feed that is to be streamed has its topic. Answers in order how changes are learned of, and what was
+/// done to the org in words.
 ///
 /// # Errors
-/// When a topic cannot be made, or its name is taken by somebody else's.
-pub async fn ensure(org: &Org, capture: &str, feeds: &[Feed]) -> Result<(Vec<Topic>, Vec<String>), Error> {
-    let mut deeds = Vec::new();
-    if feeds.is_empty() {
-        return Ok((Vec::new(), deeds));
+/// When a topic cannot be made, its name is taken by somebody else's, or one of an administrator's does not serve.
+pub async fn ensure(org: &Org, capture: &str, wanted: &[Wanted<'_>]) -> Result<(Vec<Changes>, Vec<String>), Error> {
+    let before = look(org, capture, wanted).await?;
+    let mut keeper = Keeper { org, capture, is_full: false, deeds: Vec::new() };
+    let mut kept = Vec::new();
+    for (resource, feed) in wanted {
+        kept.push(match plan(resource, feed) {
+            Plan::Poll(why) => Kept::Polled(why),
+            Plan::Given(name) => Kept::Topic { name: name.clone(), whole: judge(&before, name, resource, feed)? },
+            Plan::Own => keeper.keep(resource, feed, &before).await?,
+        });
     }
-    let existing = push_topic::list(org, capture).await?;
-    let mut topics = Vec::new();
-    for feed in feeds {
-        topics.push(one(org, capture, feed, &existing, &mut deeds).await?);
-    }
-    Ok((topics, deeds))
+    // What was done has moved the topics' modstamps.
+    let after = if keeper.deeds.is_empty() { before.clone() } else { look(org, capture, wanted).await? };
+    let changes = kept.into_iter().zip(wanted).map(|(kept, (_, feed))| match kept {
+        Kept::Polled(why) => Ok(Changes::Polled(why)),
+        Kept::Topic { name, whole } => seen(&before, &after, &name, whole)
+            .map(Changes::Announced)
+            .ok_or_else(|| Error::TopicGone { object: feed.object.clone(), topic: name }),
+    });
+    Ok((changes.collect::<Result<_, _>>()?, keeper.deeds))
 }
 
-async fn one(
-    org: &Org,
-    capture: &str,
-    feed: &Feed,
-    existing: &[Existing],
-    deeds: &mut Vec<String>,
-) -> Result<Topic, Error> {
-    let object = feed.object.as_str();
-    let define = |query| Definition::new(capture, object, query, *org.api_version());
-    let narrow = define(feed.narrow_topic())?;
-    let known = existing.iter().find(|topic| topic.name == narrow.name().as_str());
-    let channel = Channel::topic(narrow.name());
-
-    if let Some(whole) = feed.whole_topic().map(define).transpose()? {
-        match bring_in_step(org, &whole, known).await {
-            Ok((id, deed)) => {
-                deeds.extend(deed.map(|deed| format!("{deed} PushTopic {} for {object}", whole.name())));
-                return Ok(Topic { id, channel, whole: true });
-            }
-            // A field that a topic cannot carry: the rows are fetched instead.
-            Err(Error::Topic { problem: Problem::Field | Problem::Query, source, .. }) => {
-                tracing::info!(object, "events of this object announce rows instead of carrying them: {source}");
-            }
-            Err(error) => return Err(error),
+/// Checks the topics that administrators made, without touching anything.
+///
+/// # Errors
+/// The first that does not serve.
+pub async fn check_given(org: &Org, wanted: &[Wanted<'_>]) -> Result<(), Error> {
+    let names = given_names(wanted);
+    if names.is_empty() {
+        return Ok(());
+    }
+    let look = push_topic::find(org, &names).await?;
+    for (resource, feed) in wanted {
+        if let Plan::Given(name) = plan(resource, feed) {
+            judge(&look, name, resource, feed)?;
         }
     }
-    let (id, deed) = bring_in_step(org, &narrow, known).await?;
-    deeds.extend(
-        deed.map(|deed| format!("{deed} PushTopic {} for {object}, whose rows are fetched by id", narrow.name())),
-    );
-    Ok(Topic { id, channel, whole: false })
-}
-
-/// Makes or patches a topic, if need be.
-async fn bring_in_step(
-    org: &Org,
-    definition: &Definition,
-    known: Option<&Existing>,
-) -> Result<(RecordId, Option<&'static str>), Error> {
-    let Some(known) = known else {
-        return Ok((push_topic::create(org, definition).await?, Some("created")));
-    };
-    match push_topic::compare(definition, known) {
-        Difference::Same => Ok((known.id, None)),
-        Difference::Changed(_) => {
-            push_topic::patch(org, known.id, definition).await?;
-            Ok((known.id, Some("updated")))
-        }
-    }
+    Ok(())
 }
 
 /// Deletes the topics of this capture that none of its feeds needs. Answers what was done, in words.
 ///
 /// # Errors
 /// When one cannot be deleted.
-pub async fn remove_orphans(org: &Org, capture: &str, feeds: &[Feed]) -> Result<Vec<String>, Error> {
+pub async fn remove_orphans(org: &Org, capture: &str, wanted: &[Wanted<'_>]) -> Result<Vec<String>, Error> {
     let mut deeds = Vec::new();
-    for topic in push_topic::list(org, capture).await? {
-        let serves = |feed: &Feed| topic.name == TopicName::derive(capture, feed.object.as_str()).as_str();
-        if !feeds.iter().any(serves) {
+    let look = match push_topic::list(org, capture).await {
+        // Who polls everything needs no right to see PushTopics.
+        Err(streaming::Error::Topic { problem: Problem::NotPermitted, .. }) if !needs_own(wanted) => return Ok(deeds),
+        look => look?,
+    };
+    for topic in look.topics {
+        let serves = |(resource, feed): &Wanted<'_>| {
+            plan(resource, feed) == Plan::Own && topic.name == TopicName::derive(capture, feed.object.as_str()).as_str()
+        };
+        if !wanted.iter().any(serves) {
             push_topic::delete(org, &topic).await?;
             deeds.push(format!("deleted PushTopic {}, which no binding needs", topic.name));
         }
     }
     Ok(deeds)
+}
+
+/// The topics that these bindings use, as they stand now.
+async fn look(org: &Org, capture: &str, wanted: &[Wanted<'_>]) -> Result<Look, Error> {
+    let mut look = Look { topics: Vec::new(), at: None };
+    if needs_own(wanted) {
+        look = push_topic::list(org, capture).await?;
+    }
+    let names = given_names(wanted);
+    if !names.is_empty() {
+        let given = push_topic::find(org, &names).await?;
+        look.topics.extend(given.topics);
+        look.at = look.at.or(given.at);
+    }
+    Ok(look)
+}
+
+/// Whether a binding needs a topic of this capture.
+pub fn needs_own(wanted: &[Wanted<'_>]) -> bool {
+    wanted.iter().any(|(resource, feed)| plan(resource, feed) == Plan::Own)
+}
+
+fn given_names(wanted: &[Wanted<'_>]) -> Vec<TopicName> {
+    wanted.iter().filter_map(|(resource, _)| resource.push_topic.clone()).collect()
+}
+
+fn named<'a>(look: &'a Look, name: &TopicName) -> Option<&'a Existing> {
+    look.topics.iter().find(|topic| topic.name == name.as_str())
+}
+
+fn judge(look: &Look, name: &TopicName, resource: &Resource, feed: &Feed) -> Result<bool, Error> {
+    let refuse = |problem| Error::option(&resource.stream, "push_topic", problem);
+    let topic = named(look, name).ok_or_else(|| {
+        refuse(format!(
+            "the org has no PushTopic {name}, or the user may not read it: check the name, which minds its case"
+        ))
+    })?;
+    given_topic::judge(topic, feed).map_err(|problem| refuse(format!("PushTopic {name} does not serve: {problem}")))
+}
+
+/// What became of a binding's wish for a topic.
+enum Kept {
+    Topic { name: TopicName, whole: bool },
+    Polled(Polls),
+}
+
+fn seen(before: &Look, after: &Look, name: &TopicName, whole: bool) -> Option<Topic> {
+    let now = named(after, name)?;
+    let modstamp = Second::from(now.modstamp);
+    Some(Topic {
+        id: now.id,
+        channel: Channel::topic(name),
+        whole,
+        found: named(before, name).map_or(modstamp, |topic| topic.modstamp.into()),
+        now: Checked { at: after.at.map_or(modstamp, Second::from), modstamp },
+    })
+}
+
+/// Makes and mends this capture's own topics.
+struct Keeper<'a> {
+    org: &'a Org,
+    capture: &'a str,
+    /// The org has refused a topic for its limit: it would refuse the next one too.
+    is_full: bool,
+    deeds: Vec<String>,
+}
+
+impl Keeper<'_> {
+    async fn keep(&mut self, resource: &Resource, feed: &Feed, look: &Look) -> Result<Kept, Error> {
+        let object = feed.object.as_str();
+        let define = |query| Definition::new(self.capture, object, query, *self.org.api_version());
+        let narrow = define(feed.narrow_topic())?;
+        let known = named(look, narrow.name());
+        if known.is_none() && self.is_full && resource.mode == Mode::Auto {
+            return Ok(Kept::Polled(Polls::NoTopicLeft));
+        }
+        if let Some(whole) = feed.whole_topic().map(define).transpose()? {
+            match self.bring_in_step(&whole, known).await {
+                // A field that a topic cannot carry: the rows are fetched instead.
+                Err(streaming::Error::Topic { problem: Problem::Field | Problem::Query, source, .. }) => {
+                    tracing::info!(object, "events of this object announce rows instead of carrying them: {source}");
+                }
+                outcome => return self.kept(outcome, whole.name(), true, resource),
+            }
+        }
+        let outcome = self.bring_in_step(&narrow, known).await;
+        self.kept(outcome, narrow.name(), false, resource)
+    }
+
+    fn kept(
+        &mut self,
+        outcome: Result<Option<&'static str>, streaming::Error>,
+        name: &TopicName,
+        whole: bool,
+        resource: &Resource,
+    ) -> Result<Kept, Error> {
+        match outcome {
+            Ok(deed) => {
+                let (object, how) = (&resource.object, if whole { "" } else { ", whose rows are fetched by id" });
+                self.deeds.extend(deed.map(|deed| format!("{deed} PushTopic {name} for {object}{how}")));
+                Ok(Kept::Topic { name: name.clone(), whole })
+            }
+            Err(streaming::Error::Topic { problem: Problem::TopicLimit, .. }) if resource.mode == Mode::Auto => {
+                self.is_full = true;
+                Ok(Kept::Polled(Polls::NoTopicLeft))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Makes or patches a topic, if need be.
+    async fn bring_in_step(
+        &self,
+        definition: &Definition,
+        known: Option<&Existing>,
+    ) -> Result<Option<&'static str>, streaming::Error> {
+        let Some(known) = known else {
+            push_topic::create(self.org, definition).await?;
+            return Ok(Some("created"));
+        };
+        match push_topic::compare(definition, known) {
+            Difference::Same => Ok(None),
+            Difference::Changed(_) => {
+                push_topic::patch(self.org, known.id, definition).await?;
+                Ok(Some("updated"))
+            }
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! The merge of history and stream, against a model of an org that does everything the rule argues about: changes within one
 //! second, events in reverse and again, rows that become visible late, reads answered late, crashes that lose what was not acknowledged,
-//! topics made anew, positions refused, rows loaded in bulk that nothing announces. Whatever the order of things, no row is followed by an older one, and in the end
+//! topics made anew, positions refused, rows loaded in bulk that nothing announces, and sessions that poll where others streamed. Whatever the order of things, no row is followed by an older one, and in the end
 //! the collection is the org.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -10,6 +10,7 @@ use salesforce_client::RecordId;
 use salesforce_streaming::{Kind, ReplayFrom, ReplayId};
 use source_salesforce::capture::{
     binding::{Announced, Binding},
+    fetches::{Door, Fetch},
     freshness::Verdict,
     position::{Position, Read},
     second::Second,
@@ -20,6 +21,9 @@ const RECORDS: u8 = 4;
 
 /// Rows of a page.
 const PAGE: usize = 2;
+
+/// The longest time from a stamp to the moment at which its row becomes visible, in seconds.
+const LATE: i64 = 3;
 
 /// One thing that happens.
 #[derive(Debug, Clone)]
@@ -49,11 +53,15 @@ enum Step {
     Refuse,
     /// The topic is deleted and made again while no session runs.
     Recreate,
+    /// The next session polls where this one streams, or the other way round.
+    Switch,
+    /// The time of a poll has come.
+    Poll { org_tells: bool },
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        6 => (0..RECORDS, any::<bool>(), 0..4_i64, 1..3_u8)
+        6 => (0..RECORDS, any::<bool>(), 0..=LATE, 1..3_u8)
             .prop_map(|(record, delete, late, times)| Step::Change { record, delete, late, times }),
         2 => (0..RECORDS).prop_map(Step::Load),
         4 => (1..4_i64).prop_map(Step::Wait),
@@ -67,6 +75,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..4_usize).prop_map(Step::Crash),
         1 => Just(Step::Refuse),
         1 => Just(Step::Recreate),
+        1 => Just(Step::Switch),
+        3 => any::<bool>().prop_map(|org_tells| Step::Poll { org_tells }),
     ]
 }
 
@@ -93,19 +103,26 @@ struct PageOnItsWay {
     more: bool,
 }
 
+struct FetchOnItsWay {
+    rows: BTreeMap<u8, Version>,
+    door: Door,
+    answered: i64,
+}
+
 struct World {
     now: i64,
     org: BTreeMap<u8, Version>,
-    /// Records whose last change was not announced.
+    /// Records whose last change nothing announced while a session streamed.
     loaded: BTreeSet<u8>,
     topic: u8,
+    polls: bool,
     log: Vec<Event>,
     next_replay: i64,
     /// Events of the log that the session was given.
     delivered: usize,
     binding: Binding,
     page: Option<PageOnItsWay>,
-    fetch: Option<(Vec<u8>, BTreeMap<u8, Version>, i64)>,
+    fetch: Option<FetchOnItsWay>,
     /// Committed documents, and after each commit how many there are and the state.
     documents: Vec<(u8, Version)>,
     commits: Vec<(usize, Position)>,
@@ -129,12 +146,13 @@ impl World {
         for record in 0..RECORDS / 2 {
             org.insert(record, Version { number: 1, deleted: false, stamp: 100 });
         }
-        let (binding, start) = Binding::resume(Position::default(), topic(0), None);
+        let (binding, start) = Binding::resume(Position::default(), Some(topic(0)), None);
         let mut world = Self {
             now: 1_000,
             org,
             loaded: BTreeSet::new(),
             topic: 0,
+            polls: false,
             log: Vec::new(),
             next_replay: 1,
             delivered: 0,
@@ -144,8 +162,15 @@ impl World {
             documents: Vec::new(),
             commits: vec![(0, Position::default())],
         };
-        world.subscribe(start.from);
+        world.begin(start.from);
         world
+    }
+
+    fn begin(&mut self, from: Option<ReplayFrom>) {
+        match from {
+            Some(from) => self.subscribe(from),
+            None => self.commit(),
+        }
     }
 
     fn subscribe(&mut self, from: ReplayFrom) {
@@ -215,7 +240,7 @@ impl World {
     }
 
     fn read_page(&mut self) {
-        let Some(Read { after, since, deleted }) = self.binding.next_page() else { return };
+        let Some(Read { after, since, deleted, covers: _ }) = self.binding.next_page() else { return };
         let matching = self.org.iter().filter(|(record, version)| {
             after.is_none_or(|after| id(**record) > after)
                 && since.is_none_or(|since| second(version.stamp) >= since)
@@ -229,6 +254,7 @@ impl World {
 
     fn write_page(&mut self, rows: usize) {
         let Some(mut page) = self.page.take() else { return };
+        self.binding.page_arrived(second(page.answered));
         let mut upper = None;
         for _ in 0..rows {
             let Some((record, version)) = page.rows.pop_front() else { break };
@@ -249,23 +275,28 @@ impl World {
     }
 
     fn read_fetch(&mut self) {
-        let ids = self.binding.next_fetch(2);
-        if ids.is_empty() {
-            return;
-        }
-        let records: Vec<_> = (0..RECORDS).filter(|record| ids.contains(&id(*record))).collect();
-        let found = records.iter().filter_map(|record| Some((*record, *self.org.get(record)?))).collect();
-        self.fetch = Some((records, found, self.now));
+        let Some(Fetch { ids, door }) = self.binding.next_fetch(|_| 2) else { return };
+        let asked = self.org.iter().filter(|(record, _)| ids.contains(&id(**record)));
+        self.fetch = Some(FetchOnItsWay {
+            rows: asked.map(|(record, version)| (*record, *version)).collect(),
+            door,
+            answered: self.now,
+        });
     }
 
     fn write_fetch(&mut self) {
-        let Some((_, found, answered)) = self.fetch.take() else { return };
-        for (record, version) in found {
-            if self.binding.fetched(id(record), Some(second(version.stamp)), second(answered)).is_some() {
-                self.write(record, version);
+        let Some(FetchOnItsWay { rows, door, answered }) = self.fetch.take() else { return };
+        for (record, version) in rows.iter().filter(|(_, version)| door == Door::Query || !version.deleted) {
+            if self.binding.fetched(id(*record), Some(second(version.stamp)), second(answered)).is_some() {
+                self.write(*record, *version);
             }
         }
-        assert!(self.binding.fetch_done(second(answered)).is_empty(), "every record that was announced is there");
+        for gone in self.binding.fetch_done(second(answered)) {
+            let (record, version) =
+                rows.iter().find(|(record, _)| id(**record) == gone).expect("what is announced is there");
+            assert!(version.deleted, "record {record} was there");
+            self.write(*record, *version);
+        }
         self.commit();
     }
 
@@ -274,9 +305,17 @@ impl World {
         self.documents.truncate(documents);
         self.page = None;
         self.fetch = None;
-        let (binding, start) = Binding::resume(position, topic(self.topic), None);
+        let topic = (!self.polls).then(|| topic(self.topic));
+        let (binding, start) = Binding::resume(position, topic, None);
         self.binding = binding;
-        self.subscribe(start.from);
+        self.begin(start.from);
+    }
+
+    fn poll(&mut self, org_tells: bool) {
+        if self.binding.awaits_poll() {
+            self.binding.poll(org_tells.then(|| second(self.now - LATE)));
+        }
+        self.commit();
     }
 
     fn apply(&mut self, step: &Step) {
@@ -286,17 +325,21 @@ impl World {
                 if let Some(version) = self.org.get_mut(&record).filter(|version| !version.deleted) {
                     *version =
                         Version { number: version.number + 1, deleted: false, stamp: version.stamp.max(self.now) };
-                    self.loaded.insert(record);
+                    // Polls find it all the same.
+                    if !self.polls {
+                        self.loaded.insert(record);
+                    }
                 }
             }
             Step::Wait(seconds) => self.now += seconds,
             Step::Deliver(events) => {
-                for _ in 0..events {
+                for _ in 0..if self.polls { 0 } else { events } {
                     let Some(event) = self.log.get(self.delivered).copied() else { break };
                     self.delivered += 1;
                     self.deliver(event);
                 }
             }
+            Step::Reconnect | Step::Refuse if self.polls => {}
             Step::Reconnect => {
                 let from = self.binding.replay().map_or(ReplayFrom::Earliest, ReplayFrom::After);
                 self.subscribe(from);
@@ -321,17 +364,26 @@ impl World {
                 self.next_replay = 1;
                 self.restart();
             }
+            Step::Switch => {
+                self.polls = !self.polls;
+                self.restart();
+            }
+            Step::Poll { org_tells } => self.poll(org_tells),
         }
     }
 
     /// Nothing changes any more, and all that is on its way arrives.
     fn settle(&mut self) {
         self.now += 600;
+        let mut polled = false;
         for _ in 0..1_000 {
-            if self.delivered == self.log.len() && self.binding.is_caught_up() {
+            let knows_all = if self.polls { polled } else { self.delivered == self.log.len() };
+            if knows_all && self.binding.is_caught_up() {
                 return;
             }
             self.apply(&Step::Deliver(1));
+            polled |= self.binding.awaits_poll();
+            self.poll(true);
             self.read_page();
             self.write_page(PAGE);
             self.read_fetch();

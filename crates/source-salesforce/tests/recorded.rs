@@ -2,12 +2,15 @@
 
 use flow_protocol::capture::Response;
 use salesforce_client::{Describe, GlobalDescribe, Record};
-use serde_json::Value;
+use salesforce_streaming::push_topic::{Existing, NotifyFor, Operations};
+use serde_json::{Value, json, value::to_raw_value};
 use source_salesforce::{
     capture::position::Read,
     discover,
     document::{Op, Source, Writer, write_deleted},
     feed::Feed,
+    given_topic,
+    resource::Resource,
     schema,
 };
 
@@ -119,9 +122,15 @@ fn a_deletion_carries_its_key() {
     assert_eq!(out, br#"{"_meta":{"op":"d"},"Id":"00Q50000017qdkyEAA"}"#);
 }
 
+/// The binding to Lead with these options.
+fn leads(mut options: Value) -> Resource {
+    options["stream"] = "Lead".into();
+    Resource::parse(&to_raw_value(&options).expect("JSON")).expect("a resource config")
+}
+
 #[test]
 fn a_describe_becomes_an_exact_schema() {
-    let feed = Feed::of(&lead(), "Lead").expect("a feed");
+    let feed = Feed::of(&lead(), &leads(json!({}))).expect("a feed");
     insta::assert_json_snapshot!(feed.schema());
 }
 
@@ -132,14 +141,14 @@ fn collections_have_a_small_and_stable_schema() {
 
 #[test]
 fn a_describe_becomes_queries() {
-    let feed = Feed::of(&lead(), "Lead").expect("a feed");
+    let feed = Feed::of(&lead(), &leads(json!({}))).expect("a feed");
     let shorten = |query: String| {
         let (select, rest) = query.split_once(" FROM ").expect("a query");
         format!("{} fields FROM {rest}", select.split(',').count())
     };
     let id = "00Q50000017qdky".parse().expect("an id");
     let since: jiff::Timestamp = "2026-11-22T10:00:00Z".parse().expect("a time");
-    let read = Read { after: Some(id), since: Some(since.into()), deleted: true };
+    let read = Read { after: Some(id), since: Some(since.into()), deleted: true, covers: None };
     insta::assert_snapshot!(
         [
             shorten(feed.page(&Read::default(), 2000)),
@@ -159,7 +168,6 @@ fn a_describe_becomes_queries() {
     SELECT Id,SystemModstamp FROM Lead
     "
     );
-    assert!(feed.most_ids() >= 200);
 }
 
 /// A topic holds 1,300 characters.
@@ -172,16 +180,77 @@ fn an_object_too_wide_for_a_topic_is_announced_and_fetched() {
             .fields
             .push(salesforce_client::Field { name: format!("Wide{n}__c").parse().expect("a name"), ..text.clone() });
     }
-    let feed = Feed::of(&describe, "Lead").expect("a feed");
+    let feed = Feed::of(&describe, &leads(json!({}))).expect("a feed");
     assert_eq!(feed.whole_topic(), None);
-    for n in 0..1_000 {
-        describe.fields.push(salesforce_client::Field {
-            name: format!("WiderStill{n}__c").parse().expect("a name"),
-            ..text.clone()
-        });
-    }
-    let Err(error) = Feed::of(&describe, "Lead") else { panic!("too wide") };
-    insta::assert_snapshot!(error, @"stream Lead: its 1154 fields make a query longer than the 16,384 bytes that Salesforce accepts");
+}
+
+#[test]
+fn a_binding_chooses_its_fields() {
+    let fields = |options: Value| -> String {
+        let feed = Feed::of(&lead(), &leads(json!({ "fields": options }))).expect("a feed");
+        feed.names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(",")
+    };
+    assert_eq!(
+        fields(json!({ "include": ["id", "COMPANY", "Email"], "exclude": ["email"] })),
+        "Id,IsDeleted,Company,SystemModstamp",
+        "what the capture needs is always there, and case does not matter"
+    );
+    let all = fields(json!({}));
+    assert_eq!(fields(json!({ "exclude": ["Fax"] })), all.replace(",Fax", ""));
+
+    let unknown = leads(json!({ "fields": { "include": ["Id", "Cmpany"], "exclude": ["Fx"] } }));
+    let unknown: Vec<_> = unknown.fields.unknown(&lead()).map(|(place, name)| format!("{place} {name}")).collect();
+    assert_eq!(unknown, ["fields.include[1] Cmpany", "fields.exclude[0] Fx"]);
+}
+
+/// What is particular about a topic, and how it comes to be so.
+type Case = (&'static str, fn(&mut Existing));
+
+#[test]
+fn a_topic_of_an_administrator_serves_if_it_announces_every_change() {
+    let feed = Feed::of(&lead(), &leads(json!({ "fields": { "include": ["Id", "Company"] } }))).expect("a feed");
+    let topic = |change: fn(&mut Existing)| {
+        let mut topic = Existing {
+            id: "0IF5f0000000001".parse().expect("an id"),
+            name: "Leads".into(),
+            query: "SELECT Id, IsDeleted, Company, SystemModstamp FROM Lead".into(),
+            api_version: None,
+            is_active: true,
+            notify_for: Some(NotifyFor::All),
+            operations: Operations::ALL,
+            description: None,
+            modstamp: jiff::Timestamp::UNIX_EPOCH,
+        };
+        change(&mut topic);
+        match given_topic::judge(&topic, &feed) {
+            Ok(true) => "serves with whole rows".into(),
+            Ok(false) => "serves, rows are fetched".into(),
+            Err(problem) => problem,
+        }
+    };
+    let cases: [Case; 14] = [
+        ("as it should be", |_| ()),
+        ("more fields", |t| t.query = "SELECT Id, IsDeleted, Company, SystemModstamp, Email FROM Lead".into()),
+        ("the id alone", |t| t.query = "select id\nfrom LEAD".into()),
+        ("all its fields referenced", |t| t.notify_for = Some(NotifyFor::Referenced)),
+        ("the id alone, referenced", |t| {
+            (t.query, t.notify_for) = ("SELECT Id FROM Lead".into(), Some(NotifyFor::Referenced));
+        }),
+        ("some fields, select", |t| {
+            (t.query, t.notify_for) =
+                ("SELECT Id, IsDeleted, SystemModstamp FROM Lead".into(), Some(NotifyFor::Select));
+        }),
+        ("where", |t| t.notify_for = Some(NotifyFor::Where)),
+        ("an unknown word", |t| t.notify_for = None),
+        ("a filter", |t| t.query = "SELECT Id FROM Lead WHERE Company = 'from'".into()),
+        ("another object", |t| t.query = "SELECT Id FROM Contact".into()),
+        ("no query", |t| t.query = "Id FROM Lead".into()),
+        ("nothing selected", |t| t.query = "SELECT".into()),
+        ("inactive", |t| t.is_active = false),
+        ("silent", |t| t.operations = Operations { delete: false, undelete: false, ..Operations::ALL }),
+    ];
+    let judged: Vec<_> = cases.into_iter().map(|(name, change)| format!("{name}: {}", topic(change))).collect();
+    insta::assert_snapshot!(judged.join("\n"));
 }
 
 #[test]

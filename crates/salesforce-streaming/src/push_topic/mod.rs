@@ -12,5 +12,5 @@ mod problem;
 pub use definition::{Definition, LONGEST_QUERY, NotifyFor, Operations};
 pub use difference::{Difference, Property, compare};
 pub use name::TopicName;
-pub use org::{Existing, create, delete, find, list, patch};
+pub use org::{Existing, Look, create, delete, find, list, patch};
 pub use problem::Problem;

@@ -1,7 +1,9 @@
 //! The topics of an org: read, created, changed, deleted over REST, one call each.
 
+use jiff::Timestamp;
 use salesforce_client::{
-    ApiVersion, Class, FieldName, Org, Page, Record, RecordId, SObjectName, soql::Condition, soql::Select,
+    ApiVersion, Class, FieldName, Org, Page, Record, RecordId, SObjectName, parse_datetime, soql::Condition,
+    soql::Select,
 };
 use serde_json::{Map, Value};
 
@@ -27,6 +29,17 @@ pub struct Existing {
     pub operations: Operations,
     /// What somebody wrote about it.
     pub description: Option<String>,
+    /// When it changed last.
+    pub modstamp: Timestamp,
+}
+
+/// A look at the topics of an org.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// What was there, in no order.
+    pub topics: Vec<Existing>,
+    /// When, by the org's clock; `None` if its reply does not say.
+    pub at: Option<Timestamp>,
 }
 
 impl Existing {
@@ -62,11 +75,15 @@ impl Existing {
                 undelete: flag("NotifyForOperationUndelete"),
             },
             description: text("Description"),
+            modstamp: parse_datetime(&need("SystemModstamp")?).ok_or_else(|| Error::Unreadable {
+                id: id.to_string(),
+                why: "its SystemModstamp is no point in time".to_owned(),
+            })?,
         })
     }
 }
 
-const FIELDS: [&str; 11] = [
+const FIELDS: [&str; 12] = [
     "Id",
     "Name",
     "Query",
@@ -78,36 +95,35 @@ const FIELDS: [&str; 11] = [
     "NotifyForOperationDelete",
     "NotifyForOperationUndelete",
     "Description",
+    "SystemModstamp",
 ];
 
-/// All topics that are `owner`'s, in no order.
+/// All topics that are `owner`'s.
 ///
 /// # Errors
 /// [`Error::Topic`].
-pub async fn list(org: &Org, owner: &str) -> Result<Vec<Existing>, Error> {
+pub async fn list(org: &Org, owner: &str) -> Result<Look, Error> {
     let condition = Condition::StartsWith(field("Name"), TopicName::prefix(owner));
-    let mut topics = query(org, condition, "listing the PushTopics of this task".to_owned()).await?;
-    topics.retain(|topic| topic.stream_of(owner).is_some());
-    Ok(topics)
+    let mut look = query(org, condition, "listing the PushTopics of this task".to_owned()).await?;
+    look.topics.retain(|topic| topic.stream_of(owner).is_some());
+    Ok(look)
 }
 
-/// The topics with these names, whoever they belong to, in no order; names that are not there are left out.
+/// The topics with these names, of which there must be some, whoever they belong to; names that are not there are left
+/// out.
 ///
 /// # Errors
 /// [`Error::Topic`].
-pub async fn find(org: &Org, names: &[TopicName]) -> Result<Vec<Existing>, Error> {
-    if names.is_empty() {
-        return Ok(Vec::new());
-    }
+pub async fn find(org: &Org, names: &[TopicName]) -> Result<Look, Error> {
     let doing = match names {
         [name] => format!("looking for the PushTopic {name}"),
         names => format!("looking for {} PushTopics", names.len()),
     };
     let condition = Condition::one_of(field("Name"), names.iter().map(TopicName::as_str));
-    let mut topics = query(org, condition, doing).await?;
+    let mut look = query(org, condition, doing).await?;
     // SOQL ignores case, channels do not.
-    topics.retain(|topic| names.iter().any(|name| name.as_str() == topic.name));
-    Ok(topics)
+    look.topics.retain(|topic| names.iter().any(|name| name.as_str() == topic.name));
+    Ok(look)
 }
 
 /// Creates a topic and answers its id.
@@ -125,7 +141,7 @@ pub async fn create(org: &Org, definition: &Definition) -> Result<RecordId, Erro
     };
     if error.class() == Class::Unclear {
         let found = find(org, std::slice::from_ref(&definition.name)).await?;
-        if let Some(topic) = found.into_iter().find(|topic| compare(definition, topic) == Difference::Same) {
+        if let Some(topic) = found.topics.into_iter().find(|topic| compare(definition, topic) == Difference::Same) {
             return Ok(topic.id);
         }
     }
@@ -177,15 +193,16 @@ impl Definition {
     }
 }
 
-async fn query(org: &Org, condition: Condition, doing: String) -> Result<Vec<Existing>, Error> {
+async fn query(org: &Org, condition: Condition, doing: String) -> Result<Look, Error> {
     let select = Select::new(object(), FIELDS.map(field)).filter(condition).to_string();
     let mut topics = Vec::new();
     let mut page: Page = org.query(&object(), &select).await.map_err(|error| failed(doing.clone(), error))?;
+    let at = page.answered();
     loop {
         for record in page.rows() {
             topics.push(Existing::read(record)?);
         }
-        let Some(next) = page.next() else { return Ok(topics) };
+        let Some(next) = page.next() else { return Ok(Look { topics, at }) };
         page = org.query_more(&object(), &next).await.map_err(|error| failed(doing.clone(), error))?;
     }
 }

@@ -7,17 +7,21 @@
 //! 2. *Reading* while streaming: pages of history in the order of ids; [`super::freshness`] decides between a page row and an
 //!    event of the same record, and a fetch by id settles what cannot be decided.
 //! 3. *Streaming*: no reads are left.
-//! 4. A *gap* (Salesforce no longer has the events after our position, or the topic is another one) adds a read of
-//!    all that changed since the stream was last known to be complete, deleted rows included, and goes on with 2.
+//! 4. A *gap* (Salesforce no longer has the events after our position, the topic is another one, or somebody has switched it
+//!    off) adds a read of all that changed since the stream was last known to be complete, deleted rows included, and goes
+//!    on with 2.
+//!
+//! A binding whose changes are *polled* has no channel. It begins with 2, and each poll is a read like that after a gap: all
+//! that changed since the time up to which everything is captured.
 
 use salesforce_client::RecordId;
 use salesforce_streaming::{Kind, ReplayFrom, ReplayId};
 
 use super::{
-    fetches::{Fetches, Wanted},
+    fetches::{Door, Fetch, Fetches, Wanted},
     freshness::{EVALUATION_LAG, Freshness, PageRead, Verdict},
     ledger::Ledger,
-    position::{Position, Read},
+    position::{Checked, Position, Read},
     second::Second,
 };
 use crate::document::Op;
@@ -25,6 +29,12 @@ use crate::document::Op;
 /// A read after a gap begins this many seconds before the stream was last known to be complete: rows of long transactions
 /// become visible minutes after the time they are stamped with.
 const REPAIR_OVERLAP: i64 = 300;
+
+/// Polls begin this many seconds before the time up to which the org says all changes are visible: getUpdated ignores seconds.
+const POLL_OVERLAP: i64 = 60;
+
+/// Where the org does not say up to when its changes are visible, that is taken to be so many seconds before it answered.
+const VISIBLE_LATE: i64 = 300;
 
 /// Before the first event there is no position; the stream then resumes with everything retained. Events created this many
 /// seconds before we subscribed are older than all reads and are passed over.
@@ -36,7 +46,11 @@ const OPEN_EVENTS: usize = 5_000;
 /// Where one binding stands and what is on its way for it.
 #[derive(Debug)]
 pub struct Binding {
-    topic: RecordId,
+    /// The topic that announces changes; `None` where they are polled.
+    topic: Option<RecordId>,
+    checked: Option<Checked>,
+    /// Where history starts.
+    start: Option<Second>,
     live: Option<Second>,
     heard: Option<Second>,
     reads: Vec<Read>,
@@ -46,6 +60,10 @@ pub struct Binding {
     ledger: Ledger,
     fetches: Fetches,
     page: Option<PageRead>,
+    /// The first page of the poll at hand tells up to where it covers.
+    covers_by_page: bool,
+    /// Polls done in this life.
+    polled: bool,
 }
 
 /// An event as the machine sees it.
@@ -66,47 +84,87 @@ pub struct Announced {
 /// How the binding starts: from where its channel is read, and what was lost, if anything.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Start {
-    /// Where to subscribe.
-    pub from: ReplayFrom,
+    /// Where to subscribe; `None` where changes are polled.
+    pub from: Option<ReplayFrom>,
     /// The topic is not the one that the position belongs to.
     pub topic_replaced: bool,
 }
 
 impl Binding {
-    /// Takes up where `position` stands, with the topic that exists now. `start` bounds the history of a new binding.
-    pub fn resume(position: Position, topic: RecordId, start: Option<Second>) -> (Self, Start) {
-        let known = position.topic == Some(topic);
+    /// Takes up where `position` stands, with the topic that exists now, or none where changes are to be polled. `start` bounds
+    /// the history of a new binding.
+    pub fn resume(position: Position, topic: Option<RecordId>, start: Option<Second>) -> (Self, Start) {
+        let is_new = position.live.is_none() && position.reads.is_empty();
+        let was_streamed = position.topic.is_some();
+        let topic_replaced = was_streamed && topic.is_some() && position.topic != topic;
+        let keeps_numbering = topic.is_some() && position.topic == topic;
         let floor = position.fence.unwrap_or(Second::new(i64::MIN));
         let mut binding = Self {
             topic,
+            checked: position.checked,
+            start,
             live: position.live,
             heard: None,
             reads: position.reads,
-            subscribed: false,
+            subscribed: topic.is_none(),
             passes_over: None,
             freshness: Freshness::new(floor),
-            ledger: Ledger::resuming_after(position.replay.filter(|_| known)),
+            ledger: Ledger::resuming_after(position.replay.filter(|_| keeps_numbering)),
             fetches: Fetches::default(),
             page: None,
-        };
-        let from = match (position.topic, binding.ledger.position()) {
-            (None, _) => {
-                binding.reads = vec![Read { since: start, ..Read::default() }];
-                ReplayFrom::Tip
-            }
-            (Some(_), Some(replay)) => ReplayFrom::After(replay),
-            (Some(_), None) => ReplayFrom::Earliest,
+            covers_by_page: false,
+            polled: false,
         };
         for id in position.fetch {
             binding.fetches.want(id, Wanted::by_page());
         }
-        let topic_replaced = position.topic.is_some() && !known;
+        let from = topic.map(|_| match binding.ledger.position() {
+            _ if is_new => {
+                binding.reads = vec![Read { since: start, ..Read::default() }];
+                ReplayFrom::Tip
+            }
+            _ if !was_streamed => {
+                binding.repair();
+                ReplayFrom::Tip
+            }
+            Some(replay) => ReplayFrom::After(replay),
+            None => ReplayFrom::Earliest,
+        });
         if topic_replaced {
             // All events of the new topic count, whenever they were created.
             binding.repair();
             binding.passes_over = Some(Second::new(i64::MIN));
         }
         (binding, Start { from, topic_replaced })
+    }
+
+    /// Whether this is the topic that announces changes.
+    pub fn is_topic(&self, id: RecordId) -> bool {
+        self.topic == Some(id)
+    }
+
+    /// The topic was looked at: it had the modstamp `found`, and is in order `now`. Answers whether it was changed since the
+    /// last look: it may have announced nothing in between, which is then to be read.
+    pub fn topic_seen(&mut self, found: Second, now: Checked) -> bool {
+        let was_changed = self.checked.is_some_and(|last| last.modstamp != found);
+        if was_changed {
+            self.repair();
+        }
+        self.checked = Some(now);
+        was_changed
+    }
+
+    /// Changes are to be polled now. `covers` is the time up to which the org says all changes are visible, if it says so.
+    pub fn poll(&mut self, covers: Option<Second>) {
+        let since = self.live.map_or(self.start, |live| Some(live.plus(-POLL_OVERLAP)));
+        self.covers_by_page = covers.is_none();
+        let covers = covers.or(self.live).or(self.start).unwrap_or(Second::new(i64::MIN));
+        self.reads.push(Read { after: None, since, deleted: self.live.is_some(), covers: Some(covers) });
+    }
+
+    /// Whether changes are polled, and all that was to be read is read.
+    pub fn awaits_poll(&self) -> bool {
+        self.topic.is_none() && self.reads.is_empty()
     }
 
     /// The channel is subscribed since `at`, starting `from`.
@@ -135,13 +193,16 @@ impl Binding {
 
     /// The topic was made anew in mid-session.
     pub fn topic_replaced(&mut self, topic: RecordId) {
-        self.topic = topic;
+        self.topic = Some(topic);
         self.gap();
     }
 
+    /// What changed since the binding was last known to be complete is to be read.
     fn repair(&mut self) {
-        let since = self.live.map(|live| live.plus(-REPAIR_OVERLAP));
-        let read = Read { after: None, since, deleted: true };
+        let polled = self.reads.iter().find_map(|read| read.covers);
+        let sound = [self.live.or(polled), self.checked.map(|checked| checked.at)].into_iter().flatten().min();
+        let since = sound.map_or(self.start, |sound| Some(sound.plus(-REPAIR_OVERLAP)));
+        let read = Read { after: None, since, deleted: true, covers: None };
         // A repair that has not begun covers this one too. One whose page is on its way has begun.
         let begun = usize::from(self.page.is_some());
         if self.reads.iter().skip(begun).next_back() != Some(&read) {
@@ -188,6 +249,19 @@ impl Binding {
         Some(read)
     }
 
+    /// The page that was sent for has arrived.
+    pub fn page_arrived(&mut self, answered: Second) {
+        if let Some(read) = self.reads.first_mut().filter(|read| read.after.is_none() && self.covers_by_page) {
+            read.covers = Some(answered.plus(-VISIBLE_LATE));
+            self.covers_by_page = false;
+        }
+    }
+
+    /// The page that was sent for will not come: the object changed under it.
+    pub fn page_lost(&mut self) {
+        self.page = None;
+    }
+
     /// What to do with a row of the page, in the order of ids. Rows to be fetched are noted here.
     pub fn page_row(&mut self, id: RecordId, stamp: Option<Second>) -> Verdict {
         let Some(page) = &self.page else { return Verdict::Drop };
@@ -209,8 +283,13 @@ impl Binding {
     /// The page is done; without `more`, so is the read through the object.
     pub fn page_done(&mut self, more: bool) {
         self.page = None;
-        if !more && !self.reads.is_empty() {
-            self.reads.remove(0);
+        if more || self.reads.is_empty() {
+            return;
+        }
+        let read = self.reads.remove(0);
+        if self.topic.is_none() {
+            self.live = self.live.max(read.covers);
+            self.polled |= read.covers.is_some();
         }
     }
 
@@ -223,9 +302,14 @@ impl Binding {
         overrun
     }
 
-    /// Ids to fetch now, at most `limit`; none while a fetch is on its way. They count as sent.
-    pub fn next_fetch(&mut self, limit: usize) -> Vec<RecordId> {
-        self.fetches.send(limit)
+    /// Records to fetch now, at most as many as `most` says a door takes; none while a fetch is on its way. They count as sent.
+    pub fn next_fetch(&mut self, most: impl Fn(Door) -> usize) -> Option<Fetch> {
+        self.fetches.send(most)
+    }
+
+    /// The fetch that was sent for will not come: the object changed under it.
+    pub fn fetch_lost(&mut self) {
+        self.fetches.lost();
     }
 
     /// Whether records wait to be fetched and no fetch is on its way.
@@ -279,7 +363,8 @@ impl Binding {
 
     /// Whether history is complete and nothing waits.
     pub fn is_caught_up(&self) -> bool {
-        self.subscribed && self.reads.is_empty() && self.fetches.is_empty() && self.ledger.open() == 0
+        let is_current = self.topic.is_some() || self.polled;
+        self.subscribed && is_current && self.reads.is_empty() && self.fetches.is_empty() && self.ledger.open() == 0
     }
 
     /// Up to here every change has been announced and written.
@@ -297,15 +382,16 @@ impl Binding {
         self.ledger.position()
     }
 
-    /// Where the binding stands, true for all that was written so far. Before the first subscription there is nothing
-    /// to remember.
+    /// Where the binding stands, true for all that was written so far. Before the first subscription there is nothing to
+    /// remember but how far polls have read.
     pub fn position(&mut self) -> Position {
         self.settle_live();
-        if self.live.is_none() {
+        if self.live.is_none() && self.reads.iter().all(|read| read.covers.is_none()) {
             return Position::default();
         }
         Position {
-            topic: Some(self.topic),
+            topic: self.topic.filter(|_| self.live.is_some()),
+            checked: self.checked.filter(|_| self.topic.is_some()),
             replay: self.ledger.position(),
             live: self.live,
             fence: Some(self.freshness.newest()),

@@ -15,6 +15,24 @@ const TRIES: u8 = 3;
 /// Records that may wait while pages add to them: it bounds how many ids the state may have to hold.
 const LONG: usize = 1_000;
 
+/// Records to be fetched together.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Fetch {
+    /// Which.
+    pub ids: Vec<RecordId>,
+    /// How.
+    pub door: Door,
+}
+
+/// How records are fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// By their ids, thousands in one call. Records that are deleted are not found.
+    Retrieve,
+    /// By a query over deleted rows too, which tells those from records that are purged, hidden or not there yet.
+    Query,
+}
+
 /// Why a record is fetched, and what waits for it.
 #[derive(Debug)]
 pub struct Wanted {
@@ -24,6 +42,8 @@ pub struct Wanted {
     pub tickets: Vec<Ticket>,
     by_page: bool,
     tries: u8,
+    /// It was asked for and not found.
+    doubted: bool,
 }
 
 impl Wanted {
@@ -35,12 +55,12 @@ impl Wanted {
             // Not found is what is expected of a deleted record.
             Kind::Deleted => (Op::Update, 1),
         };
-        Self { op, tickets: vec![ticket], by_page: false, tries }
+        Self { op, tickets: vec![ticket], by_page: false, tries, doubted: false }
     }
 
     /// A page holds a row of it that may be older or newer than the one an event brought.
     pub fn by_page() -> Self {
-        Self { op: Op::Update, tickets: Vec::new(), by_page: true, tries: TRIES }
+        Self { op: Op::Update, tickets: Vec::new(), by_page: true, tries: TRIES, doubted: false }
     }
 
     fn join(&mut self, other: Self) {
@@ -49,7 +69,12 @@ impl Wanted {
         }
         self.tickets.extend(other.tickets);
         self.by_page |= other.by_page;
+        self.doubted |= other.doubted;
         self.tries = other.tries;
+    }
+
+    fn door(&self) -> Door {
+        if self.doubted { Door::Query } else { Door::Retrieve }
     }
 }
 
@@ -94,14 +119,24 @@ impl Fetches {
         self.flying.is_empty() && self.order.is_empty()
     }
 
-    /// The next ids, at most `limit`; none while others are on their way.
-    pub fn send(&mut self, limit: usize) -> Vec<RecordId> {
+    /// The next records that go by one door, at most as many as `most` says it takes; `None` while others are on their way.
+    pub fn send(&mut self, most: impl Fn(Door) -> usize) -> Option<Fetch> {
         if !self.is_ready() {
-            return Vec::new();
+            return None;
         }
-        let ids: Vec<_> = self.order.drain(..limit.min(self.order.len())).collect();
+        let door = self.waiting.get(self.order.front()?)?.door();
+        let goes = |id: &&RecordId| self.waiting.get(*id).is_some_and(|wanted| wanted.door() == door);
+        let count = self.order.iter().take(most(door).max(1)).take_while(goes).count();
+        let ids: Vec<_> = self.order.drain(..count).collect();
         self.flying = ids.iter().filter_map(|id| self.waiting.remove_entry(id)).collect();
-        ids
+        Some(Fetch { ids, door })
+    }
+
+    /// The fetch on its way failed before it read anything: its records are asked for again.
+    pub fn lost(&mut self) {
+        for (id, wanted) in std::mem::take(&mut self.flying) {
+            self.want(id, wanted);
+        }
     }
 
     /// The record was found.
@@ -114,6 +149,7 @@ impl Fetches {
         let mut gone = Vec::new();
         for (id, mut wanted) in std::mem::take(&mut self.flying) {
             wanted.tries -= 1;
+            wanted.doubted = true;
             if wanted.tries == 0 && !self.waiting.contains_key(&id) {
                 gone.push((id, wanted));
             } else {
@@ -157,16 +193,20 @@ mod tests {
         fetches.want(id(1), Wanted::by_event(Kind::Created, ticket(1)));
         fetches.want(id(1), Wanted::by_event(Kind::Updated, ticket(2)));
         fetches.want(id(2), Wanted::by_page());
-        assert_eq!(fetches.send(10), [id(1), id(2)]);
-        assert_eq!(fetches.send(10), [], "one fetch at a time");
+        assert_eq!(fetches.send(|_| 10), Some(Fetch { ids: vec![id(1), id(2)], door: Door::Retrieve }));
+        assert_eq!(fetches.send(|_| 10), None, "one fetch at a time");
 
         fetches.want(id(1), Wanted::by_event(Kind::Updated, ticket(3)));
         let wanted = fetches.arrived(id(1)).unwrap();
         assert_eq!((wanted.op, wanted.tickets.len()), (Op::Create, 2));
         assert_eq!(fetches.by_pages(), [id(2)]);
         assert!(fetches.missing().is_empty(), "not visible yet: asked for again");
-        assert_eq!(fetches.send(1), [id(1)]);
-        assert!(fetches.concerns(id(2)));
+        assert_eq!(fetches.send(|_| 10), Some(Fetch { ids: vec![id(1)], door: Door::Retrieve }), "asked for anew");
+        assert!(fetches.arrived(id(1)).is_some() && fetches.missing().is_empty());
+        let not_found = Some(Fetch { ids: vec![id(2)], door: Door::Query });
+        assert_eq!(fetches.send(|_| 10), not_found, "a query tells deleted rows from those not there yet");
+        fetches.lost();
+        assert_eq!(fetches.send(|_| 10), not_found, "a call that failed counts for nothing");
     }
 
     #[test]
@@ -175,15 +215,15 @@ mod tests {
         let mut fetches = Fetches::default();
         fetches.want(id(1), Wanted::by_event(Kind::Updated, ledger.receive(ReplayId::new(1).unwrap())));
         for _ in 1..TRIES {
-            fetches.send(10);
+            fetches.send(|_| 10);
             assert!(fetches.missing().is_empty());
         }
-        fetches.send(10);
+        fetches.send(|_| 10);
         assert_eq!(fetches.missing().len(), 1);
         assert!(fetches.is_empty());
 
         fetches.want(id(1), Wanted::by_event(Kind::Deleted, ledger.receive(ReplayId::new(2).unwrap())));
-        fetches.send(10);
+        fetches.send(|_| 10);
         assert_eq!(fetches.missing().len(), 1, "a deleted one at once");
     }
 }

@@ -4,23 +4,26 @@ use std::time::Duration;
 
 use flow_protocol::state;
 use jiff::Timestamp;
-use salesforce_client::{Page, Record, RecordId};
+use salesforce_client::{Page, Record, RecordId, retrieve::MOST_IDS};
 use salesforce_streaming::{Channel, Kind, Notification, ReplayFrom};
 use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{
     binding::{Announced, Binding},
+    fetches::{Door, Fetch},
     freshness::Verdict,
     output::Output,
-    position::Position,
+    position::{Position, Read},
     second::Second,
+    seen::Seen,
 };
 use crate::{
+    changes::{Changes, Polls, Topic},
     document::{self, Op, Source},
     error::Error,
-    feed::Feed,
-    topics::Topic,
+    feed::{Feed, QUERIED_IDS},
+    resource::Resource,
 };
 
 /// Rows asked for in one page: the most that Salesforce answers at once.
@@ -32,18 +35,30 @@ pub(super) const GROUP: usize = 1 << 20;
 /// A stream that has announced nothing for this long has nothing to say: topics are evaluated about once a second.
 const QUIET: Duration = Duration::from_secs(3);
 
+/// Bytes that a fetch should bring at most: it bounds how many wide records are fetched together.
+const FETCHED: usize = 4 << 20;
+
+/// Bytes of a field, until rows have shown how large they are.
+const FIELD: usize = 30;
+
+/// Time between two polls, unless the binding says otherwise.
+const POLLS: Duration = Duration::from_secs(300);
+
+/// Time between two polls of an object that each poll must read as a whole.
+const WHOLE_READS: Duration = Duration::from_secs(86_400);
+
 /// A binding as the session is asked to capture it.
 pub struct Bound {
     /// Its index in the request; documents carry it.
     pub index: u32,
-    /// Its name for the user.
-    pub stream: String,
     /// The key of its state.
     pub state_key: String,
+    /// What its user wants.
+    pub resource: Resource,
     /// How it is read.
     pub feed: Feed,
-    /// How its changes are announced.
-    pub topic: Topic,
+    /// How its changes are learned of.
+    pub changes: Changes,
     /// Where it stands.
     pub position: Position,
 }
@@ -51,11 +66,16 @@ pub struct Bound {
 /// A binding with all that belongs to it.
 pub(super) struct Lane {
     pub(super) index: u32,
-    pub(super) stream: String,
+    pub(super) resource: Resource,
     pub(super) state_key: String,
     pub(super) feed: Feed,
-    pub(super) channel: Channel,
     pub(super) machine: Binding,
+    /// Where its changes are announced; `None` where they are polled.
+    pub(super) channel: Option<Channel>,
+    /// Why they are polled, if they are.
+    pub(super) polls: Option<Polls>,
+    /// When they are to be asked for again.
+    pub(super) poll_due: Instant,
     whole: bool,
     writer: document::Writer,
     /// The position as the state holds it, and the `live` of it.
@@ -63,9 +83,19 @@ pub(super) struct Lane {
     persisted_live: Option<Second>,
     /// The page that arrived, until all its rows are written.
     page: Option<PageInHand>,
+    /// A page is on its way.
+    paging: bool,
     fetching: bool,
-    /// When the next fetch may be sent.
-    pub(super) fetch_due: Instant,
+    /// What the org refused, if the object may have changed since it was described: nothing more is read until it is
+    /// described anew.
+    pub(super) doubt: Option<Error>,
+    /// How the object is to be read once nothing is on its way.
+    pub(super) fresh: Option<Feed>,
+    /// The org is asked up to when changes are visible.
+    covering: bool,
+    seen: Seen,
+    /// Bytes of a row, by the latest reply that had some.
+    row_bytes: usize,
     /// When the stream last said something.
     heard: Instant,
 }
@@ -77,35 +107,57 @@ struct PageInHand {
 }
 
 impl Lane {
-    /// Takes up where the binding stands. Answers where its channel is to be subscribed.
-    pub(super) fn new(bound: Bound, start_date: Option<Second>, now: Instant) -> (Self, ReplayFrom) {
-        let Bound { index, stream, state_key, feed, topic, position } = bound;
+    /// Takes up where the binding stands. Answers where its channel is to be subscribed, if it has one.
+    pub(super) fn new(bound: Bound, start_date: Option<Second>, now: Instant) -> (Self, Option<(Channel, ReplayFrom)>) {
+        let Bound { index, state_key, resource, feed, changes, position } = bound;
         let (persisted, persisted_live) = (serde_json::to_value(&position).unwrap_or_default(), position.live);
-        let (machine, start) = Binding::resume(position, topic.id, start_date);
+        let (topic, polls) = match changes {
+            Changes::Announced(topic) => (Some(topic), None),
+            Changes::Polled(why) => (None, Some(why)),
+        };
+        let start_date = resource.start_date.map(Second::from).or(start_date);
+        let (mut machine, start) = Binding::resume(position, topic.as_ref().map(|topic| topic.id), start_date);
+        let stream = &resource.stream;
+        let was_changed = topic.as_ref().is_some_and(|topic| machine.topic_seen(topic.found, topic.now));
         if start.topic_replaced {
             tracing::warn!(
                 stream,
                 "the PushTopic was deleted and made anew since the last session: reading all changes since then; rows \
                  deleted and purged from the recycle bin meanwhile cannot be found out"
             );
+        } else if was_changed {
+            warn_of_changed_topic(stream);
         }
+        let channel = topic.as_ref().map(|topic| topic.channel.clone());
         let lane = Self {
             writer: document::Writer::new(&feed.fields),
+            row_bytes: feed.fields.len() * FIELD,
             index,
-            stream,
+            resource,
             state_key,
             feed,
-            channel: topic.channel,
             machine,
-            whole: topic.whole,
+            channel: channel.clone(),
+            polls,
+            poll_due: now,
+            whole: topic.is_some_and(|topic| topic.whole),
             persisted,
             persisted_live,
             page: None,
+            paging: false,
             fetching: false,
-            fetch_due: now,
+            doubt: None,
+            fresh: None,
+            covering: false,
+            seen: Seen::default(),
             heard: now,
         };
-        (lane, start.from)
+        (lane, channel.zip(start.from))
+    }
+
+    /// The stream's name for the user.
+    pub(super) fn stream(&self) -> &str {
+        &self.resource.stream
     }
 
     /// What the state lacks of where the binding stands now, if anything. It counts as persisted.
@@ -133,20 +185,104 @@ impl Lane {
     }
 
     /// Whether history is complete, nothing waits, and the stream is past the second `org_time` or has nothing more to say.
-    pub(super) fn is_caught_up(&self, org_time: Second, now: Instant) -> bool {
-        self.machine.is_caught_up() && (self.machine.live() > Some(org_time) || now >= self.quiet_at())
+    pub(super) fn is_caught_up(&self, org_time: Option<Second>, now: Instant) -> bool {
+        let is_quiet = || self.channel.is_none() || self.machine.live() > org_time || now >= self.quiet_at();
+        !self.is_held() && self.machine.is_caught_up() && is_quiet()
+    }
+
+    /// Whether nothing more is to be sent for until the object is read in another way.
+    fn is_held(&self) -> bool {
+        self.doubt.is_some() || self.fresh.is_some()
+    }
+
+    /// Whether a poll is due at `poll_due`.
+    pub(super) fn awaits_poll(&self) -> bool {
+        !self.is_held() && !self.covering && self.machine.awaits_poll()
+    }
+
+    /// A poll begins; the next is due after the interval.
+    pub(super) fn begin_poll(&mut self, now: Instant) {
+        let default = if self.feed.has_cursor() { POLLS } else { WHOLE_READS };
+        self.poll_due = now + self.resource.interval.unwrap_or(default);
+        self.covering = true;
+    }
+
+    /// The changes are to be read. `covers`: up to where the org says they are visible.
+    pub(super) fn poll(&mut self, covers: Option<Second>) {
+        self.covering = false;
+        self.seen.poll_begins();
+        self.machine.poll(covers);
+    }
+
+    /// Whether history is being read, or what a gap has cost.
+    pub(super) fn is_backfilling(&self) -> bool {
+        self.machine.is_reading() && !(self.polls.is_some() && self.machine.live().is_some())
+    }
+
+    /// The next page to be sent for, if one is due.
+    pub(super) fn next_page(&mut self) -> Option<Read> {
+        let read = (!self.is_held()).then(|| self.machine.next_page()).flatten();
+        self.paging |= read.is_some();
+        read
     }
 
     /// Whether records wait to be fetched, and may be.
     pub(super) fn wants_fetch(&self) -> bool {
-        !self.fetching && self.machine.wants_fetch()
+        !self.is_held() && !self.fetching && self.machine.wants_fetch()
     }
 
-    /// The query of the fetch to be sent now.
-    pub(super) fn send_fetch(&mut self, next: Instant) -> String {
-        let ids = self.machine.next_fetch(self.feed.most_ids());
-        (self.fetching, self.fetch_due) = (true, next);
-        self.feed.by_id(&ids)
+    /// The fetch to be sent now.
+    pub(super) fn next_fetch(&mut self) -> Option<Fetch> {
+        let fetched = (FETCHED / self.row_bytes.max(1)).clamp(1, MOST_IDS);
+        let fetch = self.machine.next_fetch(|door| match door {
+            Door::Retrieve => fetched,
+            Door::Query => fetched.min(QUERIED_IDS),
+        });
+        self.fetching = fetch.is_some();
+        fetch
+    }
+
+    /// The reply to a page or a fetch was a refusal that a new describe may explain: what was asked for is asked for again.
+    pub(super) fn lost_page(&mut self) {
+        self.paging = false;
+        self.machine.page_lost();
+    }
+
+    /// As [`Lane::lost_page`], for a fetch.
+    pub(super) fn lost_fetch(&mut self) {
+        self.fetching = false;
+        self.machine.fetch_lost();
+    }
+
+    /// Takes the fresh feed, if there is one and nothing is on its way any more. Answers whether documents look different now.
+    pub(super) fn renew(&mut self) -> bool {
+        if self.paging || self.fetching || self.covering {
+            return false;
+        }
+        let Some(feed) = self.fresh.take() else { return false };
+        self.writer = document::Writer::new(&feed.fields);
+        self.row_bytes = feed.fields.len() * FIELD;
+        (self.feed, self.doubt) = (feed, None);
+        true
+    }
+
+    /// The topic was looked at. Answers where its channel is to be subscribed, if that must be done anew.
+    pub(super) fn topic_seen(&mut self, topic: &Topic) -> Option<(Channel, ReplayFrom)> {
+        self.whole = topic.whole;
+        if self.machine.is_topic(topic.id) {
+            if self.machine.topic_seen(topic.found, topic.now) {
+                warn_of_changed_topic(self.stream());
+            }
+            return None;
+        }
+        tracing::warn!(
+            stream = self.stream(),
+            "the PushTopic was deleted and is made anew: reading all changes since the last look at it"
+        );
+        self.machine.topic_replaced(topic.id);
+        self.machine.topic_seen(topic.found, topic.now);
+        self.channel = Some(topic.channel.clone());
+        Some((topic.channel.clone(), ReplayFrom::Tip))
     }
 
     /// Whether a page is in hand.
@@ -156,14 +292,22 @@ impl Lane {
 
     /// A page arrived; with deleted rows, if those were asked for.
     pub(super) fn take_page(&mut self, page: Page, deleted: bool) {
+        self.machine.page_arrived(answered(page.answered()));
+        self.weigh(page.size(), page.rows().len());
         self.page = Some(PageInHand { page, next: 0, deleted });
+    }
+
+    fn weigh(&mut self, bytes: usize, rows: usize) {
+        if let Some(each) = bytes.checked_div(rows) {
+            self.row_bytes = each;
+        }
     }
 
     /// Gives the page in hand up, if too much has changed since it was asked for. It will be read again.
     pub(super) fn gives_up_page(&mut self) -> bool {
         let gives_up = self.machine.gives_up_page();
         if gives_up {
-            self.page = None;
+            (self.page, self.paging) = (None, false);
         }
         gives_up
     }
@@ -172,24 +316,28 @@ impl Lane {
     pub(super) fn write_page<O: Output>(&mut self, output: &mut O) -> Result<bool, Error> {
         let Some(mut hand) = self.page.take() else { return Ok(true) };
         let rows = hand.page.rows();
-        let op = if hand.deleted { Op::Update } else { Op::Create };
+        let polled = self.polls.is_some() && hand.deleted;
         let mut upper = None;
         while hand.next < rows.len() && output.collected() < GROUP {
             let row = &rows[hand.next];
             hand.next += 1;
             let id = row.id().map_err(|source| self.bad_row("its history", source))?;
             upper = Some(id);
-            if self.machine.page_row(id, self.feed.stamp(row)) == Verdict::Write {
+            if self.machine.page_row(id, self.feed.stamp(row)) == Verdict::Write
+                && !(polled && self.seen.repeats(id, row))
+            {
+                let op = if hand.deleted && !self.feed.is_new(row) { Op::Update } else { Op::Create };
                 self.write_row(output, op, id, row);
             }
         }
         if let Some(upper) = upper {
-            self.machine.page_written(upper, answered(&hand.page));
+            self.machine.page_written(upper, answered(hand.page.answered()));
         }
         let is_done = hand.next >= rows.len();
         if is_done {
             let more = !hand.page.done() || rows.len() >= PAGE;
             self.machine.page_done(more);
+            self.paging = false;
         } else {
             self.page = Some(hand);
         }
@@ -197,16 +345,25 @@ impl Lane {
     }
 
     /// Writes the records that a fetch has found, and deletions for those that are gone.
-    pub(super) fn take_fetched<O: Output>(&mut self, page: &Page, output: &mut O) -> Result<(), Error> {
+    pub(super) fn take_fetched<'a, O: Output>(
+        &mut self,
+        rows: impl Iterator<Item = &'a Record<'a>>,
+        at: Option<Timestamp>,
+        bytes: usize,
+        output: &mut O,
+    ) -> Result<(), Error> {
         self.fetching = false;
-        let answered = answered(page);
-        for row in page.rows() {
+        let (answered, mut count) = (answered(at), 0);
+        for row in rows {
             let id = row.id().map_err(|source| self.bad_row("a fetch by id", source))?;
+            count += 1;
             if let Some(op) = self.machine.fetched(id, self.feed.stamp(row), answered) {
                 self.write_row(output, op, id, row);
             }
         }
+        self.weigh(bytes, count);
         for id in self.machine.fetch_done(answered) {
+            self.seen.forget(id);
             output.document(self.index, |out| document::write_deleted(out, id, None));
         }
         Ok(())
@@ -254,8 +411,16 @@ impl Lane {
     }
 }
 
-/// When a page was answered, by the org's clock; by ours where a proxy has dropped the header.
-pub(super) fn answered(page: &Page) -> Second {
+/// When a reply was made, by the org's clock; by ours where a proxy has dropped the header.
+pub(super) fn answered(at: Option<Timestamp>) -> Second {
     #[expect(clippy::disallowed_methods, reason = "no better clock is at hand")]
-    page.answered().unwrap_or_else(Timestamp::now).into()
+    at.unwrap_or_else(Timestamp::now).into()
+}
+
+fn warn_of_changed_topic(stream: &str) {
+    tracing::warn!(
+        stream,
+        "somebody changed the PushTopic since the last look at it, and it may have announced nothing for a while: reading all \
+         changes since then"
+    );
 }

@@ -1,15 +1,19 @@
 //! The capture session.
 //!
 //! In reading order: what is remembered ([`position`]); the pure rules ([`second`], [`freshness`], [`ledger`],
-//! [`fetches`]) and the machine of one binding that they make up ([`binding`]); where its documents go ([`output`]); a binding
-//! in a running session ([`lane`]); and the loop that feeds the machines and does what they say ([`session`]).
+//! [`fetches`], [`seen`]) and the machine of one binding that they make up ([`binding`]); where its documents go ([`output`]); a binding
+//! in a running session ([`lane`]); what the org is asked ([`reads`]), and whether all that a session rests on still holds
+//! ([`inspection`]); and the loop that feeds the machines and does what they say ([`session`]).
 
 pub mod binding;
 pub mod fetches;
 pub mod freshness;
+pub mod inspection;
 pub mod lane;
 pub mod ledger;
 pub mod output;
 pub mod position;
+mod reads;
 pub mod second;
+pub mod seen;
 pub mod session;

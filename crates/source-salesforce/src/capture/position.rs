@@ -30,9 +30,14 @@ pub const VERSION: u32 = 1;
 /// Where one binding stands. All times are the org's.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Position {
-    /// The PushTopic whose numbering `replay` belongs to: its Id, as a topic of the same name made again counts anew.
+    /// The PushTopic whose numbering `replay` belongs to: its Id, as a topic of the same name made again counts anew. Absent
+    /// where changes are polled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<RecordId>,
+    /// When the topic was last looked at and found in order, and its own modstamp at that moment: if somebody changed it
+    /// since, it may have announced nothing since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checked: Option<Checked>,
     /// The last event whose row is written, and those of all events before it. Absent before the first: the
     /// subscription then resumes with all that Salesforce retains, never at the tip.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -51,6 +56,15 @@ pub struct Position {
     pub fetch: Vec<RecordId>,
 }
 
+/// A look at a topic that found it in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checked {
+    /// When.
+    pub at: Second,
+    /// The topic's `SystemModstamp` then.
+    pub modstamp: Second,
+}
+
 /// One read through an object in the order of its ids.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Read {
@@ -63,6 +77,9 @@ pub struct Read {
     /// Deleted rows too, as deletions: set where they may have been captured before.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleted: bool,
+    /// Once it is done, every change of the object up to here is captured: set where changes are polled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub covers: Option<Second>,
 }
 
 impl State {

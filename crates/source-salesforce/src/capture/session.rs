@@ -3,20 +3,22 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use futures::{StreamExt as _, stream::FuturesUnordered};
 use jiff::Timestamp;
-use salesforce_client::{Org, Page, RecordId};
+use salesforce_client::{Org, RecordId, retrieve::Retrieved};
 use salesforce_streaming::{Delivery, Event, ReplayFrom, Stream};
 use serde_json::{Map, Value, json};
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
-    lane::{Bound, GROUP, Lane, PAGE, answered},
+    inspection::{Finding, Subject},
+    lane::{Bound, GROUP, Lane, answered},
     output::Output,
     position::VERSION,
+    reads::{self, Call, Done},
     second::Second,
 };
-use crate::error::Error;
+use crate::{changes, config::Config, error::Error};
 
 /// Pages on their way or in hand at a time, over all bindings: they bound the memory of a session.
 const PAGES: usize = 2;
@@ -35,77 +37,106 @@ pub enum Signal {
     Broken(Error),
 }
 
+/// What a session begins with.
+pub struct Prepared {
+    /// The org that it captures.
+    pub org_id: RecordId,
+    /// Its bindings.
+    pub bound: Vec<Bound>,
+}
+
 /// How a session is run.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// History of new bindings starts here.
     pub start_date: Option<Timestamp>,
-    /// Least time between two fetches of one binding.
+    /// Least time between two fetches of records by id.
     pub coalescing: Duration,
+    /// Time between two looks at the objects and topics.
+    pub inspection: Duration,
     /// End once every binding is complete.
     pub until_caught_up: bool,
+}
+
+impl Options {
+    /// As the endpoint config says, without an end.
+    pub fn of(config: &Config) -> Self {
+        Self {
+            start_date: config.start_date,
+            coalescing: config.coalescing,
+            inspection: config.inspection,
+            until_caught_up: false,
+        }
+    }
 }
 
 /// A running session.
 pub struct Session<O> {
     org: Org,
+    capture: String,
     options: Options,
     output: O,
     org_id: RecordId,
     lanes: Vec<Lane>,
     by_channel: HashMap<String, usize>,
-    stream: Stream,
-    reads: FuturesUnordered<BoxFuture<'static, Done>>,
+    /// Where changes are announced; `None` where all are polled.
+    stream: Option<Stream>,
+    calls: FuturesUnordered<Call>,
     pages: usize,
+    /// When records may be fetched again.
+    fetch_due: Instant,
+    /// When the next look at the objects and topics is due; `None` while one is under way.
+    inspection_due: Option<Instant>,
     introduced: bool,
     /// The newest time that the org has answered with: once a stream has brought events created since, it is caught up.
-    org_time: Second,
+    org_time: Option<Second>,
     status: String,
-}
-
-/// A read that came back.
-enum Done {
-    Page { lane: usize, deleted: bool, result: Result<Page, salesforce_client::Error> },
-    Fetch { lane: usize, result: Result<Page, salesforce_client::Error> },
 }
 
 /// All that can wake the session.
 enum Input {
     Signal(Signal),
     Stream(Result<Event, salesforce_streaming::Error>),
-    Read(Done),
+    Done(Done),
     MorePage(usize),
-    /// A fetch may be due, or a stream was quiet for long enough.
+    /// The time of something has come.
     Due,
 }
 
 impl<O: Output> Session<O> {
-    /// Prepares a session; nothing is subscribed or read before [`Session::run`].
-    pub fn new(org: Org, org_id: RecordId, bound: Vec<Bound>, output: O, options: Options) -> Self {
+    /// Prepares a session of a capture; nothing is subscribed or read before [`Session::run`].
+    pub fn new(org: Org, capture: &str, prepared: Prepared, output: O, options: Options) -> Self {
         let now = now();
         let start_date = options.start_date.map(Second::from);
         let mut subscriptions = Vec::new();
         let mut lanes = Vec::new();
-        for bound in bound {
-            let (lane, from) = Lane::new(bound, start_date, now);
-            subscriptions.push((lane.channel.clone(), from));
+        for bound in prepared.bound {
+            let (lane, subscription) = Lane::new(bound, start_date, now);
+            subscriptions.extend(subscription);
             lanes.push(lane);
         }
-        let by_channel =
-            lanes.iter().enumerate().map(|(n, lane): (usize, &Lane)| (lane.channel.name().to_owned(), n)).collect();
-        let stream = Stream::open(org.clone(), salesforce_streaming::Options::default(), subscriptions);
+        let named = lanes
+            .iter()
+            .enumerate()
+            .filter_map(|(n, lane): (usize, &Lane)| Some((lane.channel.as_ref()?.name().to_owned(), n)));
+        let by_channel: HashMap<_, _> = named.collect();
+        let stream = (!subscriptions.is_empty())
+            .then(|| Stream::open(org.clone(), salesforce_streaming::Options::default(), subscriptions));
         Self {
             org,
-            options,
+            capture: capture.to_owned(),
             output,
-            org_id,
+            org_id: prepared.org_id,
             lanes,
             by_channel,
             stream,
-            reads: FuturesUnordered::new(),
+            calls: FuturesUnordered::new(),
             pages: 0,
+            fetch_due: now,
+            inspection_due: Some(now + options.inspection),
+            options,
             introduced: false,
-            org_time: Second::new(i64::MIN),
+            org_time: None,
             status: String::new(),
         }
     }
@@ -117,7 +148,9 @@ impl<O: Output> Session<O> {
     pub async fn run(mut self, mut signals: mpsc::UnboundedReceiver<Signal>) -> Result<O, Error> {
         let result = self.take_turns(&mut signals).await;
         // However it ended: a session without a farewell counts against the org's streaming clients for a while.
-        self.stream.close().await;
+        if let Some(stream) = self.stream {
+            stream.close().await;
+        }
         result.map(|()| self.output)
     }
 
@@ -127,23 +160,19 @@ impl<O: Output> Session<O> {
         }
         self.commit(0..self.lanes.len()).await?;
         loop {
+            self.renew();
             self.report();
             let now = now();
             if self.options.until_caught_up && self.lanes.iter().all(|lane| lane.is_caught_up(self.org_time, now)) {
                 return Ok(());
             }
-            self.send_reads(now);
+            self.send(now);
             match self.next(signals).await {
                 Input::Signal(Signal::Stop) => return Ok(()),
                 Input::Signal(Signal::Broken(error)) => return Err(error),
                 Input::Signal(Signal::Acknowledged(commits)) => self.output.acknowledged(commits),
                 Input::Stream(event) => self.take_event(event?).await?,
-                Input::Read(Done::Page { lane, deleted, result }) => {
-                    let page = result?;
-                    self.org_time = self.org_time.max(answered(&page));
-                    self.lanes[lane].take_page(page, deleted);
-                }
-                Input::Read(Done::Fetch { lane, result }) => self.take_fetched(lane, &result?).await?,
+                Input::Done(done) => self.take(done).await?,
                 Input::MorePage(lane) => self.write_page(lane).await?,
                 Input::Due => {}
             }
@@ -154,20 +183,24 @@ impl<O: Output> Session<O> {
     async fn next(&mut self, signals: &mut mpsc::UnboundedReceiver<Signal>) -> Input {
         let takes_events = !self.output.is_congested() && !self.lanes.iter().any(|lane| lane.machine.is_full());
         let page = self.lanes.iter().position(Lane::has_page);
-        let fetches = self.lanes.iter().filter(|lane| lane.wants_fetch()).map(|lane| lane.fetch_due);
-        let quiet = self.lanes.iter().filter(|lane| self.options.until_caught_up && lane.machine.is_caught_up());
-        let due = fetches.chain(quiet.map(Lane::quiet_at)).min();
+        let due = self.due();
         let due = async {
             match due {
                 Some(due) => tokio::time::sleep_until(due).await,
                 None => std::future::pending().await,
             }
         };
+        let event = async {
+            match &mut self.stream {
+                Some(stream) if takes_events => stream.next().await,
+                _ => std::future::pending().await,
+            }
+        };
         tokio::select! {
             biased;
             signal = signals.recv() => Input::Signal(signal.unwrap_or(Signal::Stop)),
-            event = self.stream.next(), if takes_events => Input::Stream(event),
-            Some(done) = self.reads.next() => Input::Read(done),
+            event = event => Input::Stream(event),
+            Some(done) = self.calls.next() => Input::Done(done),
             () = due => Input::Due,
             () = std::future::ready(()), if page.is_some() && !self.output.is_congested() => {
                 Input::MorePage(page.unwrap_or_default())
@@ -175,36 +208,173 @@ impl<O: Output> Session<O> {
         }
     }
 
-    /// Sends the pages and fetches that are due.
-    fn send_reads(&mut self, now: Instant) {
+    /// When something is due, if nothing happens before. What a full output holds back is not: it is due when there is room.
+    fn due(&self) -> Option<Instant> {
+        let quiet = self.lanes.iter().filter(|lane| self.options.until_caught_up && lane.machine.is_caught_up());
+        let quiet = quiet.map(Lane::quiet_at);
+        if self.output.is_congested() {
+            return quiet.min();
+        }
+        let fetch = self.lanes.iter().any(Lane::wants_fetch).then_some(self.fetch_due);
+        let polls = self.lanes.iter().filter(|lane| lane.awaits_poll()).map(|lane| lane.poll_due);
+        quiet.chain(fetch).chain(polls).chain(self.inspection_due).min()
+    }
+
+    /// Sends for what is due.
+    fn send(&mut self, now: Instant) {
         if self.output.is_congested() {
             return;
         }
-        for (n, lane) in self.lanes.iter_mut().enumerate() {
-            let (org, object) = (self.org.clone(), lane.feed.object.clone());
-            if lane.wants_fetch() && lane.fetch_due <= now {
-                let soql = lane.send_fetch(now + self.options.coalescing);
-                let (org, object) = (org.clone(), object.clone());
-                self.reads
-                    .push(async move { Done::Fetch { lane: n, result: org.query_all(&object, &soql).await } }.boxed());
-            }
-            if self.pages < PAGES
-                && let Some(read) = lane.machine.next_page()
-            {
-                self.pages += 1;
-                let soql = lane.feed.page(&read, PAGE);
-                self.reads.push(
-                    async move {
-                        let result = match read.deleted {
-                            true => org.query_all(&object, &soql).await,
-                            false => org.query(&object, &soql).await,
-                        };
-                        Done::Page { lane: n, deleted: read.deleted, result }
-                    }
-                    .boxed(),
-                );
+        if self.fetch_due <= now {
+            let wanted = self.lanes.iter_mut().enumerate().filter(|(_, lane)| lane.wants_fetch());
+            let wanted: Vec<_> = wanted.filter_map(|(n, lane)| Some((n, lane.next_fetch()?))).collect();
+            if !wanted.is_empty() {
+                self.fetch_due = now + self.options.coalescing;
+                self.calls.extend(reads::fetches(&self.org, &self.lanes, wanted));
             }
         }
+        for (n, lane) in self.lanes.iter_mut().enumerate() {
+            if lane.awaits_poll() && lane.poll_due <= now {
+                lane.begin_poll(now);
+                match self.org_time.filter(|_| lane.feed.is_replicateable) {
+                    Some(time) => self.calls.push(reads::covered(&self.org, n, lane, time)),
+                    None => lane.poll(None),
+                }
+            }
+            if self.pages < PAGES
+                && let Some(read) = lane.next_page()
+            {
+                self.pages += 1;
+                self.calls.push(reads::page(&self.org, n, lane, &read));
+            }
+        }
+        if self.inspection_due.is_some_and(|due| due <= now) {
+            self.inspection_due = None;
+            let (subjects, doubted) = self.subjects();
+            self.calls.push(reads::inspection(&self.org, &self.capture, subjects, doubted));
+        }
+    }
+
+    /// What to look at, and which of it is in doubt.
+    fn subjects(&self) -> (Vec<Subject>, Vec<usize>) {
+        let subject = |(n, lane): (usize, &Lane)| Subject {
+            lane: n,
+            resource: lane.resource.clone(),
+            feed: lane.feed.clone(),
+            is_streamed: lane.channel.is_some(),
+            is_doubted: lane.doubt.is_some(),
+        };
+        let subjects: Vec<_> = self.lanes.iter().enumerate().map(subject).collect();
+        let doubted = subjects.iter().filter(|subject| subject.is_doubted).map(|subject| subject.lane).collect();
+        (subjects, doubted)
+    }
+
+    async fn take(&mut self, done: Done) -> Result<(), Error> {
+        match done {
+            Done::Page { lane: n, result: Err(error), .. } => {
+                self.pages -= 1;
+                self.lanes[n].lost_page();
+                self.doubt(n, error)
+            }
+            Done::Page { lane, deleted, result: Ok(page) } => {
+                self.hear(page.answered());
+                self.lanes[lane].take_page(page, deleted);
+                Ok(())
+            }
+            Done::Queried { lane: n, result: Err(error) } => {
+                self.lanes[n].lost_fetch();
+                self.doubt(n, error)
+            }
+            Done::Queried { lane, result: Ok(page) } => {
+                self.lanes[lane].take_fetched(page.rows().iter(), page.answered(), page.size(), &mut self.output)?;
+                self.commit([lane]).await
+            }
+            Done::Retrieved { lanes, result } => self.take_retrieved(lanes, result?).await,
+            Done::Covered { lane, result } => {
+                self.lanes[lane].poll(result?);
+                Ok(())
+            }
+            Done::Inspected { doubted, result } => self.take_findings(&doubted, result?).await,
+        }
+    }
+
+    async fn take_retrieved(
+        &mut self,
+        lanes: Vec<usize>,
+        results: Vec<Result<Retrieved, salesforce_client::Error>>,
+    ) -> Result<(), Error> {
+        for (n, result) in lanes.iter().zip(results) {
+            let lane = &mut self.lanes[*n];
+            match result {
+                Ok(rows) => {
+                    let found = rows.rows().iter().flatten();
+                    lane.take_fetched(found, rows.answered(), rows.size(), &mut self.output)?;
+                }
+                Err(error) => {
+                    lane.lost_fetch();
+                    self.doubt(*n, error)?;
+                }
+            }
+        }
+        self.commit(lanes).await
+    }
+
+    /// A refusal ends the session, unless the object may have changed since it was described: that is looked into first.
+    fn doubt(&mut self, n: usize, error: salesforce_client::Error) -> Result<(), Error> {
+        if !reads::may_be_outdated(&error) {
+            return Err(error.into());
+        }
+        let lane = &mut self.lanes[n];
+        tracing::info!(stream = lane.stream(), "describing the object anew, as the org refuses a read: {error}");
+        lane.doubt = Some(error.into());
+        self.inspection_due = self.inspection_due.map(|_| now());
+        Ok(())
+    }
+
+    async fn take_findings(&mut self, doubted: &[usize], findings: Vec<Finding>) -> Result<(), Error> {
+        let now = now();
+        let mut touched = Vec::new();
+        for Finding { lane: n, feed, topic } in findings {
+            let lane = &mut self.lanes[n];
+            touched.push(n);
+            if let Some((channel, from)) = topic.and_then(|topic| lane.topic_seen(&topic))
+                && let Some(stream) = &mut self.stream
+            {
+                stream.resubscribe(channel, from);
+            }
+            match feed {
+                Some(feed) => {
+                    tracing::info!(stream = lane.stream(), "{}", feed.difference(&lane.feed));
+                    lane.fresh = Some(feed);
+                }
+                None if doubted.contains(&n) => {
+                    // Nothing has changed: the refusal means what it says.
+                    if let Some(error) = lane.doubt.take() {
+                        return Err(error);
+                    }
+                }
+                None => {}
+            }
+        }
+        // Who came to be in doubt meanwhile is looked at again at once.
+        let is_open = |lane: &Lane| lane.doubt.is_some() && lane.fresh.is_none();
+        let wait = if self.lanes.iter().any(is_open) { Duration::ZERO } else { self.options.inspection };
+        self.inspection_due = Some(now + wait);
+        self.commit(touched).await
+    }
+
+    /// Exchanges the feeds of lanes that have nothing on its way any more.
+    fn renew(&mut self) {
+        for lane in &mut self.lanes {
+            if lane.renew() {
+                self.output.sourced_schema(lane.index, &lane.feed.schema());
+            }
+        }
+    }
+
+    /// The org told its time.
+    fn hear(&mut self, at: Option<Timestamp>) {
+        self.org_time = self.org_time.max(Some(answered(at)));
     }
 
     async fn take_event(&mut self, event: Event) -> Result<(), Error> {
@@ -212,14 +382,14 @@ impl<O: Output> Session<O> {
             Event::Delivered(delivery) => self.take_delivery(&delivery).await,
             Event::Subscribed { channel, from, at } => {
                 let Some(n) = self.lane_of(channel.name()) else { return Ok(()) };
-                tracing::info!(stream = self.lanes[n].stream, %channel, "subscribed {from}");
-                self.org_time = self.org_time.max(Second::from(at));
+                tracing::info!(stream = self.lanes[n].stream(), %channel, "subscribed {from}");
+                self.hear(Some(at));
                 self.lanes[n].machine.subscribed(from, Second::from(at));
                 self.lanes[n].hear(now());
                 self.commit(n..n + 1).await
             }
             Event::Alive { at } => {
-                for lane in &mut self.lanes {
+                for lane in self.lanes.iter_mut().filter(|lane| lane.channel.is_some()) {
                     lane.machine.alive(Second::from(at));
                 }
                 self.heartbeat(Second::from(at)).await
@@ -228,17 +398,20 @@ impl<O: Output> Session<O> {
                 let Some(n) = self.lane_of(channel.name()) else { return Ok(()) };
                 let lane = &mut self.lanes[n];
                 tracing::warn!(
-                    stream = lane.stream,
+                    stream = lane.stream(),
                     why = %why,
                     "events may be missing: reading all changes since the stream was last complete; rows deleted and \
                      purged from the recycle bin since then cannot be found out"
                 );
                 lane.machine.gap();
-                self.stream.resubscribe(channel, ReplayFrom::Tip);
+                if let Some(stream) = &mut self.stream {
+                    stream.resubscribe(channel, ReplayFrom::Tip);
+                }
                 self.commit(n..n + 1).await
             }
             Event::Refused { channel, failure } => {
-                let stream = self.lane_of(channel.name()).map(|n| self.lanes[n].stream.clone()).unwrap_or_default();
+                let stream =
+                    self.lane_of(channel.name()).map(|n| self.lanes[n].stream().to_owned()).unwrap_or_default();
                 match failure.retry_in {
                     Some(wait) => {
                         tracing::warn!(stream, %channel, seconds = wait.as_secs(), "Salesforce refuses the subscription for now: {failure}");
@@ -280,18 +453,13 @@ impl<O: Output> Session<O> {
     async fn write_page(&mut self, n: usize) -> Result<(), Error> {
         let lane = &mut self.lanes[n];
         if lane.gives_up_page() {
-            tracing::info!(stream = lane.stream, "too much changed while a page was read: reading it again");
+            tracing::info!(stream = lane.stream(), "too much changed while a page was read: reading it again");
             self.pages -= 1;
             return Ok(());
         }
         if lane.write_page(&mut self.output)? {
             self.pages -= 1;
         }
-        self.commit(n..n + 1).await
-    }
-
-    async fn take_fetched(&mut self, n: usize, page: &Page) -> Result<(), Error> {
-        self.lanes[n].take_fetched(page, &mut self.output)?;
         self.commit(n..n + 1).await
     }
 
@@ -320,10 +488,10 @@ impl<O: Output> Session<O> {
         let patch = (!patch.is_empty()).then(|| Value::from(patch));
         self.output.commit(patch.as_ref()).await?;
         self.introduced = true;
-        for n in touched {
-            let lane = &self.lanes[n];
-            if let Some(replay) = lane.machine.replay() {
-                self.stream.written(&lane.channel, replay);
+        let Some(stream) = &mut self.stream else { return Ok(()) };
+        for lane in touched.into_iter().map(|n| &self.lanes[n]) {
+            if let (Some(channel), Some(replay)) = (&lane.channel, lane.machine.replay()) {
+                stream.written(channel, replay);
             }
         }
         Ok(())
@@ -344,16 +512,21 @@ impl<O: Output> Session<O> {
     /// Tells the user what the session is doing, whenever that changes.
     fn report(&mut self) {
         let all = self.lanes.len();
-        let reading = self.lanes.iter().filter(|lane| lane.machine.is_reading()).count();
+        let reading = self.lanes.iter().filter(|lane| lane.is_backfilling()).count();
         let status = match (all, reading) {
             (0, _) => "No bindings are enabled".into(),
-            (_, 0) => format!("Streaming change events (all {all} bindings are backfilled)"),
-            _ => format!("Backfilling {reading} out of {all} bindings"),
+            (_, 0) => format!("Capturing changes of all {all} bindings: {}", self.summary()),
+            _ => format!("Backfilling {reading} out of {all} bindings: {}", self.summary()),
         };
         if status != self.status {
             flow_protocol::log::connector_status(&status);
             self.status = status;
         }
+    }
+
+    /// What is streamed, what is polled, and why.
+    fn summary(&self) -> String {
+        changes::summary(self.lanes.iter().map(|lane| (lane.stream(), lane.polls)))
     }
 }
 

@@ -1,0 +1,60 @@
+//! A look at what a session rests on: whether its objects are still as they were described, and its topics in order.
+
+use salesforce_client::Org;
+
+use crate::{
+    changes::{Changes, Topic},
+    error::Error,
+    feed::Feed,
+    resource::Resource,
+    topics, validate,
+};
+
+/// A lane to be looked at.
+pub struct Subject {
+    /// Its number in the session.
+    pub lane: usize,
+    /// What its user wants.
+    pub resource: Resource,
+    /// How its object is read so far.
+    pub feed: Feed,
+    /// Whether it has a topic.
+    pub is_streamed: bool,
+    /// Something was refused: the describe is asked for even if the org says it is unchanged.
+    pub is_doubted: bool,
+}
+
+/// What was found of a lane.
+pub struct Finding {
+    /// Its number in the session.
+    pub lane: usize,
+    /// How its object is to be read from now on, if that has changed.
+    pub feed: Option<Feed>,
+    /// Its topic, in order again if it was not.
+    pub topic: Option<Topic>,
+}
+
+/// Looks at the objects, then at the topics, which are brought in step with them.
+///
+/// # Errors
+/// When an object cannot be captured any more, or a topic cannot be mended.
+pub async fn inspect(org: &Org, capture: &str, subjects: Vec<Subject>) -> Result<Vec<Finding>, Error> {
+    let changed = validate::changed_feeds(org, &subjects).await?;
+    let feeds = || subjects.iter().zip(&changed).map(|(subject, changed)| changed.as_ref().unwrap_or(&subject.feed));
+    let streamed = subjects.iter().zip(feeds()).filter(|(subject, _)| subject.is_streamed);
+    let wanted: Vec<_> = streamed.map(|(subject, feed)| (&subject.resource, feed)).collect();
+    let (changes, deeds) = topics::ensure(org, capture, &wanted).await?;
+    for deed in deeds {
+        tracing::info!("{deed}");
+    }
+    let mut changes = changes.into_iter();
+    let findings = subjects.iter().zip(changed).map(|(subject, feed)| {
+        let topic = match subject.is_streamed.then(|| changes.next()).flatten() {
+            Some(Changes::Announced(topic)) => Some(topic),
+            Some(Changes::Polled(_)) => return Err(Error::NoTopicAnyMore { stream: subject.resource.stream.clone() }),
+            None => None,
+        };
+        Ok(Finding { lane: subject.lane, feed, topic })
+    });
+    findings.collect()
+}

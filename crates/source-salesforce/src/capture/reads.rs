@@ -1,0 +1,117 @@
+//! What a session asks of the org: calls under way, and what they come back with.
+
+use std::sync::Arc;
+
+use futures::{FutureExt as _, future::BoxFuture};
+use salesforce_client::{
+    Class, Error, FieldName, Org, Page, RecordId, SObjectName,
+    composite::MOST_COLLECTIONS,
+    retrieve::{Retrieve, Retrieved},
+};
+
+use super::{
+    fetches::{Door, Fetch},
+    inspection::{self, Finding, Subject},
+    lane::{Lane, PAGE},
+    position::Read,
+    second::Second,
+};
+
+/// getUpdated is asked about this many seconds: its answer about ids is not wanted, only up to when it is complete.
+const WINDOW: i64 = 600;
+
+/// A call under way.
+pub(super) type Call = BoxFuture<'static, Done>;
+
+/// A call that came back.
+pub(super) enum Done {
+    /// A page of a read, with deleted rows or without.
+    Page { lane: usize, deleted: bool, result: Result<Page, Error> },
+    /// Records looked for by a query.
+    Queried { lane: usize, result: Result<Page, Error> },
+    /// Records of several lanes, by id.
+    Retrieved { lanes: Vec<usize>, result: Result<Vec<Result<Retrieved, Error>>, Error> },
+    /// Up to when the org's changes are visible, if it says so.
+    Covered { lane: usize, result: Result<Option<Second>, Error> },
+    /// A look at the objects and topics, with the lanes that were in doubt when it began.
+    Inspected { doubted: Vec<usize>, result: Result<Vec<Finding>, crate::Error> },
+}
+
+/// The next page of a read.
+pub(super) fn page(org: &Org, n: usize, lane: &Lane, read: &Read) -> Call {
+    let (org, object, deleted) = (org.clone(), lane.feed.object.clone(), read.deleted);
+    let soql = lane.feed.page(read, PAGE);
+    async move {
+        let result = match deleted {
+            true => org.query_all(&object, &soql).await,
+            false => org.query(&object, &soql).await,
+        };
+        Done::Page { lane: n, deleted, result }
+    }
+    .boxed()
+}
+
+/// The records that lanes want, in as few calls as there can be.
+pub(super) fn fetches(org: &Org, lanes: &[Lane], fetches: Vec<(usize, Fetch)>) -> Vec<Call> {
+    let (queried, retrieved): (Vec<_>, Vec<_>) = fetches.into_iter().partition(|(_, fetch)| fetch.door == Door::Query);
+    let queries = queried.iter().map(|(n, fetch)| query(org, *n, &lanes[*n], &fetch.ids));
+    let together = retrieved.chunks(MOST_COLLECTIONS).map(|fetches| retrieve(org, lanes, fetches));
+    queries.chain(together).collect()
+}
+
+fn query(org: &Org, n: usize, lane: &Lane, ids: &[RecordId]) -> Call {
+    let (org, object, soql) = (org.clone(), lane.feed.object.clone(), lane.feed.by_id(ids));
+    async move { Done::Queried { lane: n, result: org.query_all(&object, &soql).await } }.boxed()
+}
+
+/// Records of one object to be fetched by id.
+struct Wanted {
+    object: SObjectName,
+    fields: Arc<[FieldName]>,
+    ids: Vec<RecordId>,
+}
+
+fn retrieve(org: &Org, lanes: &[Lane], fetches: &[(usize, Fetch)]) -> Call {
+    let org = org.clone();
+    let wanted = |(n, fetch): &(usize, Fetch)| {
+        let feed = &lanes[*n].feed;
+        Wanted { object: feed.object.clone(), fields: Arc::clone(&feed.names), ids: fetch.ids.clone() }
+    };
+    let wanted: Vec<_> = fetches.iter().map(wanted).collect();
+    let lanes = fetches.iter().map(|(n, _)| *n).collect();
+    async move {
+        let asked = wanted.iter().map(|Wanted { object, fields, ids }| Retrieve { object, fields, ids });
+        let result = org.retrieve(&asked.collect::<Vec<_>>()).await;
+        Done::Retrieved { lanes, result }
+    }
+    .boxed()
+}
+
+/// Up to when changes of a lane's object are visible. `now` is the org's latest known time.
+pub(super) fn covered(org: &Org, n: usize, lane: &Lane, now: Second) -> Call {
+    let (org, object) = (org.clone(), lane.feed.object.clone());
+    async move {
+        let result = match org.updated(&object, now.plus(-WINDOW).into(), now.into()).await {
+            Ok(updated) => Ok(Some(Second::from(updated.covered))),
+            // Not every object that says it is replicateable is.
+            Err(error) if error.class() == Class::Fatal => {
+                tracing::debug!(%object, %error, "the org does not say up to when changes are visible");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        };
+        Done::Covered { lane: n, result }
+    }
+    .boxed()
+}
+
+/// A look at the objects and topics of lanes.
+pub(super) fn inspection(org: &Org, capture: &str, subjects: Vec<Subject>, doubted: Vec<usize>) -> Call {
+    let (org, capture) = (org.clone(), capture.to_owned());
+    async move { Done::Inspected { doubted, result: inspection::inspect(&org, &capture, subjects).await } }.boxed()
+}
+
+/// Whether a refusal may come from a change of the object since it was described.
+pub(super) fn may_be_outdated(error: &Error) -> bool {
+    matches!(error.code(), Some("INVALID_FIELD" | "INVALID_TYPE" | "NOT_FOUND" | "INVALID_QUERY_FILTER_OPERATOR"))
+}
