@@ -10,13 +10,14 @@ mod reading;
 mod refusal;
 mod render;
 mod schema;
+mod together;
 mod transaction;
 mod usage;
 mod value;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -56,6 +57,8 @@ struct Inner {
     org_id: Id,
     user_id: Id,
     database: Mutex<Database>,
+    /// Rings when a thread that kept the database to itself is done.
+    released: Condvar,
     cursors: Mutex<Cursors>,
     topics: RwLock<Vec<Arc<Topic>>>,
     log: EventLog,
@@ -107,6 +110,7 @@ impl Org {
             org_id,
             user_id,
             database: Mutex::new(database),
+            released: Condvar::new(),
             cursors: Mutex::default(),
             topics: RwLock::new(topics),
             log,
@@ -258,7 +262,8 @@ impl Inner {
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
         let mut database = self.database();
-        database.connection.execute_batch("BEGIN IMMEDIATE")?;
+        let [begin, commit, rollback] = database.brackets();
+        database.connection.execute_batch(begin)?;
         let now = self.clock.now();
         let stamp = database.next_stamp(now);
         let mut transaction = Transaction {
@@ -274,11 +279,16 @@ impl Inner {
         let done = worked.and_then(|value| {
             let events = self.announce(&database, changes, now)?;
             database.keep_counters()?;
-            database.connection.execute_batch("COMMIT")?;
+            database.connection.execute_batch(commit)?;
             Ok((value, events))
         });
         match done {
             Ok((value, events)) => {
+                if let Some(bracket) = &mut database.bracket {
+                    bracket.events.extend(events);
+                    bracket.topics_changed |= topics_changed;
+                    return Ok(value);
+                }
                 self.log.append(events);
                 if topics_changed {
                     self.set_topics(Topic::load(&database.connection, &self.schema)?);
@@ -287,7 +297,7 @@ impl Inner {
                 Ok(value)
             }
             Err(refusal) => {
-                database.connection.execute_batch("ROLLBACK")?;
+                database.connection.execute_batch(rollback)?;
                 Err(refusal)
             }
         }
@@ -384,10 +394,6 @@ impl Inner {
             database.forget_events(self.log.horizon(now), live)?;
         }
         Ok(())
-    }
-
-    fn database(&self) -> MutexGuard<'_, Database> {
-        self.database.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn cursors(&self) -> MutexGuard<'_, Cursors> {
