@@ -95,7 +95,7 @@ fn too_large(head: &Parts) -> Option<StatusCode> {
     }
 }
 
-fn over_limit() -> Refusal {
+pub(super) fn over_limit() -> Refusal {
     Refusal { status: 403, ..Refusal::bad("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.") }
 }
 

@@ -1,11 +1,15 @@
 //! The org over HTTP. A request's way: recognised as a [`Resource`], counted, struck by faults and measured in `entry`;
 //! then authenticated here and answered by the file of its family.
 
+mod batch;
+mod collections;
+mod composite;
 mod describe;
 mod entry;
 mod limits;
 mod oauth;
 mod query;
+mod reference;
 mod reply;
 mod resource;
 mod sobject;
@@ -25,6 +29,7 @@ use flate2::read::GzDecoder;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, HOST, HeaderName};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use serde::de::DeserializeOwned;
 use tower_http::compression::CompressionLayer;
 
 use crate::cometd;
@@ -69,17 +74,32 @@ impl App {
 /// A request whose body has been read.
 struct Call {
     head: Parts,
+    /// The query string. It is kept apart because a subrequest's may be longer than any URI.
+    query: String,
     body: Bytes,
 }
 
 impl Call {
+    fn new(head: Parts, body: Bytes) -> Self {
+        let query = head.uri.query().unwrap_or_default().to_owned();
+        Self { head, query, body }
+    }
+
+    /// A request inside another one: its own method, query, headers and body, the outer one's host.
+    fn within(&self, method: Method, query: &str, mut headers: HeaderMap, body: Bytes) -> Self {
+        let (mut head, ()) = Request::new(()).into_parts();
+        headers.extend(self.head.headers.get(HOST).map(|host| (HOST, host.clone())));
+        (head.method, head.headers) = (method, headers);
+        Self { head, query: query.to_owned(), body }
+    }
+
     /// The pairs of the query string or of a form, decoded.
     fn pairs(text: &[u8]) -> Vec<(String, String)> {
         url::form_urlencoded::parse(text).into_owned().collect()
     }
 
     fn query(&self) -> Vec<(String, String)> {
-        Self::pairs(self.head.uri.query().unwrap_or_default().as_bytes())
+        Self::pairs(self.query.as_bytes())
     }
 
     fn parameter(&self, name: &str) -> Option<String> {
@@ -106,7 +126,7 @@ async fn serve(State(app): State<App>, request: Request) -> Response<Body> {
     let Some(body) = unpacked(&head, body) else {
         return page(StatusCode::BAD_REQUEST, "Bad Request");
     };
-    let call = Call { head, body };
+    let call = Call::new(head, body);
     if call.head.uri.path().trim_end_matches('/') == "/services/oauth2/token" && call.head.method == Method::POST {
         return oauth::token(&app.org, &call).await.into_response();
     }
@@ -167,10 +187,22 @@ fn answer_data(app: &App, call: &Call, version: &str, data: Data<'_>) -> Result<
         Data::Read { object, id } => sobject::read(org, call, object, id, version),
         Data::Update { object, id } => sobject::update(org, call, object, id),
         Data::Delete { object, id } => sobject::delete(org, object, id),
+        Data::Composite => composite::composite(app, call),
+        Data::Batch => batch::batch(app, call),
+        Data::Retrieve { object } => collections::retrieve(org, call, object, version),
         Data::NotImitated(what) => Err(Refusal::not_imitated(what)),
         Data::MethodNotAllowed(allowed) => Err(method_not_allowed(&effective_method(&call.head), allowed)),
         Data::Unknown => Err(Refusal::not_found()),
     }
+}
+
+/// The body of a request as JSON of a certain form.
+fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(body).map_err(|error| {
+        let message =
+            format!("Unexpected character or end of input at [line:{}, column:{}]", error.line(), error.column());
+        Refusal::bad("JSON_PARSER_ERROR", message)
+    })
 }
 
 fn method_not_allowed(method: &Method, allowed: &str) -> Refusal {

@@ -57,6 +57,11 @@ impl Reply {
         self
     }
 
+    /// Status, headers and body, for a reply inside another one.
+    pub(super) fn into_parts(self) -> (StatusCode, Vec<(HeaderName, HeaderValue)>, Bytes) {
+        (self.status, self.headers, self.body)
+    }
+
     pub(super) fn into_response(self) -> Response<Body> {
         let mut response = Response::new(Body::from(self.body));
         *response.status_mut() = self.status;
@@ -76,7 +81,9 @@ impl From<Refusal> for Reply {
         let Refusal { code, message, fields, .. } = refusal;
         let error = match fields {
             // The recorded replies have the code first here, and only here.
-            None if code == "NOT_FOUND" => json!({"errorCode": code, "message": message}),
+            None if ["NOT_FOUND", "PROCESSING_HALTED", "LIMIT_EXCEEDED"].contains(&code) => {
+                json!({"errorCode": code, "message": message})
+            }
             None => json!({"message": message, "errorCode": code}),
             Some(fields) => json!({"message": message, "errorCode": code, "fields": fields}),
         };

@@ -43,6 +43,9 @@ pub(super) enum Data<'a> {
     Read { object: &'a str, id: &'a str },
     Update { object: &'a str, id: &'a str },
     Delete { object: &'a str, id: &'a str },
+    Composite,
+    Batch,
+    Retrieve { object: &'a str },
     NotImitated(&'static str),
     MethodNotAllowed(&'static str),
     Unknown,
@@ -104,6 +107,9 @@ impl<'a> Resource<'a> {
                 Data::Read { .. } => "read",
                 Data::Update { .. } => "update",
                 Data::Delete { .. } => "delete",
+                Data::Composite => "composite",
+                Data::Batch => "batch",
+                Data::Retrieve { .. } => "retrieve",
                 Data::NotImitated(_) | Data::MethodNotAllowed(_) | Data::Unknown => "other",
             },
         }
@@ -118,7 +124,9 @@ impl<'a> Resource<'a> {
 impl<'a> Data<'a> {
     fn of(method: &Method, segments: &[&'a str]) -> Self {
         let reads = method == Method::GET || method == Method::HEAD;
+        let posts = method == Method::POST;
         let only_get = |data| if reads { data } else { Self::MethodNotAllowed("GET, HEAD") };
+        let only_post = |data| if posts { data } else { Self::MethodNotAllowed("POST") };
         match *segments {
             [] => only_get(Self::Directory),
             ["limits"] => only_get(Self::Limits),
@@ -127,7 +135,7 @@ impl<'a> Data<'a> {
             ["queryAll"] => only_get(Self::Query { deleted: true }),
             ["query" | "queryAll", locator] => only_get(Self::QueryMore { locator }),
             ["sobjects"] => only_get(Self::DescribeGlobal),
-            ["sobjects", object] if method == Method::POST => Self::Create { object },
+            ["sobjects", object] if posts => Self::Create { object },
             ["sobjects", object] if reads => Self::Basic { object },
             ["sobjects", _] => Self::MethodNotAllowed("GET, HEAD, POST"),
             ["sobjects", object, "describe"] => only_get(Self::Describe { object }),
@@ -144,7 +152,11 @@ impl<'a> Data<'a> {
                 _ => Self::MethodNotAllowed("DELETE, GET, HEAD, PATCH"),
             },
             ["sobjects", _, _, _, ..] => Self::NotImitated("external ids, relationships and blobs of a record"),
-            ["composite", ..] => Self::NotImitated("the composite resources"),
+            ["composite"] => only_post(Self::Composite),
+            ["composite", "batch"] => only_post(Self::Batch),
+            ["composite", "sobjects", object] if reads || posts => Self::Retrieve { object },
+            ["composite", "graph" | "tree", ..] => Self::NotImitated("composite graphs and trees"),
+            ["composite", "sobjects", ..] => Self::NotImitated("writing collections"),
             ["jobs", ..] => Self::NotImitated("Bulk API 2.0"),
             ["tooling", ..] => Self::NotImitated("the Tooling API"),
             ["search" | "parameterizedSearch", ..] => Self::NotImitated("SOSL"),
@@ -156,6 +168,11 @@ impl<'a> Data<'a> {
             ] => Self::NotImitated("this resource"),
             _ => Self::Unknown,
         }
+    }
+
+    /// Only a few such requests may stand in one composite request.
+    pub(super) fn is_heavy(&self) -> bool {
+        matches!(self, Self::Query { .. } | Self::QueryMore { .. } | Self::Retrieve { .. })
     }
 }
 
@@ -194,6 +211,9 @@ mod tests {
             "GET /services/data/v62.0/queryAll",
             "GET /services/data/v62.0/query/01gx-2000",
             "POST /services/data/v62.0/composite",
+            "GET /services/data/v62.0/composite/batch",
+            "POST /services/data/v62.0/composite/sobjects/Account",
+            "POST /services/data/v62.0/composite/tree/Account",
             "GET /services/data/v62.0/nonsense",
             "POST /services/oauth2/token",
             "GET /services/oauth2/token",

@@ -2,16 +2,16 @@
 
 use http::StatusCode;
 use http::header::LOCATION;
-use serde_json::{Map, Value as Json, json};
+use serde_json::json;
 
 use super::reply::Reply;
-use super::{Call, record_id};
+use super::{Call, json as parsed, record_id};
 use crate::org::{Org, Refusal};
 
 /// `POST /sobjects/X`
 pub(super) fn create(org: &Org, call: &Call, object: &str, version: &str) -> Result<Reply, Refusal> {
     let described = org.object(object)?;
-    let id = org.create(object, &body(call)?)?;
+    let id = org.create(object, &parsed(&call.body)?)?;
     let location = format!("/services/data/v{version}/sobjects/{}/{id}", described.name);
     let reply = Reply::value(&json!({"id": id.as_str(), "success": true, "errors": []}));
     Ok(reply.status(StatusCode::CREATED).header(LOCATION, &location))
@@ -29,7 +29,7 @@ pub(super) fn read(org: &Org, call: &Call, object: &str, id: &str, version: &str
 /// `PATCH /sobjects/X/ID`
 pub(super) fn update(org: &Org, call: &Call, object: &str, id: &str) -> Result<Reply, Refusal> {
     let id = record_id(org, object, id)?;
-    org.update(object, id, &body(call)?)?;
+    org.update(object, id, &parsed(&call.body)?)?;
     Ok(Reply::empty(StatusCode::NO_CONTENT))
 }
 
@@ -38,12 +38,4 @@ pub(super) fn delete(org: &Org, object: &str, id: &str) -> Result<Reply, Refusal
     let id = record_id(org, object, id)?;
     org.delete(object, id)?;
     Ok(Reply::empty(StatusCode::NO_CONTENT))
-}
-
-fn body(call: &Call) -> Result<Map<String, Json>, Refusal> {
-    serde_json::from_slice(&call.body).map_err(|error| {
-        let message =
-            format!("Unexpected character or end of input at [line:{}, column:{}]", error.line(), error.column());
-        Refusal::bad("JSON_PARSER_ERROR", message)
-    })
 }

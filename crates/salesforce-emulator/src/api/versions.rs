@@ -24,7 +24,7 @@ fn release(major: u32) -> String {
 /// `GET /services/data/vVV.V`
 pub(super) fn directory(org: &Org, call: &Call, version: &str) -> Reply {
     let mut resources = Map::new();
-    for name in ["limits", "query", "queryAll", "sobjects"] {
+    for name in ["composite", "limits", "query", "queryAll", "sobjects"] {
         resources.insert(name.to_owned(), format!("/services/data/v{version}/{name}").into());
     }
     resources.insert("identity".to_owned(), format!("{}/id/{}/{}", call.host(), org.org_id(), org.user_id()).into());

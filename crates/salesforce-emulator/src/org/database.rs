@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::id::Id;
 use super::schema::{Field, FieldType, SObject, Schema};
+use super::together::Bracket;
 use super::value::stamp;
 
 /// Columns every table has besides the described ones: the record whose deletion took this one along, and when.
@@ -26,6 +27,8 @@ pub(super) struct Database {
     pub(super) next_id: u64,
     /// Latest modstamp given, which no later one may precede.
     pub(super) last_stamp: String,
+    /// Transactions of one thread that count together.
+    pub(super) bracket: Option<Bracket>,
     /// By object name.
     statements: HashMap<String, Statements>,
 }
@@ -64,8 +67,14 @@ impl Database {
         }
         connection.execute_batch("COMMIT")?;
         let statements = schema.objects().map(|object| (object.name.clone(), Statements::of(object))).collect();
-        let mut database =
-            Self { connection, durable: path.is_some(), next_id: 1000, last_stamp: String::new(), statements };
+        let mut database = Self {
+            connection,
+            durable: path.is_some(),
+            next_id: 1000,
+            last_stamp: String::new(),
+            bracket: None,
+            statements,
+        };
         let fresh = match database.meta::<i64>("next_id")? {
             Some(next) => {
                 database.next_id = next.unsigned_abs();
@@ -75,6 +84,14 @@ impl Database {
             None => true,
         };
         Ok((database, fresh))
+    }
+
+    /// How a transaction begins, commits and rolls back: inside a bracket it is a savepoint.
+    pub(super) fn brackets(&self) -> [&'static str; 3] {
+        match self.bracket {
+            None => ["BEGIN IMMEDIATE", "COMMIT", "ROLLBACK"],
+            Some(_) => ["SAVEPOINT \"~one\"", "RELEASE \"~one\"", "ROLLBACK TO \"~one\"; RELEASE \"~one\""],
+        }
     }
 
     pub(super) fn meta<T: rusqlite::types::FromSql>(&self, key: &str) -> rusqlite::Result<Option<T>> {

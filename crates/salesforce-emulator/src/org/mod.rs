@@ -10,13 +10,14 @@ mod reading;
 mod refusal;
 mod render;
 mod schema;
+mod together;
 mod transaction;
 mod usage;
 mod value;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -58,6 +59,8 @@ struct Inner {
     /// Replaced, never changed in place, and only while `database` is locked: whoever holds that lock sees the schema that
     /// the tables have.
     schema: RwLock<Arc<Schema>>,
+    /// Rings when a thread that kept the database to itself is done.
+    released: Condvar,
     cursors: Mutex<Cursors>,
     topics: RwLock<Vec<Arc<Topic>>>,
     log: EventLog,
@@ -109,6 +112,7 @@ impl Org {
             user_id,
             database: Mutex::new(database),
             schema: RwLock::new(Arc::new(schema)),
+            released: Condvar::new(),
             cursors: Mutex::default(),
             topics: RwLock::new(topics),
             log,
@@ -265,7 +269,8 @@ impl Inner {
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
         let mut database = self.database();
-        database.connection.execute_batch("BEGIN IMMEDIATE")?;
+        let [begin, commit, rollback] = database.brackets();
+        database.connection.execute_batch(begin)?;
         let now = self.clock.now();
         let stamp = database.next_stamp(now);
         let schema = self.schema();
@@ -283,11 +288,16 @@ impl Inner {
         let done = worked.and_then(|value| {
             let events = self.announce(&database, changes, now)?;
             database.keep_counters()?;
-            database.connection.execute_batch("COMMIT")?;
+            database.connection.execute_batch(commit)?;
             Ok((value, events))
         });
         match done {
             Ok((value, events)) => {
+                if let Some(bracket) = &mut database.bracket {
+                    bracket.events.extend(events);
+                    bracket.topics_changed |= topics_changed;
+                    return Ok(value);
+                }
                 self.log.append(events);
                 if topics_changed {
                     self.set_topics(Topic::load(&database.connection, &schema)?);
@@ -296,7 +306,7 @@ impl Inner {
                 Ok(value)
             }
             Err(refusal) => {
-                database.connection.execute_batch("ROLLBACK")?;
+                database.connection.execute_batch(rollback)?;
                 Err(refusal)
             }
         }
@@ -397,10 +407,6 @@ impl Inner {
 
     fn schema(&self) -> Arc<Schema> {
         Arc::clone(&self.schema.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn database(&self) -> MutexGuard<'_, Database> {
-        self.database.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn cursors(&self) -> MutexGuard<'_, Cursors> {

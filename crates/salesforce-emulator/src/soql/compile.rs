@@ -156,6 +156,11 @@ impl Compiled {
         format!("SELECT {} FROM {} WHERE t0.\"Id\"=?1", self.columns.join(","), self.from())
     }
 
+    /// Reads one row by its id, unless it is deleted.
+    pub fn live_record_sql(&self) -> String {
+        format!("{} AND t0.\"IsDeleted\"=0", self.record_sql())
+    }
+
     /// Counts the rows.
     pub fn count_sql(&self) -> String {
         match (self.limit, self.offset) {

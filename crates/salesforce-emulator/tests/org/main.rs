@@ -4,6 +4,8 @@
 
 mod binary;
 mod client;
+mod collections;
+mod composite;
 mod control;
 mod coverage;
 mod data_file;

@@ -76,6 +76,29 @@ async fn errors() {
 }
 
 #[tokio::test]
+async fn composites() {
+    let client = Client::new().await;
+    let ask = async |requests: Json| {
+        let body = json!({"compositeRequest": requests});
+        client.call(Method::POST, "/services/data/v62.0/composite", Some(body)).await.json()
+    };
+    let reply =
+        |recorded: Json| -> Json { serde_json::from_str(recorded[0]["response"]["body"].as_str().unwrap()).unwrap() };
+    let unknown = ask(json!([
+        {"referenceId": "CCI__RefId__0__", "method": "GET", "url": "/services/data/v62.0/sobjects/Foo"},
+    ]));
+    assert_eq!(unknown.await.to_string(), reply(fixture!("composite-subrequest-404.json")).to_string());
+
+    let counts = ask(json!([
+        {"referenceId": "refAccount", "method": "GET", "url": "/services/data/v62.0/query/?q=select+count()+from+Account"},
+        {"referenceId": "refXYZZY", "method": "GET", "url": "/services/data/v62.0/query/?q=select+count()+from+XYZZY"},
+    ]));
+    let mut recorded = reply(fixture!("record-count-errors.json"));
+    recorded["compositeResponse"][0]["body"]["totalSize"] = 0.into();
+    assert_eq!(counts.await.to_string(), recorded.to_string());
+}
+
+#[tokio::test]
 async fn token_replies() {
     let client = Client::new().await;
     let granted = client.refresh().await.json();

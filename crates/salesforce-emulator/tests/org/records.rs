@@ -52,7 +52,7 @@ async fn refused_writes() {
             r#"PATCH /services/data/v62.0/sobjects/Account/abc {}"#,
             r#"DELETE /services/data/v62.0/sobjects/User/005590000000001AAA"#,
             r#"PUT /services/data/v62.0/sobjects/Account {}"#,
-            r#"POST /services/data/v62.0/composite {}"#,
+            r#"POST /services/data/v62.0/composite/tree/Account {}"#,
             r#"GET /services/data/v62.0/nonsense"#,
             r#"GET /services/data/v99.0/sobjects"#,
         ])

@@ -1,0 +1,87 @@
+//! Several transactions of one thread that count together: all of them, or none.
+//!
+//! SQLite's one connection has one transaction, so whoever opens such a bracket keeps all others out until it is closed;
+//! inside it, transactions are savepoints and what they announce waits.
+
+use std::sync::{MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
+
+use super::database::Database;
+use super::event_log::Announced;
+use super::push_topic::Topic;
+use super::{Inner, Org, Refusal};
+
+/// An open bracket.
+#[derive(Debug)]
+pub(super) struct Bracket {
+    /// The thread whose work it is.
+    holder: ThreadId,
+    /// What its transactions announced so far.
+    pub(super) events: Vec<(u64, Announced)>,
+    pub(super) topics_changed: bool,
+}
+
+impl Org {
+    /// Does `work` as one: if it fails, none of its changes was made. It has to stay on its thread, and nobody else sees
+    /// or changes the org meanwhile. The outer result is the database's, the inner one that of the work.
+    pub(crate) fn together<T, E>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<Result<T, E>, Refusal> {
+        let org = &self.0;
+        {
+            let mut database = org.database();
+            if database.bracket.is_some() {
+                return Err(Refusal::not_imitated("a bracket of transactions inside another"));
+            }
+            database.connection.execute_batch("BEGIN IMMEDIATE")?;
+            let holder = thread::current().id();
+            database.bracket = Some(Bracket { holder, events: Vec::new(), topics_changed: false });
+        }
+        let mut closing = Closing { org, kept: false };
+        let worked = work();
+        closing.kept = worked.is_ok();
+        closing.close()?;
+        Ok(worked)
+    }
+}
+
+/// Closes the bracket whatever happens: a panic undoes it.
+struct Closing<'a> {
+    org: &'a Inner,
+    kept: bool,
+}
+
+impl Closing<'_> {
+    fn close(&mut self) -> Result<(), Refusal> {
+        let mut database = self.org.database();
+        let Some(Bracket { events, topics_changed, .. }) = database.bracket.take() else { return Ok(()) };
+        self.org.released.notify_all();
+        if !self.kept {
+            database.connection.execute_batch("ROLLBACK")?;
+            return Ok(());
+        }
+        database.connection.execute_batch("COMMIT")?;
+        self.org.log.append(events);
+        if topics_changed {
+            self.org.set_topics(Topic::load(&database.connection, &self.org.schema())?);
+            self.org.retain_events(&database, self.org.clock.now())?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        if let Err(refusal) = self.close() {
+            tracing::error!(%refusal, "a bracket of transactions was not closed");
+        }
+    }
+}
+
+impl Inner {
+    /// The database, once no other thread has an open bracket.
+    pub(super) fn database(&self) -> MutexGuard<'_, Database> {
+        let database = self.database.lock().unwrap_or_else(PoisonError::into_inner);
+        let me = thread::current().id();
+        let taken = |database: &mut Database| database.bracket.as_ref().is_some_and(|bracket| bracket.holder != me);
+        self.released.wait_while(database, taken).unwrap_or_else(PoisonError::into_inner)
+    }
+}
