@@ -92,6 +92,11 @@ fn open(config: &Value, state: &Value) -> Value {
     json!({ "open": { "capture": capture, "version": "1", "range": { "keyEnd": u32::MAX }, "state": state } })
 }
 
+/// Credentials of JWT bearer with this for a private key.
+fn jwt(private_key: &str) -> Value {
+    json!({ "client_id": "id", "username": "ada@example.com", "private_key": private_key })
+}
+
 /// The config with one value replaced, at a JSON pointer whose parent exists.
 fn with(config: &Value, pointer: &str, value: Value) -> Value {
     let mut config = config.clone();
@@ -106,6 +111,21 @@ async fn what_the_user_configures() {
     let good = org.config();
     let config = |what, pointer, value| Case::requests(what, &[validate(&with(&good, pointer, value), &["Account"])]);
     let streams = |what, streams: &[&str]| Case::requests(what, &[validate(&good, streams)]);
+    let binding = |what, resource: Value| {
+        let mut request = validate(&good, &["Account"]);
+        request["validate"]["bindings"][0]["resourceConfig"] = resource;
+        Case::requests(what, &[request])
+    };
+    for (name, query) in
+        [("Narrow", "SELECT Id FROM Account"), ("Filtered", "SELECT Id FROM Account WHERE Name != 'x'")]
+    {
+        org.create(
+            "PushTopic",
+            json!({ "Name": name, "Query": query, "ApiVersion": 62.0, "NotifyForFields": "Referenced" }),
+        );
+    }
+    let topic = |what, name: &str| binding(what, json!({ "stream": "Account", "push_topic": name }));
+    let fields = |what, fields: Value| binding(what, json!({ "stream": "Account", "fields": fields }));
     let without_credentials = json!({ "advanced": good["advanced"] });
     let my_domain = |what, domain: &str| {
         let config = json!({ "credentials": good["credentials"], "my_domain": domain });
@@ -130,6 +150,18 @@ async fn what_the_user_configures() {
         config("API version in words", "/advanced/api_version", json!("latest")),
         config("API version as a number", "/advanced/api_version", json!(62.0)),
         config("API version too old", "/advanced/api_version", json!("36.0")),
+        config("API version that the org does not have yet", "/advanced/api_version", json!("99.0")),
+        config("a key file that is no key", "/credentials", jwt("canary")),
+        config(
+            "a certificate for a key",
+            "/credentials",
+            jwt("-----BEGIN CERTIFICATE-----\ncanary\n-----END CERTIFICATE-----"),
+        ),
+        config("a key without a user", "/credentials", json!({ "client_id": "id", "private_key": "canary" })),
+        config("a password without a user", "/credentials", json!({ "password": "canary" })),
+        config("a proxy that is none", "/advanced/proxy", json!("proxy.example.com:canary")),
+        config("root certificates that are none", "/advanced/root_certificates", json!("canary")),
+        config("inspections without a pause", "/advanced/inspection_interval", json!("PT0S")),
         config("start date without a zone", "/start_date", json!("2024-01-01")),
         config("start date in words", "/start_date", json!("yesterday")),
         config("coalescing for an hour", "/advanced/coalescing_interval", json!("PT1H")),
@@ -137,7 +169,24 @@ async fn what_the_user_configures() {
         streams("unknown stream", &["Acount"]),
         streams("unknown stream like no other", &["Invoice__c"]),
         streams("stream that is no name", &["Account; DROP"]),
-        streams("stream that PushTopic does not know", &["User"]),
+        binding("streaming of what PushTopic does not know", json!({ "stream": "User", "mode": "stream" })),
+        binding("a mode that is none", json!({ "stream": "User", "mode": "push" })),
+        binding("an interval of zero", json!({ "stream": "User", "interval": "PT0S" })),
+        binding("an interval in words", json!({ "stream": "User", "interval": "hourly" })),
+        fields("fields that are not there", json!({ "include": ["Id", "Name", "Industy"] })),
+        fields("fields left out that are not there", json!({ "exclude": ["Horoscope__c"] })),
+        fields("fields without Id", json!({ "include": ["Name"] })),
+        fields("fields that drop Id", json!({ "exclude": ["Name", "ID"] })),
+        fields("fields that drop the modstamp", json!({ "exclude": ["SystemModstamp"] })),
+        fields("fields as a list", json!(["Id"])),
+        topic("a PushTopic that is not there", "Accounts"),
+        topic("a PushTopic in another case", "narrow"),
+        topic("a PushTopic that selects too little", "Narrow"),
+        topic("a PushTopic with a filter", "Filtered"),
+        binding("a PushTopic of another object", json!({ "stream": "Contact", "push_topic": "Narrow" })),
+        binding("a channel for a PushTopic", json!({ "stream": "Account", "push_topic": "/topic/Narrow" })),
+        binding("a PushTopic for polls", json!({ "stream": "Account", "push_topic": "Narrow", "mode": "poll" })),
+        binding("files as bytes", json!({ "stream": "Account", "base64": "bytes" })),
         streams("the same object twice", &["Account", "account"]),
         Case::requests(
             "resource config with a typo",
@@ -171,7 +220,9 @@ async fn what_the_org_answers() {
         ("no room for another PushTopic", Settings { push_topics: 0, ..Settings::default() }),
     ] {
         let org = Org::start_with(1, &[], settings).await;
-        let apply = json!({ "apply": { "capture": open(&org.config(), &json!({}))["open"]["capture"] } });
+        let mut capture = open(&org.config(), &json!({}))["open"]["capture"].take();
+        capture["bindings"][0]["resourceConfig"]["mode"] = json!("stream");
+        let apply = json!({ "apply": { "capture": capture } });
         table += &self::table(&org, vec![Case::requests(what, &[apply])]).await;
         org.shutdown().await;
     }

@@ -158,8 +158,8 @@ const TROUBLES: &[Trouble] = &[
     Trouble {
         what: "a fetch of changed records is lost on its way back",
         when: When::Live,
-        make: |org| rest(org, "query_all", 1, FaultAction::DropReply),
-        says: &["querying", "will be repeated"],
+        make: |org| rest(org, "retrieve", 1, FaultAction::DropReply),
+        says: &["reading records of", "will be repeated"],
     },
     Trouble {
         what: "the sign-in is down",

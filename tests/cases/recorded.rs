@@ -40,6 +40,8 @@ fn describe() -> Value {
 #[derive(Clone, Default)]
 struct Replay {
     url: String,
+    /// The PushTopic that the connector made.
+    topic: Arc<Mutex<Option<Value>>>,
     channel: Arc<Mutex<Option<String>>>,
     told: Arc<Mutex<bool>>,
 }
@@ -116,11 +118,19 @@ async fn answer(State(replay): State<Replay>, request: Request) -> Response {
     match (method, resource) {
         (Method::GET, "sobjects/Lead/describe") => Json(describe()).into_response(),
         (Method::POST, "sobjects/PushTopic") => {
+            let body = axum::body::to_bytes(request.into_body(), 1 << 20).await.expect("a body");
+            let mut topic: Value = serde_json::from_slice(&body).expect("a record");
+            topic["Id"] = json!("0IF500000000001GAA");
+            topic["SystemModstamp"] = json!("2026-11-22T10:00:00.000+0000");
+            *replay.topic.lock().expect("no panic") = Some(topic);
             let created = json!({ "id": "0IF500000000001GAA", "success": true, "errors": [] });
             (StatusCode::CREATED, Json(created)).into_response()
         }
         (Method::GET, "query" | "queryAll") => {
-            Json(json!({ "totalSize": 0, "done": true, "records": [] })).into_response()
+            let is_of_topics = request.uri().query().is_some_and(|query| query.contains("FROM+PushTopic"));
+            let topic = replay.topic.lock().expect("no panic").clone().filter(|_| is_of_topics);
+            let records: Vec<Value> = topic.into_iter().collect();
+            Json(json!({ "totalSize": records.len(), "done": true, "records": records })).into_response()
         }
         _ => StatusCode::NOT_FOUND.into_response(),
     }

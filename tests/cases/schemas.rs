@@ -52,10 +52,19 @@ async fn forms_are_told_everything() {
         check(name, schema, &mut secrets);
     }
     secrets.sort();
-    assert_eq!(
-        secrets,
-        ["config.credentials.client_id", "config.credentials.client_secret", "config.credentials.refresh_token"]
-    );
+    secrets.dedup();
+    let below = |path: &str| path.replace('/', "config.credentials.");
+    let expected = [
+        "config.advanced.proxy",
+        "/client_id",
+        "/client_secret",
+        "/passphrase",
+        "/password",
+        "/private_key",
+        "/refresh_token",
+        "/security_token",
+    ];
+    assert_eq!(secrets, expected.map(below));
     let credentials = &spec["configSchema"]["properties"]["credentials"];
     let discriminator = &credentials["discriminator"]["propertyName"];
     assert_eq!(discriminator, "credentials_title");

@@ -11,6 +11,14 @@ use super::{
     validator::assert_valid,
 };
 
+/// What rows of an object hang on.
+const PARENTS: [(&str, &str); 4] = [
+    ("ContractLineItem", "ServiceContract"),
+    ("Entitlement", "Account"),
+    ("QuoteLineItem", "Quote"),
+    ("WorkOrderLineItem", "WorkOrder"),
+];
+
 /// How changes of an object are learned of, and which of its rows can go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Nature {
@@ -27,7 +35,9 @@ async fn captures(stream: &str, nature: Nature) {
         Nature::History { of } => of,
         Nature::Streamed | Nature::Polled => stream,
     };
-    let org = Org::start_with(1, &[(changed, 30)], Settings { query_page: 20, ..Settings::default() }).await;
+    let parent = PARENTS.iter().find(|(child, _)| *child == stream).map(|(_, parent)| (*parent, 5));
+    let rows: Vec<_> = parent.into_iter().chain([(changed, 30)]).collect();
+    let org = Org::start_with(1, &rows, Settings { query_page: 20, ..Settings::default() }).await;
     let resource = json!({ "stream": stream, "interval": "PT1S" });
     let mut task = Task::prepare_bindings(org.config(), &[resource]).await;
     assert!(!task.capture.bindings()[0].disabled, "{stream} is proposed enabled");

@@ -19,7 +19,8 @@ pub struct RawCredentials {
     client_id: Option<String>,
     #[serde(default, deserialize_with = "setting::blank_is_absent")]
     client_secret: Option<String>,
-    #[serde(default, deserialize_with = "setting::blank_is_absent")]
+    /// Not even a blank one is absent: a form that was meant for it must not become another way to sign in.
+    #[serde(default)]
     refresh_token: Option<String>,
     #[serde(default, deserialize_with = "setting::blank_is_absent")]
     username: Option<String>,
@@ -189,7 +190,10 @@ impl RawCredentials {
             Way::RefreshToken => Ok(Credentials::RefreshToken {
                 client_id: needed("credentials.client_id", self.client_id)?,
                 client_secret: secret("credentials.client_secret", self.client_secret)?,
-                refresh_token: secret("credentials.refresh_token", self.refresh_token)?,
+                refresh_token: secret(
+                    "credentials.refresh_token",
+                    self.refresh_token.map(|token| token.trim().to_owned()).filter(|token| !token.is_empty()),
+                )?,
             }),
             Way::ClientCredentials if surroundings.is_common_host => Err(bad(
                 "my_domain",

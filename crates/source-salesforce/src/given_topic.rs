@@ -1,9 +1,9 @@
 //! A PushTopic that an administrator made for a stream: whether a complete capture can rest on it.
 
-use salesforce_client::FieldType;
+use salesforce_client::{Field, FieldType};
 use salesforce_streaming::push_topic::{Existing, NotifyFor, Operations};
 
-use crate::feed::Feed;
+use crate::{feed::Feed, resource::FieldChoice};
 
 /// Judges a topic for a feed. Answers whether its events carry whole rows; otherwise they announce rows to be fetched.
 ///
@@ -29,9 +29,12 @@ pub fn judge(topic: &Existing, feed: &Feed) -> Result<bool, String> {
     let selects = |name: &str| query.fields.iter().any(|field| field.eq_ignore_ascii_case(name));
     let missing: Vec<_> = feed.fields.iter().filter(|field| !selects(field.name.as_str())).collect();
     if topic.notify_for != Some(NotifyFor::All) {
-        let is_part = |kind: &FieldType| !matches!(kind, FieldType::Address | FieldType::Location);
-        let unnoticed: Vec<_> =
-            missing.iter().filter(|field| is_part(&field.kind)).map(|field| field.name.as_str()).collect();
+        // Compounds change by their parts, deletions are announced as such, and modstamps change with all else.
+        let is_noticed = |field: &&&Field| {
+            matches!(field.kind, FieldType::Address | FieldType::Location) || FieldChoice::is_essential(&field.name)
+        };
+        let unnoticed = missing.iter().filter(|field| !is_noticed(field)).map(|field| field.name.as_str());
+        let unnoticed: Vec<_> = unnoticed.collect();
         let only_where = topic.notify_for.is_none_or(|notify_for| notify_for == NotifyFor::Where);
         if only_where || !unnoticed.is_empty() {
             return Err(format!(

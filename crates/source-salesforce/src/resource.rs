@@ -206,9 +206,13 @@ impl FieldChoice {
     /// Whether the documents carry this field, apart from what the capture itself needs.
     pub fn admits(&self, name: &FieldName, kind: &FieldType) -> bool {
         let among = |names: &[FieldName]| names.iter().any(|other| other.same_as(name.as_str()));
-        let is_essential = ESSENTIAL.iter().any(|(essential, _)| name.same_as(essential));
         let is_chosen = (self.include.is_empty() || among(&self.include)) && !among(&self.exclude);
-        is_essential || (is_chosen && !(self.omit_base64 && *kind == FieldType::Base64))
+        Self::is_essential(name) || (is_chosen && !(self.omit_base64 && *kind == FieldType::Base64))
+    }
+
+    /// Whether the capture needs the field, chosen or not.
+    pub fn is_essential(name: &FieldName) -> bool {
+        ESSENTIAL.iter().any(|(essential, _)| name.same_as(essential))
     }
 
     /// The names that the object does not have, or hides from this user, each with its place.
