@@ -95,7 +95,7 @@ fn reply(app: &App, call: &Call, grant: &Grant<'_>, opened: &Opened) -> Reply {
         put("refresh_token", refresh_token);
     }
     if signed {
-        put("signature", &org.identity().sign(&format!("{id}{issued_at}")));
+        put("signature", &org.identity().credentials.sign(&format!("{id}{issued_at}")));
     }
     put("scope", &opened.scope);
     put("instance_url", &app.my_domain(call));
@@ -139,18 +139,22 @@ pub(super) fn introspect(org: &Org, call: &Call) -> Reply {
     if session.is_none() && !identity.is_live_grant(token) {
         return Reply::value(&json!({"active": false}));
     }
+    let scope = match session {
+        Some(session) => session.scope.clone().unwrap_or_else(|| "full".to_owned()),
+        None => identity.scope(),
+    };
     let mut answer = json!({
         "active": true,
-        "scope": identity.scope(),
+        "scope": scope,
         "client_id": identity.credentials.client_id,
         "username": identity.credentials.username,
         "sub": format!("{}/id/{}/{}", call.host(), org.org_id(), org.user_id()),
         "token_type": if session.is_some() { "access_token" } else { "refresh_token" },
     });
-    if let Some((opened, expires)) = session {
-        answer["exp"] = expires.as_second().into();
-        answer["iat"] = opened.as_second().into();
-        answer["nbf"] = opened.as_second().into();
+    if let Some(session) = session {
+        answer["exp"] = session.expires.as_second().into();
+        answer["iat"] = session.opened.as_second().into();
+        answer["nbf"] = session.opened.as_second().into();
     }
     Reply::value(&answer)
 }

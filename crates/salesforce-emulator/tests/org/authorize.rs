@@ -69,7 +69,9 @@ async fn scopes_asked_for() {
     let granted = exchange(&client, &code(&client, &[("scope", "api")]).await, &[]).await.json();
     assert_eq!((granted["scope"].as_str(), granted.get("refresh_token")), (Some("api"), None));
     let offline = code(&client, &[("scope", "api offline_access")]).await;
-    assert!(exchange(&client, &offline, &[]).await.json()["refresh_token"].is_string());
+    let granted = exchange(&client, &offline, &[]).await.json();
+    let form = [("grant_type", "refresh_token"), ("refresh_token", granted["refresh_token"].as_str().unwrap())];
+    assert_eq!(client.grant(&form).await.json()["scope"], "api offline_access", "a refresh gives no more");
     assert_eq!(back(&browse(&client, &[("scope", "api everything")]).await)["error"], "invalid_scope");
 }
 

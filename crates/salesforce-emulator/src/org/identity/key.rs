@@ -86,7 +86,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::org::identity::{CERTIFICATE, PRIVATE_KEY};
+    use crate::org::identity::credentials::{CERTIFICATE, PRIVATE_KEY};
 
     fn pem(label: &str, der: &[u8]) -> String {
         format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der))

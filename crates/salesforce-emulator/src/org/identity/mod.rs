@@ -3,76 +3,33 @@
 
 mod assertion;
 mod code;
+mod credentials;
 mod denied;
 mod key;
 mod policy;
+mod token;
 
 use std::collections::HashMap;
-use std::fmt;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
 use super::id::Id;
 pub(crate) use assertion::Assertion;
 pub(crate) use code::Code;
+pub use credentials::Credentials;
+use credentials::{CERTIFICATE, opaque};
 pub(crate) use denied::Denied;
 pub use key::KeyError;
 pub(crate) use key::PublicKey;
+pub(crate) use policy::Face;
 pub use policy::{AppPolicy, Approval, LoginHours, Network, OrgPolicy, Policies, UserPolicy, UserStatus};
-pub(crate) use policy::{Attempt, Face, Proof, Way, judge};
+use policy::{Attempt, Way, judge};
+use token::{Grant, GrantState};
+pub(crate) use token::{Opened, Session, Unfit};
 
 /// Grants a user keeps per connected app; another one silently revokes the oldest.
 const MOST_GRANTS: usize = 5;
-
-/// The key pair of the app as the org starts; `keys/ORIGIN.md` tells where it comes from.
-const PRIVATE_KEY: &str = include_str!("../../../keys/private_key.pem");
-const CERTIFICATE: &str = include_str!("../../../keys/certificate.pem");
-
-/// What a client needs to sign in, drawn from the seed. Serialised as the line the binary prints.
-#[derive(Clone, Serialize)]
-#[expect(missing_docs, reason = "the names are those of OAuth and of Salesforce's user interface")]
-pub struct Credentials {
-    pub client_id: String,
-    pub client_secret: String,
-    pub refresh_token: String,
-    pub username: String,
-    pub password: String,
-    pub security_token: String,
-    /// PKCS #8, as PEM text: signs assertions of the JWT bearer grant. The same in every org; it protects nothing.
-    pub private_key: String,
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials").field("username", &self.username).finish_non_exhaustive()
-    }
-}
-
-/// A session that was just opened.
-pub(crate) struct Opened {
-    pub(crate) access_token: String,
-    /// Only when the grant gives a new one.
-    pub(crate) refresh_token: Option<String>,
-    pub(crate) scope: String,
-}
-
-/// Why a session cannot be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unfit {
-    /// Unknown, ended or revoked.
-    Dead,
-    /// Alive, and opened without the scope the API needs.
-    WithoutApi,
-    /// The user has lost "API Enabled".
-    ApiOffForUser,
-    /// The org's edition has no API.
-    ApiOffForOrg,
-}
 
 pub(crate) struct Identity {
     pub(crate) credentials: Credentials,
@@ -91,30 +48,6 @@ pub(crate) struct Identity {
     single_flight: bool,
 }
 
-struct Grant {
-    /// Tokens that replaced one another share a chain.
-    chain: u64,
-    state: GrantState,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum GrantState {
-    Live,
-    /// A refresh is being processed.
-    Busy,
-    /// Another token took its place.
-    Replaced,
-    Revoked,
-}
-
-struct Session {
-    chain: Option<u64>,
-    /// `None` for a session of SOAP, which no app stands between.
-    scope: Option<String>,
-    opened: Timestamp,
-    expires: Timestamp,
-}
-
 /// Sign-ins of an hour of virtual time, which begins with the first.
 #[derive(Default)]
 struct SignIns {
@@ -124,17 +57,11 @@ struct SignIns {
 
 impl Identity {
     pub(crate) fn new(seed: u64, org_id: Id, settings: &crate::Settings) -> Self {
-        let text = |label: &str, length: usize| opaque(seed, label, 0, length);
-        let credentials = Credentials {
-            client_id: format!("3MVG9{}", text("client_id", 80)),
-            client_secret: data_encoding::HEXUPPER.encode(&hash(seed, "client_secret", 0)),
-            refresh_token: format!("5Aep861{}", text("refresh_token", 80)),
-            username: format!("admin@{}.example.com", org_id.short().to_lowercase()),
-            password: text("password", 16).replace(['.', '_'], "x"),
-            security_token: text("security_token", 24).replace(['.', '_'], "x"),
-            private_key: PRIVATE_KEY.to_owned(),
-        };
-        let grants = HashMap::from([(credentials.refresh_token.clone(), Grant { chain: 0, state: GrantState::Live })]);
+        let credentials = Credentials::drawn(seed, org_id);
+        let grants = HashMap::from([(
+            credentials.refresh_token.clone(),
+            Grant { chain: 0, scope: None, state: GrantState::Live },
+        )]);
         Self {
             credentials,
             policies: starting_policies(settings),
@@ -225,10 +152,10 @@ impl Identity {
         let grant =
             self.grants.get_mut(token).filter(|grant| grant.state == GrantState::Busy).ok_or(Denied::DeadToken)?;
         grant.state = if rotate { GrantState::Replaced } else { GrantState::Live };
-        let chain = grant.chain;
-        let refresh_token = rotate.then(|| self.issue_grant(chain));
-        let opened = self.open(Some(chain), Some(self.scope()), now);
-        Ok(Opened { refresh_token, ..opened })
+        let (chain, consented) = (grant.chain, grant.scope.clone());
+        let scope = consented.as_deref().map_or_else(|| self.scope(), |scope| self.allowed(scope));
+        let refresh_token = rotate.then(|| self.issue_grant(chain, consented));
+        Ok(Opened { refresh_token, ..self.open(Some(chain), Some(scope), now) })
     }
 
     /// The username-password grant. The password is followed by the security token.
@@ -239,7 +166,7 @@ impl Identity {
         face: Face,
         now: Timestamp,
     ) -> Result<Opened, Denied> {
-        self.admit(Way::Password(self.proof(username, password)), face, now)?;
+        self.admit(Way::Password(self.credentials.proof(username, password)), face, now)?;
         Ok(self.open(None, Some(self.scope()), now))
     }
 
@@ -251,7 +178,7 @@ impl Identity {
         face: Face,
         now: Timestamp,
     ) -> Result<Opened, Denied> {
-        self.admit(Way::SoapLogin(self.proof(username, password)), face, now)?;
+        self.admit(Way::SoapLogin(self.credentials.proof(username, password)), face, now)?;
         Ok(self.open(None, None, now))
     }
 
@@ -281,12 +208,11 @@ impl Identity {
 
     /// The user consents to the app in a browser: a code. An empty `scope` asks for all the app may have.
     pub(crate) fn authorize(&mut self, asked: Code, face: Face) -> Result<String, Denied> {
-        let AppPolicy { scopes, consent, redirect_uris, .. } = &self.policies.app;
+        let AppPolicy { consent, redirect_uris, .. } = &self.policies.app;
         if !redirect_uris.is_empty() && !redirect_uris.contains(&asked.redirect_uri) {
             return Err(Denied::WrongRedirect);
         }
-        let known = |scope: &str| scopes.iter().any(|allowed| same_scope(allowed, scope));
-        if !asked.scope.split_whitespace().all(known) {
+        if self.allowed(&asked.scope).split_whitespace().count() < asked.scope.split_whitespace().count() {
             return Err(Denied::UnknownScope);
         }
         if !consent {
@@ -315,27 +241,13 @@ impl Identity {
         if !code.scope.split_whitespace().any(|scope| same_scope(scope, "refresh_token")) {
             return Ok(self.open(None, Some(code.scope), now));
         }
-        let refresh_token = self.grant();
-        let chain = self.grants.get(&refresh_token).map(|grant| grant.chain);
-        Ok(Opened { refresh_token: Some(refresh_token), ..self.open(chain, Some(code.scope), now) })
+        let (chain, refresh_token) = self.consent(Some(code.scope.clone()));
+        Ok(Opened { refresh_token: Some(refresh_token), ..self.open(Some(chain), Some(code.scope), now) })
     }
 
-    /// Another grant of the same user and app, as an authorisation in a browser gives it. Only the latest five live.
+    /// Another refresh token of the same user and app, as an authorisation in a browser gives it.
     pub(crate) fn grant(&mut self) -> String {
-        let mut chains: Vec<u64> = self
-            .grants
-            .values()
-            .filter(|grant| matches!(grant.state, GrantState::Live | GrantState::Busy))
-            .map(|grant| grant.chain)
-            .collect();
-        chains.sort_unstable();
-        chains.dedup();
-        let surplus = (chains.len() + 1).saturating_sub(MOST_GRANTS);
-        for chain in &chains[..surplus] {
-            self.revoke_chain(*chain);
-        }
-        self.next_chain += 1;
-        self.issue_grant(self.next_chain - 1)
+        self.consent(None).1
     }
 
     /// Is this a session the API takes? Using it puts off its end.
@@ -363,12 +275,9 @@ impl Identity {
         true
     }
 
-    /// Start and end of a live session.
-    pub(crate) fn session(&self, token: &str, now: Timestamp) -> Option<(Timestamp, Timestamp)> {
-        self.sessions
-            .get(token)
-            .filter(|session| now < session.expires)
-            .map(|session| (session.opened, session.expires))
+    /// The session of a token, if it lives.
+    pub(crate) fn session(&self, token: &str, now: Timestamp) -> Option<&Session> {
+        self.sessions.get(token).filter(|session| now < session.expires)
     }
 
     /// Is this a refresh token that still works?
@@ -388,13 +297,10 @@ impl Identity {
         self.policies.app.scopes.join(" ")
     }
 
-    /// Base64 of the HMAC-SHA256 of `message`, keyed with the client secret, as token replies carry it.
-    pub(crate) fn sign(&self, message: &str) -> String {
-        let mut key = [0_u8; 64];
-        let secret = self.credentials.client_secret.as_bytes();
-        key[..secret.len().min(64)].copy_from_slice(&secret[..secret.len().min(64)]);
-        let inner = Sha256::new().chain_update(key.map(|byte| byte ^ 0x36)).chain_update(message).finalize();
-        STANDARD.encode(Sha256::new().chain_update(key.map(|byte| byte ^ 0x5c)).chain_update(inner).finalize())
+    /// Those of some scopes that the app may have.
+    fn allowed(&self, scope: &str) -> String {
+        let known = |scope: &&str| self.policies.app.scopes.iter().any(|allowed| same_scope(allowed, scope));
+        scope.split_whitespace().filter(known).collect::<Vec<_>>().join(" ")
     }
 
     /// Judges a sign-in, and counts it if it is one.
@@ -412,19 +318,29 @@ impl Identity {
         judge(&self.policies, &Attempt { way, face, at: now, recent: self.sign_ins.count })
     }
 
-    fn proof(&self, username: &str, password: &str) -> Proof {
-        let right = username.eq_ignore_ascii_case(&self.credentials.username);
-        match password.strip_prefix(self.credentials.password.as_str()) {
-            Some("") if right => Proof::PasswordAlone,
-            Some(token) if right && token == self.credentials.security_token => Proof::PasswordAndToken,
-            _ => Proof::Wrong,
+    /// Begins a chain of refresh tokens. Only the latest five live.
+    fn consent(&mut self, scope: Option<String>) -> (u64, String) {
+        let mut chains: Vec<u64> = self
+            .grants
+            .values()
+            .filter(|grant| matches!(grant.state, GrantState::Live | GrantState::Busy))
+            .map(|grant| grant.chain)
+            .collect();
+        chains.sort_unstable();
+        chains.dedup();
+        let surplus = (chains.len() + 1).saturating_sub(MOST_GRANTS);
+        for chain in &chains[..surplus] {
+            self.revoke_chain(*chain);
         }
+        let chain = self.next_chain;
+        self.next_chain += 1;
+        (chain, self.issue_grant(chain, scope))
     }
 
-    fn issue_grant(&mut self, chain: u64) -> String {
+    fn issue_grant(&mut self, chain: u64, scope: Option<String>) -> String {
         self.draws += 1;
         let token = format!("5Aep861{}", opaque(self.seed, "grant", self.draws, 80));
-        self.grants.insert(token.clone(), Grant { chain, state: GrantState::Live });
+        self.grants.insert(token.clone(), Grant { chain, scope, state: GrantState::Live });
         token
     }
 
@@ -462,28 +378,6 @@ fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
     now.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
 
-fn hash(seed: u64, label: &str, number: u64) -> [u8; 32] {
-    Sha256::new()
-        .chain_update(seed.to_be_bytes())
-        .chain_update(label)
-        .chain_update(number.to_be_bytes())
-        .finalize()
-        .into()
-}
-
-/// Text that looks like Salesforce's secrets: letters, digits, dots and underscores.
-fn opaque(seed: u64, label: &str, number: u64, length: usize) -> String {
-    let mut text = String::new();
-    for round in 0.. {
-        text.push_str(&STANDARD_NO_PAD.encode(hash(seed, &format!("{label}/{round}"), number)));
-        if text.len() >= length {
-            break;
-        }
-    }
-    text.truncate(length);
-    text.replace('+', ".").replace('/', "_")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -496,17 +390,6 @@ mod tests {
     fn refresh(identity: &mut Identity, token: &str) -> Result<Opened, Denied> {
         identity.begin_refresh(token, Face::MyDomain, Timestamp::UNIX_EPOCH)?;
         identity.finish_refresh(token, Timestamp::UNIX_EPOCH)
-    }
-
-    /// RFC 4231, test case 2, with the key in place of the secret.
-    #[test]
-    fn signature() {
-        let mut identity = identity(&Settings::default());
-        identity.credentials.client_secret = "Jefe".to_owned();
-        let expected = data_encoding::HEXLOWER
-            .decode(b"5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843")
-            .unwrap();
-        assert_eq!(identity.sign("what do ya want for nothing?"), STANDARD.encode(expected));
     }
 
     #[test]
