@@ -11,6 +11,8 @@ use jiff::Timestamp;
 pub struct Config {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where to listen as the login host; a free port beside `listen` if `None`.
+    pub login_listen: Option<SocketAddr>,
     /// Serve on an address that other machines can reach. The credentials protect nothing worth stealing, but the org
     /// can be reset by anyone.
     pub allow_remote: bool,
@@ -28,6 +30,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            login_listen: None,
             allow_remote: false,
             data: None,
             seed: 1,
@@ -43,7 +46,13 @@ impl Default for Config {
 pub struct Settings {
     /// Length of a session without activity, in virtual time. Each use starts it anew.
     pub session_timeout: Duration,
-    /// Replace the refresh token at every use; presenting a replaced one revokes its descendants.
+    /// A sandbox: the login host plays `test.salesforce.com` instead of `login.salesforce.com`.
+    pub sandbox: bool,
+    /// How far ahead the end of a JWT assertion may lie, in virtual time. The vendor says three minutes; five were seen
+    /// to be accepted.
+    pub longest_assertion: Duration,
+    /// The app's policy at the start: replace the refresh token at every use; presenting a replaced one revokes its
+    /// descendants.
     pub rotate_refresh_tokens: bool,
     /// Refuse a refresh while another of the same refresh token is in flight.
     pub single_flight_refresh: bool,
@@ -76,6 +85,8 @@ impl Default for Settings {
         const HOUR: Duration = Duration::from_secs(60 * 60);
         Self {
             session_timeout: 2 * HOUR,
+            sandbox: false,
+            longest_assertion: Duration::from_secs(3 * 60),
             rotate_refresh_tokens: false,
             single_flight_refresh: true,
             token_latency: Duration::ZERO,

@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
+use futures::future::join_all;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::api::App;
+use crate::api::{App, Ports};
 use crate::cometd;
 use crate::config::Config;
 use crate::control::{Desk, Workload, WorkloadReport};
@@ -20,11 +21,12 @@ use crate::wire::{Gate, Lines, Over};
 /// A running org. Dropping it cuts its connections; [`shutdown`](Emulator::shutdown) is the polite way.
 pub struct Emulator {
     url: String,
+    login_url: String,
     credentials: Credentials,
     desk: Desk,
     lines: Lines,
     closing: watch::Sender<bool>,
-    server: Option<JoinHandle<std::io::Result<()>>>,
+    servers: Vec<JoinHandle<std::io::Result<()>>>,
 }
 
 /// Why an emulator does not start.
@@ -52,13 +54,14 @@ impl Emulator {
     /// # Errors
     /// If the address cannot be listened on, or may not be, and if the database cannot be opened or filled.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let Config { listen, allow_remote, data, seed, rows, settings } = config;
-        if !listen.ip().is_loopback() && !allow_remote {
-            return Err(StartError::Remote(listen));
+        let Config { listen, login_listen, allow_remote, data, seed, rows, settings } = config;
+        let login_listen = login_listen.unwrap_or(SocketAddr::new(listen.ip(), 0));
+        let remote = [listen, login_listen].into_iter().find(|address| !address.ip().is_loopback() && !allow_remote);
+        if let Some(address) = remote {
+            return Err(StartError::Remote(address));
         }
-        let failed = |source| StartError::Listen { address: listen, source };
-        let listener = TcpListener::bind(listen).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
+        let (listener, address) = bound(listen).await?;
+        let (login_listener, login_address) = bound(login_listen).await?;
         let opened = tokio::task::spawn_blocking(move || {
             let (org, fresh) = Org::open(data.as_deref(), seed, settings)?;
             if fresh {
@@ -66,28 +69,46 @@ impl Emulator {
             }
             Ok::<_, OpenError>(org)
         });
-        let org = opened.await.map_err(|failure| failed(std::io::Error::other(failure)))??;
+        let failed = |failure| StartError::Listen { address: listen, source: std::io::Error::other(failure) };
+        let org = opened.await.map_err(failed)??;
         let credentials = org.identity().credentials.clone();
-        let (app, routes) = App::routes(org);
+        let ports = Ports { my_domain: address.port(), login: login_address.port() };
+        let (app, faces) = App::faces(org, ports);
         let desk = Desk::new(app);
         let lines = Lines::new();
-        let router = desk.clone().routes().merge(routes);
-        let (closing, mut closed) = watch::channel(false);
-        let gate = Gate { listener, lines: lines.clone() };
-        let service: IntoMakeServiceWithConnectInfo<_, Over> = router.into_make_service_with_connect_info();
-        let serving = axum::serve(gate, service).with_graceful_shutdown(async move {
-            let _ = closed.wait_for(|closing| *closing).await;
+        let (closing, closed) = watch::channel(false);
+        let my_domain = desk.clone().routes().merge(faces.my_domain);
+        let servers = [(listener, my_domain), (login_listener, faces.login)].map(|(listener, router)| {
+            let gate = Gate { listener, lines: lines.clone() };
+            let service: IntoMakeServiceWithConnectInfo<_, Over> = router.into_make_service_with_connect_info();
+            let mut closed = closed.clone();
+            let serving = axum::serve(gate, service).with_graceful_shutdown(async move {
+                let _ = closed.wait_for(|closing| *closing).await;
+            });
+            tokio::spawn(serving.into_future())
         });
-        let server = Some(tokio::spawn(serving.into_future()));
-        Ok(Self { url: format!("http://{address}"), credentials, desk, lines, closing, server })
+        Ok(Self {
+            url: format!("http://{address}"),
+            login_url: format!("http://{login_address}"),
+            credentials,
+            desk,
+            lines,
+            closing,
+            servers: servers.into(),
+        })
     }
 
-    /// Where it listens, such as `http://127.0.0.1:49152`.
+    /// Where the org itself is, such as `http://127.0.0.1:49152`: what My Domain is for a real one.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// What a client needs to sign in.
+    /// Where it plays `login.salesforce.com` (`test.salesforce.com` for a sandbox): one can sign in there, and no more.
+    pub fn login_url(&self) -> &str {
+        &self.login_url
+    }
+
+    /// What a client needed to sign in when the org started.
     pub fn credentials(&self) -> &Credentials {
         &self.credentials
     }
@@ -154,14 +175,20 @@ impl Emulator {
         self.desk.stop().await;
         let _ = self.closing.send(true);
         self.desk.app.streaming.close();
-        let Some(mut server) = self.server.take() else { return };
-        if tokio::time::timeout(GRACE, &mut server).await.is_err() {
+        let mut servers = join_all(std::mem::take(&mut self.servers));
+        if tokio::time::timeout(GRACE, &mut servers).await.is_err() {
             self.lines.sever();
-            if tokio::time::timeout(10 * GRACE, &mut server).await.is_err() {
-                server.abort();
-            }
+            let _ = tokio::time::timeout(10 * GRACE, servers).await;
         }
     }
+}
+
+/// Listens, and tells where.
+async fn bound(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
 }
 
 impl Drop for Emulator {

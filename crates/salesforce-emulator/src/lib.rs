@@ -1,4 +1,4 @@
-//! A local Salesforce org for development and tests: OAuth, REST, SOQL, PushTopics over CometD, on one free port.
+//! A local Salesforce org for development and tests: OAuth, REST, SOQL, PushTopics over CometD, on free ports.
 //!
 //! It shares no code with any client: when the two agree, that means something. What it imitates, what it does not, and
 //! on whose word, stands in `COVERAGE.md`.

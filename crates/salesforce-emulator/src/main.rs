@@ -22,8 +22,8 @@ struct Cli {
 enum Command {
     /// Serve an org until SIGINT or SIGTERM.
     ///
-    /// When it is ready, one JSON line on standard output says where it is and how to sign in: url, client_id,
-    /// client_secret, refresh_token, username, password, security_token. Logs go to standard error.
+    /// When it is ready, one JSON line on standard output says where it is and how to sign in: url, login_url, client_id,
+    /// client_secret, refresh_token, username, password, security_token, private_key. Logs go to standard error.
     #[command(after_long_help = EXAMPLES)]
     Serve(Serve),
 }
@@ -51,6 +51,12 @@ struct Serve {
     /// Address to listen on; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS:PORT")]
     listen: SocketAddr,
+    /// Address that plays login.salesforce.com; a free port beside the other by default.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    login_listen: Option<SocketAddr>,
+    /// A sandbox: that address plays test.salesforce.com.
+    #[arg(long)]
+    sandbox: bool,
     /// Allow an address that other machines can reach. Anyone who reaches it can read, change and reset the org.
     #[arg(long)]
     allow_remote: bool,
@@ -87,6 +93,7 @@ fn rows(text: &str) -> Result<(String, u64), String> {
 #[derive(Serialize)]
 struct Ready<'a> {
     url: &'a str,
+    login_url: &'a str,
     #[serde(flatten)]
     credentials: &'a Credentials,
 }
@@ -123,16 +130,18 @@ enum Failure {
 async fn serve(arguments: Serve) -> Result<(), Failure> {
     let settings = Settings {
         session_timeout: Duration::from_secs(arguments.session_timeout.saturating_mul(60)),
+        sandbox: arguments.sandbox,
         rotate_refresh_tokens: arguments.rotate_refresh_tokens,
         daily_api_calls: arguments.daily_api_calls,
         push_topics: arguments.push_topics,
         ..Settings::default()
     };
-    let Serve { listen, allow_remote, data, seed, rows, .. } = arguments;
+    let Serve { listen, login_listen, allow_remote, data, seed, rows, .. } = arguments;
     // Taken before the line is printed: whoever reads it may stop us at once.
     let ended = ended()?;
-    let emulator = Emulator::start(Config { listen, allow_remote, data, seed, rows, settings }).await?;
-    let line = serde_json::to_string(&Ready { url: emulator.url(), credentials: emulator.credentials() })?;
+    let emulator = Emulator::start(Config { listen, login_listen, allow_remote, data, seed, rows, settings }).await?;
+    let (url, login_url, credentials) = (emulator.url(), emulator.login_url(), emulator.credentials());
+    let line = serde_json::to_string(&Ready { url, login_url, credentials })?;
     {
         let mut out = std::io::stdout().lock();
         writeln!(out, "{line}")?;

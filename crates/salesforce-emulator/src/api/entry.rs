@@ -32,7 +32,8 @@ pub(super) async fn enter(
     let (head, body) = request.into_parts();
     let method = effective_method(&head);
     let path = head.uri.path().to_owned();
-    let resource = Resource::of(&method, &path);
+    let face = head.extensions.get().copied().unwrap_or_default();
+    let resource = Resource::at(face, &method, &path);
     let action = app.faults().strike(method.as_str(), &path, resource.kind());
     if let Some(FaultAction::ExpireSession) = action {
         app.org.expire_sessions();

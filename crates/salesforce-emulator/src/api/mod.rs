@@ -1,6 +1,7 @@
 //! The org over HTTP. A request's way: recognised as a [`Resource`], counted, struck by faults and measured in `entry`;
 //! then authenticated here and answered by the file of its family.
 
+mod authorize;
 mod batch;
 mod collections;
 mod composite;
@@ -8,10 +9,12 @@ mod describe;
 mod entry;
 mod limits;
 mod oauth;
+mod person;
 mod query;
 mod reference;
 mod reply;
 mod resource;
+mod soap;
 mod sobject;
 mod streaming;
 mod versions;
@@ -20,10 +23,10 @@ use std::io::Read as _;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::middleware::from_fn_with_state;
+use axum::{Extension, Router};
 use bytes::Bytes;
 use flate2::read::GzDecoder;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, HOST, HeaderName};
@@ -34,7 +37,7 @@ use tower_http::compression::CompressionLayer;
 
 use crate::cometd;
 use crate::fault::Faults;
-use crate::org::{Id, Org, Refusal};
+use crate::org::{Face, Id, Org, Refusal, Unfit};
 use reply::{Reply, page};
 use resource::{Data, Resource};
 
@@ -47,23 +50,48 @@ pub(crate) struct App {
     pub(crate) org: Org,
     pub(crate) faults: Arc<Mutex<Faults>>,
     pub(crate) streaming: cometd::Control,
+    ports: Ports,
     /// Requests so far, from which their ids are drawn.
     requests: Arc<AtomicU64>,
 }
 
+/// Where the org's two faces listen.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ports {
+    pub(crate) my_domain: u16,
+    pub(crate) login: u16,
+}
+
+/// The org as it is seen from outside.
+pub(crate) struct Faces {
+    /// The org's own address, CometD included.
+    pub(crate) my_domain: Router,
+    /// The address all orgs share, where one can only sign in.
+    pub(crate) login: Router,
+}
+
 impl App {
-    /// The org's public face and CometD's, with the way in that both share.
-    pub(crate) fn routes(org: Org) -> (Self, Router) {
+    /// The org's faces, with the way in that they share.
+    pub(crate) fn faces(org: Org, ports: Ports) -> (Self, Faces) {
         let bus = Arc::new(streaming::OrgBus::new(org.clone()));
         let (cometd, streaming) = cometd::routes(bus, org.settings().streaming.clone());
-        let app = Self { org, faults: Arc::default(), streaming, requests: Arc::default() };
-        let router = Router::new()
-            .fallback(serve)
-            .with_state(app.clone())
-            .merge(cometd)
-            .layer(CompressionLayer::new())
-            .layer(from_fn_with_state(app.clone(), entry::enter));
-        (app, router)
+        let app = Self { org, faults: Arc::default(), streaming, ports, requests: Arc::default() };
+        let entered =
+            |router: Router| router.layer(CompressionLayer::new()).layer(from_fn_with_state(app.clone(), entry::enter));
+        let served = Router::new().fallback(serve).with_state(app.clone());
+        let my_domain = entered(served.clone().merge(cometd));
+        let login = entered(served).layer(Extension(Face::LoginHost));
+        (app, Faces { my_domain, login })
+    }
+
+    /// The org's own address, under the host name the client used, unless the settings have another for token replies.
+    fn my_domain(&self, call: &Call) -> String {
+        self.org.settings().instance_url.clone().unwrap_or_else(|| call.host_at(self.ports.my_domain, Face::MyDomain))
+    }
+
+    /// The address of the login host, under the host name the client used.
+    fn login_host(&self, call: &Call) -> String {
+        call.host_at(self.ports.login, Face::LoginHost)
     }
 
     pub(crate) fn faults(&self) -> MutexGuard<'_, Faults> {
@@ -106,10 +134,24 @@ impl Call {
         self.query().into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
-    /// The org's own address, as the client wrote it.
+    /// Which of the org's addresses was called.
+    fn face(&self) -> Face {
+        self.head.extensions.get().copied().unwrap_or_default()
+    }
+
+    /// The address that was called, as the client wrote it.
     fn host(&self) -> String {
         let host = self.head.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
         format!("http://{host}")
+    }
+
+    /// The address of a face, as the client would write it.
+    fn host_at(&self, port: u16, face: Face) -> String {
+        let called = self.host();
+        match called.rsplit_once(':') {
+            Some((host, digits)) if self.face() != face && digits.parse::<u16>().is_ok() => format!("{host}:{port}"),
+            _ => called,
+        }
     }
 
     fn header(&self, name: &HeaderName) -> Option<&str> {
@@ -128,7 +170,7 @@ async fn serve(State(app): State<App>, request: Request) -> Response<Body> {
     };
     let call = Call::new(head, body);
     if call.head.uri.path().trim_end_matches('/') == "/services/oauth2/token" && call.head.method == Method::POST {
-        return oauth::token(&app.org, &call).await.into_response();
+        return oauth::token(&app, &call).await.into_response();
     }
     let answered = tokio::task::spawn_blocking(move || answer(&app, &call)).await;
     answered.unwrap_or_else(|failure| {
@@ -151,18 +193,22 @@ fn answer(app: &App, call: &Call) -> Response<Body> {
     let org = &app.org;
     let method = effective_method(&call.head);
     let path = call.head.uri.path().to_owned();
-    let reply = match Resource::of(&method, &path) {
+    let reply = match Resource::at(call.face(), &method, &path) {
         Resource::Versions => Ok(versions::list()),
         Resource::Revoke => Ok(oauth::revoke(org, call)),
         Resource::Introspect => Ok(oauth::introspect(org, call)),
-        Resource::UserInfo => Ok(oauth::user_info(org, call)),
-        Resource::Identity { org: org_id, user } => Ok(oauth::identity(org, call, org_id, user)),
+        Resource::Authorize => Ok(authorize::authorize(org, call)),
+        Resource::UserInfo => Ok(person::user_info(app, call)),
+        Resource::Identity { org: org_id, user } => Ok(person::identity(app, call, org_id, user)),
+        Resource::Soap { version } => soap::partner(app, call, version),
         Resource::Data { version, data } => {
             authenticate(org, &call.head.headers).and_then(|()| answer_data(app, call, version, data))
         }
         Resource::NotImitated(what) => Err(Refusal::not_imitated(what)),
         Resource::MethodNotAllowed(allowed) => Err(method_not_allowed(&method, allowed)),
-        Resource::Token | Resource::Streaming | Resource::Unknown if path.starts_with("/services/data/") => {
+        Resource::Token | Resource::Streaming | Resource::Unknown
+            if path.starts_with("/services/data/") && call.face() == Face::MyDomain =>
+        {
             Err(Refusal::not_found())
         }
         Resource::Token | Resource::Streaming | Resource::Unknown => {
@@ -213,12 +259,21 @@ fn method_not_allowed(method: &Method, allowed: &str) -> Refusal {
 /// Checks the session, and puts off its end.
 fn authenticate(org: &Org, headers: &HeaderMap) -> Result<(), Refusal> {
     let unauthorized = |code, message: &str| Refusal { status: 401, ..Refusal::bad(code, message) };
+    let forbidden = |code, message: &str| Refusal { status: 403, ..Refusal::bad(code, message) };
     let expired = || unauthorized("INVALID_SESSION_ID", "Session expired or invalid");
     let header = headers.get(AUTHORIZATION).ok_or_else(expired)?;
     match bearer(header) {
         None => Err(unauthorized("INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE")),
-        Some(token) if org.identity().authenticate(token, org.now()) => Ok(()),
-        Some(_) => Err(expired()),
+        Some(token) => org.identity().authenticate(token, org.now()).map_err(|unfit| match unfit {
+            Unfit::Dead => expired(),
+            Unfit::WithoutApi => {
+                unauthorized("INVALID_SESSION_ID", "This session is not valid for use with the REST API")
+            }
+            Unfit::ApiOffForUser => forbidden("API_CURRENTLY_DISABLED", "API is disabled for this User"),
+            Unfit::ApiOffForOrg => {
+                forbidden("API_DISABLED_FOR_ORG", "The REST API is not enabled for this Organization.")
+            }
+        }),
     }
 }
 

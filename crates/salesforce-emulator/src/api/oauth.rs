@@ -1,70 +1,116 @@
-//! `/services/oauth2/…` and the identity URL.
+//! `/services/oauth2/…`: every grant, and what can be done with the tokens.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
 use http::header::{AUTHORIZATION, CACHE_CONTROL};
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, json};
 
 use super::reply::Reply;
-use super::{Call, bearer};
-use crate::org::{Denied, Opened, Org};
-
-const SCOPE: &str = "refresh_token api web";
+use super::{App, Call};
+use crate::org::{Assertion, Denied, Opened, Org};
 
 /// `POST /services/oauth2/token`
-pub(super) async fn token(org: &Org, call: &Call) -> Reply {
+pub(super) async fn token(app: &App, call: &Call) -> Reply {
     let form = Form::of(call);
-    match grant(org, &form).await {
-        Ok(opened) => granted(org, call, &opened),
-        Err(Denied { error, description }) => {
-            let body = json!({"error": error, "error_description": description});
-            Reply::value(&body).status(StatusCode::BAD_REQUEST).header(CACHE_CONTROL, "no-store")
-        }
+    let granted = match Grant::of(&form) {
+        Ok(grant) => give(app, call, &form, &grant).await.map(|opened| reply(app, call, &grant, &opened)),
+        Err(denied) => Err(denied),
+    };
+    granted.unwrap_or_else(|denied| refusal(denied).status(StatusCode::BAD_REQUEST))
+}
+
+/// What is presented for a session.
+enum Grant<'a> {
+    RefreshToken { token: &'a str },
+    Password { username: &'a str, password: &'a str },
+    ClientCredentials,
+    Jwt { assertion: &'a str },
+    Code { code: &'a str, redirect_uri: &'a str, verifier: Option<&'a str> },
+}
+
+impl<'a> Grant<'a> {
+    fn of(form: &'a Form) -> Result<Self, Denied> {
+        let required = |name, missing| form.get(name).ok_or(Denied::Missing(missing));
+        Ok(match form.get("grant_type") {
+            Some("refresh_token") => {
+                Self::RefreshToken { token: required("refresh_token", "must supply refresh_token")? }
+            }
+            Some("password") => Self::Password {
+                username: required("username", "must supply username")?,
+                password: required("password", "must supply password")?,
+            },
+            Some("client_credentials") => Self::ClientCredentials,
+            Some("urn:ietf:params:oauth:grant-type:jwt-bearer") => {
+                Self::Jwt { assertion: required("assertion", "must supply assertion")? }
+            }
+            Some("authorization_code") => Self::Code {
+                code: required("code", "must supply code")?,
+                redirect_uri: required("redirect_uri", "must supply redirect_uri")?,
+                verifier: form.get("code_verifier"),
+            },
+            _ => return Err(Denied::UnknownGrant),
+        })
     }
 }
 
-async fn grant(org: &Org, form: &Form) -> Result<Opened, Denied> {
-    let missing = |description| Denied { error: "invalid_request", description };
-    let (kind, latency) = (form.get("grant_type"), org.settings().token_latency);
-    if !matches!(kind, Some("refresh_token" | "password" | "client_credentials")) {
-        return Err(Denied { error: "unsupported_grant_type", description: "grant type not supported" });
+async fn give(app: &App, call: &Call, form: &Form, grant: &Grant<'_>) -> Result<Opened, Denied> {
+    let (org, face) = (&app.org, call.face());
+    let takes_a_while = || tokio::time::sleep(org.settings().token_latency);
+    // An assertion names its app itself, and proves it by its signature.
+    if !matches!(grant, Grant::Jwt { .. }) {
+        let may_omit_secret = matches!(grant, Grant::RefreshToken { .. } | Grant::Code { .. });
+        let optional = may_omit_secret && !org.identity().policies().app.require_secret;
+        org.identity().check_client(form.client_id(), form.client_secret(), optional)?;
     }
-    org.identity().check_client(form.client_id(), form.client_secret())?;
-    if kind == Some("refresh_token") {
-        let token = form.get("refresh_token").ok_or(missing("must supply refresh_token"))?;
-        org.identity().begin_refresh(token)?;
-        tokio::time::sleep(latency).await;
+    if let Grant::RefreshToken { token } = *grant {
+        org.identity().begin_refresh(token, face, org.now())?;
+        takes_a_while().await;
         return org.identity().finish_refresh(token, org.now());
     }
-    tokio::time::sleep(latency).await;
+    takes_a_while().await;
     let now = org.now();
-    if kind == Some("client_credentials") {
-        return Ok(org.identity().run_as(now));
+    match *grant {
+        Grant::RefreshToken { token } => org.identity().finish_refresh(token, now),
+        Grant::Password { username, password } => org.identity().password_grant(username, password, face, now),
+        Grant::ClientCredentials => org.identity().run_as(face, now),
+        Grant::Jwt { assertion } => {
+            let audiences = [org.audience().to_owned(), app.my_domain(call), app.login_host(call)];
+            org.identity().bearer(&Assertion::parse(assertion)?, &audiences, face, now)
+        }
+        Grant::Code { code, redirect_uri, verifier } => org.identity().redeem(code, redirect_uri, verifier, face, now),
     }
-    let username = form.get("username").ok_or(missing("must supply username"))?;
-    let password = form.get("password").ok_or(missing("must supply password"))?;
-    org.identity().sign_in(username, password, now)
 }
 
-fn granted(org: &Org, call: &Call, opened: &Opened) -> Reply {
-    let instance_url = org.settings().instance_url.clone().unwrap_or_else(|| call.host());
+fn reply(app: &App, call: &Call, grant: &Grant<'_>, opened: &Opened) -> Reply {
+    let org = &app.org;
     let id = format!("{}/id/{}/{}", call.host(), org.org_id(), org.user_id());
+    // Nobody signs for an app that has shown no secret.
+    let signed = !matches!(grant, Grant::Jwt { .. });
     let issued_at = org.now().as_millisecond().to_string();
-    let signature = org.identity().sign(&format!("{id}{issued_at}"));
     let mut reply = Map::new();
     let mut put = |key: &str, value: &str| reply.insert(key.to_owned(), value.into());
     put("access_token", &opened.access_token);
     if let Some(refresh_token) = &opened.refresh_token {
         put("refresh_token", refresh_token);
     }
-    put("signature", &signature);
-    put("scope", SCOPE);
-    put("instance_url", &instance_url);
+    if signed {
+        put("signature", &org.identity().credentials.sign(&format!("{id}{issued_at}")));
+    }
+    put("scope", &opened.scope);
+    put("instance_url", &app.my_domain(call));
     put("id", &id);
     put("token_type", "Bearer");
-    put("issued_at", &issued_at);
+    if signed {
+        put("issued_at", &issued_at);
+    }
     Reply::value(&reply.into()).header(CACHE_CONTROL, "no-store")
+}
+
+/// The body of every refusal here.
+fn refusal(denied: Denied) -> Reply {
+    let (error, description) = denied.oauth();
+    Reply::value(&json!({"error": error, "error_description": description})).header(CACHE_CONTROL, "no-store")
 }
 
 /// `POST /services/oauth2/revoke`
@@ -85,145 +131,32 @@ pub(super) fn revoke(org: &Org, call: &Call) -> Reply {
 pub(super) fn introspect(org: &Org, call: &Call) -> Reply {
     let form = Form::of(call);
     let identity = org.identity();
-    if let Err(Denied { error, description }) = identity.check_client(form.client_id(), form.client_secret()) {
-        return Reply::value(&json!({"error": error, "error_description": description}))
-            .status(StatusCode::UNAUTHORIZED);
+    if let Err(denied) = identity.check_client(form.client_id(), form.client_secret(), false) {
+        return refusal(denied).status(StatusCode::UNAUTHORIZED);
     }
     let token = form.get("token").unwrap_or_default();
     let session = identity.session(token, org.now());
     if session.is_none() && !identity.is_live_grant(token) {
         return Reply::value(&json!({"active": false}));
     }
+    let scope = match session {
+        Some(session) => session.scope.clone().unwrap_or_else(|| "full".to_owned()),
+        None => identity.scope(),
+    };
     let mut answer = json!({
         "active": true,
-        "scope": SCOPE,
+        "scope": scope,
         "client_id": identity.credentials.client_id,
         "username": identity.credentials.username,
         "sub": format!("{}/id/{}/{}", call.host(), org.org_id(), org.user_id()),
         "token_type": if session.is_some() { "access_token" } else { "refresh_token" },
     });
-    if let Some((opened, expires)) = session {
-        answer["exp"] = expires.as_second().into();
-        answer["iat"] = opened.as_second().into();
-        answer["nbf"] = opened.as_second().into();
+    if let Some(session) = session {
+        answer["exp"] = session.expires.as_second().into();
+        answer["iat"] = session.opened.as_second().into();
+        answer["nbf"] = session.opened.as_second().into();
     }
     Reply::value(&answer)
-}
-
-/// `GET /services/oauth2/userinfo`
-pub(super) fn user_info(org: &Org, call: &Call) -> Reply {
-    if let Some(refused) = refuse_stranger(org, call) {
-        return refused;
-    }
-    let username = org.identity().credentials.username.clone();
-    Reply::value(&json!({
-        "sub": format!("{}/id/{}/{}", call.host(), org.org_id(), org.user_id()),
-        "user_id": org.user_id().as_str(),
-        "organization_id": org.org_id().as_str(),
-        "preferred_username": username,
-        "nickname": "admin",
-        "name": "Ada Admin",
-        "email": "admin@example.com",
-        "email_verified": true,
-        "given_name": "Ada",
-        "family_name": "Admin",
-        "zoneinfo": "America/Los_Angeles",
-        "photos": photos(call),
-        "profile": format!("{}/{}", call.host(), org.user_id()),
-        "picture": format!("{}/profilephoto/005/F", call.host()),
-        "address": {},
-        "urls": urls(org, call),
-        "active": true,
-        "user_type": "STANDARD",
-        "language": "en_US",
-        "locale": "en_US",
-        "utcOffset": -28_800_000,
-        "updated_at": org.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        "is_app_installed": true,
-    }))
-}
-
-/// `GET /id/ORG/USER`
-pub(super) fn identity(org: &Org, call: &Call, org_id: &str, user: &str) -> Reply {
-    if let Some(refused) = refuse_stranger(org, call) {
-        return refused;
-    }
-    let is = |id: crate::org::Id, text: &str| crate::org::Id::parse(text) == Some(id);
-    if !is(org.org_id(), org_id) || !is(org.user_id(), user) {
-        return Reply::text(StatusCode::NOT_FOUND, "Bad_Id");
-    }
-    let username = org.identity().credentials.username.clone();
-    Reply::value(&json!({
-        "id": format!("{}/id/{}/{}", call.host(), org.org_id(), org.user_id()),
-        "asserted_user": true,
-        "user_id": org.user_id().as_str(),
-        "organization_id": org.org_id().as_str(),
-        "username": username,
-        "nick_name": "admin",
-        "display_name": "Ada Admin",
-        "email": "admin@example.com",
-        "email_verified": true,
-        "first_name": "Ada",
-        "last_name": "Admin",
-        "timezone": "America/Los_Angeles",
-        "photos": photos(call),
-        "addr_street": null,
-        "addr_city": null,
-        "addr_state": null,
-        "addr_country": null,
-        "addr_zip": null,
-        "mobile_phone": null,
-        "mobile_phone_verified": false,
-        "is_lightning_login_user": false,
-        "status": {"created_date": null, "body": null},
-        "urls": urls(org, call),
-        "active": true,
-        "user_type": "STANDARD",
-        "language": "en_US",
-        "locale": "en_US",
-        "utcOffset": -28_800_000,
-        "last_modified_date": org.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        "is_app_installed": true,
-    }))
-}
-
-fn refuse_stranger(org: &Org, call: &Call) -> Option<Reply> {
-    let Some(header) = call.head.headers.get(AUTHORIZATION) else {
-        return Some(Reply::text(StatusCode::FORBIDDEN, "Missing_OAuth_Token"));
-    };
-    let known = bearer(header).is_some_and(|token| org.identity().authenticate(token, org.now()));
-    (!known).then(|| Reply::text(StatusCode::FORBIDDEN, "Bad_OAuth_Token"))
-}
-
-fn photos(call: &Call) -> Json {
-    let host = call.host();
-    json!({"picture": format!("{host}/profilephoto/005/F"), "thumbnail": format!("{host}/profilephoto/005/T")})
-}
-
-/// URL templates; `{version}` is literal.
-fn urls(org: &Org, call: &Call) -> Json {
-    let (host, org_id) = (call.host(), org.org_id());
-    let rest = |path: &str| format!("{host}/services/data/v{{version}}/{path}");
-    let soap = |letter: char| format!("{host}/services/Soap/{letter}/{{version}}/{}", org_id.short());
-    json!({
-        "enterprise": soap('c'),
-        "metadata": soap('m'),
-        "partner": soap('u'),
-        "rest": rest(""),
-        "sobjects": rest("sobjects/"),
-        "search": rest("search/"),
-        "query": rest("query/"),
-        "recent": rest("recent/"),
-        "tooling_soap": soap('T'),
-        "tooling_rest": rest("tooling/"),
-        "profile": format!("{host}/{}", org.user_id()),
-        "feeds": rest("chatter/feeds"),
-        "groups": rest("chatter/groups"),
-        "users": rest("chatter/users"),
-        "feed_items": rest("chatter/feed-items"),
-        "feed_elements": rest("chatter/feed-elements"),
-        "custom_domain": host,
-    })
 }
 
 /// The form of a token request, and the client's credentials wherever they stand.

@@ -46,6 +46,22 @@ impl Reply {
         }
     }
 
+    /// A page for people, in plain text.
+    pub(super) fn page(status: StatusCode, text: &str) -> Self {
+        let body = Bytes::copy_from_slice(text.as_bytes());
+        Self { status, content_type: "text/html;charset=UTF-8", body, headers: Vec::new() }
+    }
+
+    /// An XML document, as SOAP answers.
+    pub(super) fn xml(document: impl Into<Bytes>) -> Self {
+        Self {
+            status: StatusCode::OK,
+            content_type: "text/xml;charset=UTF-8",
+            body: document.into(),
+            headers: Vec::new(),
+        }
+    }
+
     pub(super) fn status(mut self, status: StatusCode) -> Self {
         self.status = status;
         self

@@ -2,6 +2,8 @@
 
 use http::Method;
 
+use crate::org::Face;
+
 /// A thing a client can ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Resource<'a> {
@@ -9,10 +11,15 @@ pub(super) enum Resource<'a> {
     Token,
     Revoke,
     Introspect,
+    Authorize,
     UserInfo,
     Identity {
         org: &'a str,
         user: &'a str,
+    },
+    /// The partner API over SOAP; the version is unchecked.
+    Soap {
+        version: &'a str,
     },
     /// A resource below `/services/data/vVV.V`, which needs a session.
     Data {
@@ -55,6 +62,24 @@ pub(super) enum Data<'a> {
 pub(super) const VERSIONS: std::ops::RangeInclusive<u32> = 31..=67;
 
 impl<'a> Resource<'a> {
+    /// What is asked for at one of the org's addresses. At the login host one can only sign in.
+    pub(super) fn at(face: Face, method: &Method, path: &'a str) -> Self {
+        let resource = Self::of(method, path);
+        let everywhere = matches!(
+            resource,
+            Self::Versions
+                | Self::Token
+                | Self::Revoke
+                | Self::Introspect
+                | Self::Authorize
+                | Self::UserInfo
+                | Self::Identity { .. }
+                | Self::Soap { .. }
+                | Self::MethodNotAllowed(_)
+        );
+        if face == Face::MyDomain || everywhere { resource } else { Self::Unknown }
+    }
+
     pub(super) fn of(method: &Method, path: &'a str) -> Self {
         let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
         let reads = method == Method::GET || method == Method::HEAD;
@@ -73,7 +98,9 @@ impl<'a> Resource<'a> {
             ["services", "oauth2", "revoke"] if posts || reads => Self::Revoke,
             ["services", "oauth2", "introspect"] if posts => Self::Introspect,
             ["services", "oauth2", "userinfo"] if posts || reads => Self::UserInfo,
-            ["services", "oauth2", "authorize"] => Self::NotImitated("the OAuth web-server flow"),
+            ["services", "oauth2", "authorize"] if reads => Self::Authorize,
+            ["services", "Soap", "u", version] if posts => Self::Soap { version },
+            ["services", "Soap", "u", version, _org] if posts => Self::Soap { version },
             ["services", "Soap", ..] => Self::NotImitated("SOAP"),
             ["services", "async", ..] => Self::NotImitated("Bulk API 1.0"),
             ["services", "apexrest", ..] => Self::NotImitated("Apex REST"),
@@ -89,7 +116,9 @@ impl<'a> Resource<'a> {
             Self::Token => "token",
             Self::Revoke => "revoke",
             Self::Introspect => "introspect",
+            Self::Authorize => "authorize",
             Self::UserInfo => "userinfo",
+            Self::Soap { .. } => "soap",
             Self::Identity { .. } => "identity",
             Self::Streaming => "streaming",
             Self::NotImitated(_) | Self::MethodNotAllowed(_) | Self::Unknown => "other",
@@ -217,6 +246,10 @@ mod tests {
             "GET /services/data/v62.0/nonsense",
             "POST /services/oauth2/token",
             "GET /services/oauth2/token",
+            "GET /services/oauth2/authorize",
+            "POST /services/Soap/u/62.0",
+            "POST /services/Soap/u/62.0/00D",
+            "POST /services/Soap/m/62.0",
             "GET /id/00D/005",
             "POST /cometd/62.0/connect",
             "GET /",
@@ -231,5 +264,21 @@ mod tests {
             })
             .collect();
         insta::assert_snapshot!(answers.join("\n"));
+    }
+    #[test]
+    fn only_signing_in_is_possible_at_the_login_host() {
+        for (line, there) in [
+            ("POST /services/oauth2/token", true),
+            ("GET /services/data", true),
+            ("GET /id/00D/005", true),
+            ("POST /services/Soap/u/62.0", true),
+            ("GET /services/data/v62.0/sobjects", false),
+            ("POST /services/Soap/m/62.0", false),
+            ("POST /cometd/62.0", false),
+        ] {
+            let (method, path) = line.split_once(' ').unwrap();
+            let resource = Resource::at(Face::LoginHost, &method.parse().unwrap(), path);
+            assert_eq!(resource != Resource::Unknown, there, "{line}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use crate::cometd::{
     AuthFailure, Bus, Event, Limit, Principal, Refusal, Replay, Start, Stream, SubscribeRequest, Unavailable,
 };
-use crate::org::{Org, Topic};
+use crate::org::{Org, Topic, Unfit};
 
 pub(super) struct OrgBus {
     org: Org,
@@ -26,9 +26,10 @@ impl OrgBus {
 
 impl Bus for OrgBus {
     fn authenticate(&self, token: &str) -> Result<Principal, AuthFailure> {
-        if !self.org.identity().authenticate(token, self.org.now()) {
-            return Err(AuthFailure::Invalid);
-        }
+        self.org.identity().authenticate(token, self.org.now()).map_err(|unfit| match unfit {
+            Unfit::Dead | Unfit::WithoutApi => AuthFailure::Invalid,
+            Unfit::ApiOffForUser | Unfit::ApiOffForOrg => AuthFailure::NotEnabled,
+        })?;
         Ok(Principal { user_id: self.org.user_id().to_string(), org_id: self.org.org_id().to_string() })
     }
 

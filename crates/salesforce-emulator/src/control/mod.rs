@@ -1,5 +1,6 @@
 //! `/__emulator/…`: everything real Salesforce does not have. The same can be done through the library's handle.
 
+mod policies;
 mod workload;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -44,6 +45,9 @@ impl Desk {
             .route("/__emulator/calls", get(calls))
             .route("/__emulator/sessions/expire", post(expire_sessions))
             .route("/__emulator/grants", post(grant))
+            .route("/__emulator/org", get(policies::org).post(policies::change_org))
+            .route("/__emulator/app", get(policies::app).post(policies::change_app))
+            .route("/__emulator/users", get(policies::users).post(policies::change_user))
             .route("/__emulator/reset", post(reset))
             .with_state(self)
     }

@@ -1,5 +1,6 @@
 //! The org as a value: schema, records, topics, events, users, clock. No HTTP.
 
+mod administration;
 mod database;
 mod derive;
 mod event_log;
@@ -29,8 +30,10 @@ use crate::config::Settings;
 use database::{Database, KeptEvent};
 pub(crate) use event_log::{Announced, EventLog};
 pub use id::Id;
-pub use identity::Credentials;
-pub(crate) use identity::{Denied, Identity, Opened};
+pub use identity::{
+    AppPolicy, Approval, Credentials, KeyError, LoginHours, Network, OrgPolicy, Policies, UserPolicy, UserStatus,
+};
+pub(crate) use identity::{Assertion, Code, Denied, Face, Identity, Opened, Unfit};
 pub(crate) use push_topic::Topic;
 pub use reading::Ask;
 use reading::Cursors;
@@ -224,7 +227,7 @@ impl Org {
         self.0.identity().grant()
     }
 
-    /// Back to an empty org with its user. Time, ids and replay ids go on.
+    /// Back to an empty org with its user and the policies of its start. Time, ids, credentials and replay ids go on.
     pub fn reset(&self) -> Result<(), Refusal> {
         {
             let database = self.0.database();
@@ -233,6 +236,7 @@ impl Org {
             self.0.log.retain(self.now(), |_| false);
         }
         *self.0.cursors() = Cursors::default();
+        self.0.identity().reset(self.settings());
         *self.0.usage() = Usage::default();
         self.found()
     }

@@ -21,11 +21,12 @@ fn one_line_when_ready_and_a_clean_end() {
         output.read_line(&mut line).unwrap();
         let ready: Json = serde_json::from_str(&line).unwrap();
         let keys: Vec<&String> = ready.as_object().unwrap().keys().collect();
-        assert_eq!(
-            keys,
-            ["url", "client_id", "client_secret", "refresh_token", "username", "password", "security_token"]
-        );
-        assert!(ready["url"].as_str().unwrap().starts_with("http://127.0.0.1:"));
+        let credentials =
+            ["client_id", "client_secret", "refresh_token", "username", "password", "security_token", "private_key"];
+        assert_eq!(keys, [&["url", "login_url"], &credentials[..]].concat());
+        for url in ["url", "login_url"] {
+            assert!(ready[url].as_str().unwrap().starts_with("http://127.0.0.1:"));
+        }
         assert!(Command::new("kill").args(["-s", signal, &child.id().to_string()]).status().unwrap().success());
         assert!(child.wait().unwrap().success());
         let mut rest = String::new();
@@ -38,6 +39,7 @@ fn one_line_when_ready_and_a_clean_end() {
 fn what_it_does_not_do() {
     for (arguments, reason) in [
         (&["--listen", "0.0.0.0:0"][..], "is not a loopback address"),
+        (&["--login-listen", "0.0.0.0:0"], "is not a loopback address"),
         (&["--rows", "Nothing=3"], "no object 'Nothing'"),
         (&["--rows", "Account"], "expected OBJECT=COUNT"),
         (&["--data", "/nowhere/at/all/org.sqlite"], "opening the org's database"),

@@ -44,7 +44,7 @@ impl Client {
 
     pub(crate) async fn with(config: Config) -> Self {
         let emulator = Emulator::start(config).await.unwrap();
-        let http = reqwest::Client::builder().gzip(false).build().unwrap();
+        let http = reqwest::Client::builder().gzip(false).redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Self { emulator, http, token: String::new() }.renewed().await
     }
 
@@ -63,16 +63,24 @@ impl Client {
 
     /// A token request of the right client.
     pub(crate) async fn grant(&self, form: &[(&str, &str)]) -> Answer {
+        self.grant_at(self.emulator.url(), form).await
+    }
+
+    pub(crate) async fn grant_at(&self, url: &str, form: &[(&str, &str)]) -> Answer {
         let credentials = self.emulator.credentials();
         let client =
             [("client_id", credentials.client_id.as_str()), ("client_secret", credentials.client_secret.as_str())];
-        self.form("/services/oauth2/token", &[form, &client].concat()).await
+        self.form_to(url, "/services/oauth2/token", &[form, &client].concat()).await
     }
 
     pub(crate) async fn form(&self, path: &str, form: &[(&str, &str)]) -> Answer {
+        self.form_to(self.emulator.url(), path, form).await
+    }
+
+    pub(crate) async fn form_to(&self, url: &str, path: &str, form: &[(&str, &str)]) -> Answer {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         let headers = [("content-type", "application/x-www-form-urlencoded")];
-        self.send(Method::POST, path, &headers, Some(body)).await.unwrap()
+        self.send_to(url, Method::POST, path, &headers, Some(body)).await.unwrap()
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -119,7 +127,19 @@ impl Client {
         headers: &[(&str, &str)],
         body: Option<String>,
     ) -> Result<Answer, reqwest::Error> {
-        let mut request = self.http.request(method, format!("{}{path}", self.emulator.url()));
+        self.send_to(self.emulator.url(), method, path, headers, body).await
+    }
+
+    /// A request to either of the org's addresses.
+    pub(crate) async fn send_to(
+        &self,
+        url: &str,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<String>,
+    ) -> Result<Answer, reqwest::Error> {
+        let mut request = self.http.request(method, format!("{url}{path}"));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -150,7 +170,8 @@ impl Client {
             Ok(json) => serde_json::to_string_pretty(&json).unwrap(),
             Err(_) => answer.text.clone(),
         };
-        format!("{} {body}", answer.status.as_u16()).replace(self.emulator.url(), "http://HOST").trim_end().to_owned()
+        let shown = format!("{} {body}", answer.status.as_u16()).replace(self.emulator.url(), "http://HOST");
+        shown.replace(self.emulator.login_url(), "http://LOGIN").trim_end().to_owned()
     }
 }
 

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops where it stands")]
 
+mod administrator;
+mod authorize;
 mod binary;
 mod client;
 mod collections;
@@ -11,9 +13,12 @@ mod coverage;
 mod data_file;
 mod describes;
 mod faults;
+mod jwt;
+mod login_host;
 mod oauth;
 mod push_topics;
 mod query;
 mod recorded;
 mod records;
+mod soap;
 mod streaming;

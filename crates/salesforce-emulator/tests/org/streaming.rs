@@ -38,6 +38,13 @@ impl<'a> Subscriber<'a> {
         messages
     }
 
+    /// Why a connect is refused.
+    pub(crate) async fn connect_error(&mut self) -> String {
+        let connect = json!([{"channel": "/meta/connect", "clientId": self.id, "connectionType": "long-polling"}]);
+        let reply = self.post(connect).await;
+        reply[0]["error"].as_str().unwrap_or_else(|| panic!("{reply:?}")).to_owned()
+    }
+
     /// Subscribes and collects what is there.
     pub(crate) async fn subscribe(&mut self, channel: &str, replay: i64) -> Vec<Json> {
         let reply = self.try_subscribe(channel, replay).await;
@@ -195,7 +202,6 @@ async fn a_revoked_session_cannot_listen() {
     let client = Client::new().await;
     let mut subscriber = Subscriber::connect(&client).await;
     client.emulator.org().expire_sessions();
-    let connect = json!([{"channel": "/meta/connect", "clientId": subscriber.id, "connectionType": "long-polling"}]);
-    let reply = subscriber.post(connect).await;
-    assert!(reply[0]["error"].as_str().unwrap().starts_with("401::Authentication invalid"), "{reply:?}");
+    let error = subscriber.connect_error().await;
+    assert!(error.starts_with("401::Authentication invalid"), "{error}");
 }

@@ -1,0 +1,434 @@
+//! Who may come in: one connected app, one user, refresh tokens and sessions. Pure: time is an argument, randomness a
+//! counter hashed with the seed.
+
+mod assertion;
+mod code;
+mod credentials;
+mod denied;
+mod key;
+mod policy;
+mod token;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::id::Id;
+pub(crate) use assertion::Assertion;
+pub(crate) use code::Code;
+pub use credentials::Credentials;
+use credentials::{CERTIFICATE, opaque};
+pub(crate) use denied::Denied;
+pub use key::KeyError;
+pub(crate) use key::PublicKey;
+pub(crate) use policy::Face;
+pub use policy::{AppPolicy, Approval, LoginHours, Network, OrgPolicy, Policies, UserPolicy, UserStatus};
+use policy::{Attempt, Way, judge};
+use token::{Grant, GrantState};
+pub(crate) use token::{Opened, Session, Unfit};
+
+/// Grants a user keeps per connected app; another one silently revokes the oldest.
+const MOST_GRANTS: usize = 5;
+
+pub(crate) struct Identity {
+    pub(crate) credentials: Credentials,
+    policies: Policies,
+    app_key: Option<PublicKey>,
+    seed: u64,
+    draws: u64,
+    org_id: Id,
+    grants: HashMap<String, Grant>,
+    next_chain: u64,
+    codes: HashMap<String, Code>,
+    sessions: HashMap<String, Session>,
+    sign_ins: SignIns,
+    timeout: SignedDuration,
+    longest_assertion: Duration,
+    single_flight: bool,
+}
+
+/// Sign-ins of an hour of virtual time, which begins with the first.
+#[derive(Default)]
+struct SignIns {
+    began: Option<Timestamp>,
+    count: u64,
+}
+
+impl Identity {
+    pub(crate) fn new(seed: u64, org_id: Id, settings: &crate::Settings) -> Self {
+        let credentials = Credentials::drawn(seed, org_id);
+        let grants = HashMap::from([(
+            credentials.refresh_token.clone(),
+            Grant { chain: 0, scope: None, state: GrantState::Live },
+        )]);
+        Self {
+            credentials,
+            policies: starting_policies(settings),
+            app_key: PublicKey::from_pem(CERTIFICATE).ok(),
+            seed,
+            draws: 0,
+            org_id,
+            grants,
+            next_chain: 1,
+            codes: HashMap::new(),
+            sessions: HashMap::new(),
+            sign_ins: SignIns::default(),
+            timeout: SignedDuration::try_from(settings.session_timeout).unwrap_or(SignedDuration::MAX),
+            longest_assertion: settings.longest_assertion,
+            single_flight: settings.single_flight_refresh,
+        }
+    }
+
+    /// What the administrator allows.
+    pub(crate) fn policies(&self) -> &Policies {
+        &self.policies
+    }
+
+    /// Puts other policies in force. A user who may not be there any more loses all sessions, a blocked app its own.
+    pub(crate) fn enforce(&mut self, policies: Policies) {
+        self.policies = policies;
+        if !matches!(self.policies.user.status, UserStatus::Active | UserStatus::LockedOut) {
+            self.sessions.clear();
+        }
+        if self.policies.app.blocked {
+            self.sessions.retain(|_, session| session.scope.is_none());
+        }
+    }
+
+    /// Back to the policies and the key of the start. Credentials and tokens stay.
+    pub(crate) fn reset(&mut self, settings: &crate::Settings) {
+        self.policies = starting_policies(settings);
+        self.app_key = PublicKey::from_pem(CERTIFICATE).ok();
+        self.sign_ins = SignIns::default();
+    }
+
+    /// Gives the user another password, which ends their sessions.
+    pub(crate) fn set_password(&mut self, password: String) {
+        self.credentials.password = password;
+        self.sessions.clear();
+    }
+
+    /// The app's other key, with which assertions must be signed from now on.
+    pub(crate) fn register(&mut self, key: PublicKey) {
+        self.app_key = Some(key);
+    }
+
+    /// Checks the connected app's name.
+    pub(crate) fn check_client_id(&self, id: Option<&str>) -> Result<(), Denied> {
+        if id == Some(self.credentials.client_id.as_str()) { Ok(()) } else { Err(Denied::UnknownClient) }
+    }
+
+    /// Checks the connected app's own credentials. A secret that is `optional` may be left out, but not be wrong.
+    pub(crate) fn check_client(&self, id: Option<&str>, secret: Option<&str>, optional: bool) -> Result<(), Denied> {
+        self.check_client_id(id)?;
+        let left_out = secret.is_none() && optional;
+        let right = secret == Some(self.credentials.client_secret.as_str());
+        if left_out || right { Ok(()) } else { Err(Denied::WrongSecret) }
+    }
+
+    /// Begins a refresh. The token stays busy until [`finish_refresh`](Self::finish_refresh).
+    pub(crate) fn begin_refresh(&mut self, token: &str, face: Face, now: Timestamp) -> Result<(), Denied> {
+        let single_flight = self.single_flight;
+        let grant = self.grants.get(token).ok_or(Denied::DeadToken)?;
+        match grant.state {
+            GrantState::Busy if single_flight => return Err(Denied::Busy),
+            GrantState::Live | GrantState::Busy => {}
+            GrantState::Revoked => return Err(Denied::DeadToken),
+            GrantState::Replaced => {
+                let chain = grant.chain;
+                self.revoke_chain(chain);
+                return Err(Denied::DeadToken);
+            }
+        }
+        self.admit(Way::RefreshToken, face, now)?;
+        self.grants.entry(token.to_owned()).and_modify(|grant| grant.state = GrantState::Busy);
+        Ok(())
+    }
+
+    /// Ends a refresh that was begun: a session, and with rotation a new refresh token.
+    pub(crate) fn finish_refresh(&mut self, token: &str, now: Timestamp) -> Result<Opened, Denied> {
+        let rotate = self.policies.app.rotate_refresh_tokens;
+        let grant =
+            self.grants.get_mut(token).filter(|grant| grant.state == GrantState::Busy).ok_or(Denied::DeadToken)?;
+        grant.state = if rotate { GrantState::Replaced } else { GrantState::Live };
+        let (chain, consented) = (grant.chain, grant.scope.clone());
+        let scope = consented.as_deref().map_or_else(|| self.scope(), |scope| self.allowed(scope));
+        let refresh_token = rotate.then(|| self.issue_grant(chain, consented));
+        Ok(Opened { refresh_token, ..self.open(Some(chain), Some(scope), now) })
+    }
+
+    /// The username-password grant. The password is followed by the security token.
+    pub(crate) fn password_grant(
+        &mut self,
+        username: &str,
+        password: &str,
+        face: Face,
+        now: Timestamp,
+    ) -> Result<Opened, Denied> {
+        self.admit(Way::Password(self.credentials.proof(username, password)), face, now)?;
+        Ok(self.open(None, Some(self.scope()), now))
+    }
+
+    /// SOAP `login()`, where no app is involved.
+    pub(crate) fn soap_login(
+        &mut self,
+        username: &str,
+        password: &str,
+        face: Face,
+        now: Timestamp,
+    ) -> Result<Opened, Denied> {
+        self.admit(Way::SoapLogin(self.credentials.proof(username, password)), face, now)?;
+        Ok(self.open(None, None, now))
+    }
+
+    /// The client-credentials grant, whose user is the app's "run as".
+    pub(crate) fn run_as(&mut self, face: Face, now: Timestamp) -> Result<Opened, Denied> {
+        self.admit(Way::ClientCredentials, face, now)?;
+        Ok(self.open(None, Some(self.scope()), now))
+    }
+
+    /// The JWT bearer grant. The assertion must be made for one of `audiences`.
+    pub(crate) fn bearer(
+        &mut self,
+        assertion: &Assertion<'_>,
+        audiences: &[String],
+        face: Face,
+        now: Timestamp,
+    ) -> Result<Opened, Denied> {
+        self.check_client_id(Some(assertion.issuer()))?;
+        let key = self.app_key.as_ref().ok_or(Denied::BadAssertion)?;
+        assertion.check(key, audiences, now, self.longest_assertion)?;
+        if !assertion.username().eq_ignore_ascii_case(&self.credentials.username) {
+            return Err(Denied::NotApprovedByUser);
+        }
+        self.admit(Way::Jwt, face, now)?;
+        Ok(self.open(None, Some(self.scope()), now))
+    }
+
+    /// The user consents to the app in a browser: a code. An empty `scope` asks for all the app may have.
+    pub(crate) fn authorize(&mut self, asked: Code, face: Face) -> Result<String, Denied> {
+        let AppPolicy { consent, redirect_uris, .. } = &self.policies.app;
+        if !redirect_uris.is_empty() && !redirect_uris.contains(&asked.redirect_uri) {
+            return Err(Denied::WrongRedirect);
+        }
+        if self.allowed(&asked.scope).split_whitespace().count() < asked.scope.split_whitespace().count() {
+            return Err(Denied::UnknownScope);
+        }
+        if !consent {
+            return Err(Denied::Refused);
+        }
+        self.judge(Way::Code, face, asked.issued)?;
+        let scope = if asked.scope.is_empty() { self.scope() } else { asked.scope };
+        self.draws += 1;
+        let code = format!("aPrx{}==", opaque(self.seed, "code", self.draws, 82));
+        self.codes.insert(code.clone(), Code { scope, ..asked });
+        Ok(code)
+    }
+
+    /// Exchanges a code, which works once, whatever comes of it.
+    pub(crate) fn redeem(
+        &mut self,
+        code: &str,
+        redirect_uri: &str,
+        verifier: Option<&str>,
+        face: Face,
+        now: Timestamp,
+    ) -> Result<Opened, Denied> {
+        let code = self.codes.remove(code).ok_or(Denied::UnknownCode)?;
+        code.check(redirect_uri, verifier, now)?;
+        self.admit(Way::Code, face, now)?;
+        if !code.scope.split_whitespace().any(|scope| same_scope(scope, "refresh_token")) {
+            return Ok(self.open(None, Some(code.scope), now));
+        }
+        let (chain, refresh_token) = self.consent(Some(code.scope.clone()));
+        Ok(Opened { refresh_token: Some(refresh_token), ..self.open(Some(chain), Some(code.scope), now) })
+    }
+
+    /// Another refresh token of the same user and app, as an authorisation in a browser gives it.
+    pub(crate) fn grant(&mut self) -> String {
+        self.consent(None).1
+    }
+
+    /// Is this a session the API takes? Using it puts off its end.
+    pub(crate) fn authenticate(&mut self, token: &str, now: Timestamp) -> Result<(), Unfit> {
+        let timeout = self.timeout;
+        let session = self.sessions.get_mut(token).filter(|session| now < session.expires).ok_or(Unfit::Dead)?;
+        session.expires = later(now, timeout);
+        let covers = |scope: &String| scope.split_whitespace().any(|scope| scope == "api" || scope == "full");
+        if !session.scope.as_ref().is_none_or(covers) {
+            return Err(Unfit::WithoutApi);
+        }
+        if !self.policies.org.api {
+            return Err(Unfit::ApiOffForOrg);
+        }
+        if self.policies.user.api_enabled { Ok(()) } else { Err(Unfit::ApiOffForUser) }
+    }
+
+    /// Revokes an access token, or a refresh token together with its sessions. False if it is neither.
+    pub(crate) fn revoke(&mut self, token: &str) -> bool {
+        if self.sessions.remove(token).is_some() {
+            return true;
+        }
+        let Some(chain) = self.grants.get(token).map(|grant| grant.chain) else { return false };
+        self.revoke_chain(chain);
+        true
+    }
+
+    /// The session of a token, if it lives.
+    pub(crate) fn session(&self, token: &str, now: Timestamp) -> Option<&Session> {
+        self.sessions.get(token).filter(|session| now < session.expires)
+    }
+
+    /// Is this a refresh token that still works?
+    pub(crate) fn is_live_grant(&self, token: &str) -> bool {
+        self.grants.get(token).is_some_and(|grant| matches!(grant.state, GrantState::Live | GrantState::Busy))
+    }
+
+    /// Ends every session; refresh tokens live on.
+    pub(crate) fn expire_sessions(&mut self) -> usize {
+        let count = self.sessions.len();
+        self.sessions.clear();
+        count
+    }
+
+    /// The scopes of the app, as token replies list them.
+    pub(crate) fn scope(&self) -> String {
+        self.policies.app.scopes.join(" ")
+    }
+
+    /// Those of some scopes that the app may have.
+    fn allowed(&self, scope: &str) -> String {
+        let known = |scope: &&str| self.policies.app.scopes.iter().any(|allowed| same_scope(allowed, scope));
+        scope.split_whitespace().filter(known).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Judges a sign-in, and counts it if it is one.
+    fn admit(&mut self, way: Way, face: Face, now: Timestamp) -> Result<(), Denied> {
+        self.judge(way, face, now)?;
+        self.sign_ins.count += 1;
+        Ok(())
+    }
+
+    fn judge(&mut self, way: Way, face: Face, now: Timestamp) -> Result<(), Denied> {
+        let over = |began: Timestamp| now.duration_since(began) >= SignedDuration::from_hours(1);
+        if self.sign_ins.began.is_none_or(over) {
+            self.sign_ins = SignIns { began: Some(now), count: 0 };
+        }
+        judge(&self.policies, &Attempt { way, face, at: now, recent: self.sign_ins.count })
+    }
+
+    /// Begins a chain of refresh tokens. Only the latest five live.
+    fn consent(&mut self, scope: Option<String>) -> (u64, String) {
+        let mut chains: Vec<u64> = self
+            .grants
+            .values()
+            .filter(|grant| matches!(grant.state, GrantState::Live | GrantState::Busy))
+            .map(|grant| grant.chain)
+            .collect();
+        chains.sort_unstable();
+        chains.dedup();
+        let surplus = (chains.len() + 1).saturating_sub(MOST_GRANTS);
+        for chain in &chains[..surplus] {
+            self.revoke_chain(*chain);
+        }
+        let chain = self.next_chain;
+        self.next_chain += 1;
+        (chain, self.issue_grant(chain, scope))
+    }
+
+    fn issue_grant(&mut self, chain: u64, scope: Option<String>) -> String {
+        self.draws += 1;
+        let token = format!("5Aep861{}", opaque(self.seed, "grant", self.draws, 80));
+        self.grants.insert(token.clone(), Grant { chain, scope, state: GrantState::Live });
+        token
+    }
+
+    fn open(&mut self, chain: Option<u64>, scope: Option<String>, now: Timestamp) -> Opened {
+        self.draws += 1;
+        // Sessions of an earlier process must not live on, so the time is part of the draw.
+        let nonce = self.draws.wrapping_add(now.as_nanosecond() as u64);
+        let access_token = format!("{}!AR8AQ{}", self.org_id.short(), opaque(self.seed, "session", nonce, 91));
+        let session = Session { chain, scope: scope.clone(), opened: now, expires: later(now, self.timeout) };
+        self.sessions.insert(access_token.clone(), session);
+        Opened { access_token, refresh_token: None, scope: scope.unwrap_or_default() }
+    }
+
+    fn revoke_chain(&mut self, chain: u64) {
+        self.sessions.retain(|_, session| session.chain != Some(chain));
+        for grant in self.grants.values_mut().filter(|grant| grant.chain == chain) {
+            grant.state = GrantState::Revoked;
+        }
+    }
+}
+
+fn starting_policies(settings: &crate::Settings) -> Policies {
+    let mut policies = Policies::default();
+    policies.app.rotate_refresh_tokens = settings.rotate_refresh_tokens;
+    policies
+}
+
+/// `offline_access` is OpenID's name for `refresh_token`.
+fn same_scope(one: &str, other: &str) -> bool {
+    let known = |scope| if scope == "offline_access" { "refresh_token" } else { scope };
+    known(one) == known(other)
+}
+
+fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
+    now.saturating_add(by).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Settings;
+
+    fn identity(settings: &Settings) -> Identity {
+        Identity::new(1, Id::parse("00D5f0000000001").unwrap(), settings)
+    }
+
+    fn refresh(identity: &mut Identity, token: &str) -> Result<Opened, Denied> {
+        identity.begin_refresh(token, Face::MyDomain, Timestamp::UNIX_EPOCH)?;
+        identity.finish_refresh(token, Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn sessions_slide() {
+        let mut identity = identity(&Settings::default());
+        let at = |hours: i64| Timestamp::from_second(hours * 1800).unwrap();
+        let token = identity.run_as(Face::MyDomain, at(0)).ok().unwrap().access_token;
+        assert_eq!([3, 6, 10].map(|hour| identity.authenticate(&token, at(hour))), [Ok(()), Ok(()), Err(Unfit::Dead)]);
+    }
+
+    #[test]
+    fn one_refresh_at_a_time() {
+        let mut identity = identity(&Settings::default());
+        let token = identity.credentials.refresh_token.clone();
+        let begin = |identity: &mut Identity| identity.begin_refresh(&token, Face::MyDomain, Timestamp::UNIX_EPOCH);
+        begin(&mut identity).unwrap();
+        assert_eq!(begin(&mut identity), Err(Denied::Busy));
+        assert!(identity.finish_refresh(&token, Timestamp::UNIX_EPOCH).is_ok());
+        assert!(refresh(&mut identity, &token).is_ok());
+    }
+
+    #[test]
+    fn a_replaced_token_takes_its_descendants_along() {
+        let mut identity = identity(&Settings { rotate_refresh_tokens: true, ..Settings::default() });
+        let first = identity.credentials.refresh_token.clone();
+        let opened = refresh(&mut identity, &first).ok().unwrap();
+        let second = opened.refresh_token.unwrap();
+        assert_eq!(identity.authenticate(&opened.access_token, Timestamp::UNIX_EPOCH), Ok(()));
+        assert_eq!(refresh(&mut identity, &first).err(), Some(Denied::DeadToken));
+        assert_eq!(refresh(&mut identity, &second).err(), Some(Denied::DeadToken));
+        assert_eq!(identity.authenticate(&opened.access_token, Timestamp::UNIX_EPOCH), Err(Unfit::Dead));
+    }
+
+    #[test]
+    fn the_sixth_grant_revokes_the_first() {
+        let mut identity = identity(&Settings::default());
+        let first = identity.credentials.refresh_token.clone();
+        let others: Vec<String> = (0..5).map(|_| identity.grant()).collect();
+        assert!(!identity.is_live_grant(&first));
+        assert!(others.iter().all(|token| identity.is_live_grant(token)));
+    }
+}
