@@ -56,7 +56,6 @@ impl<'a> Grant<'a> {
 
 async fn give(app: &App, call: &Call, form: &Form, grant: &Grant<'_>) -> Result<Opened, Denied> {
     let (org, face) = (&app.org, call.face());
-    let takes_a_while = || tokio::time::sleep(org.settings().token_latency);
     // An assertion names its app itself, and proves it by its signature.
     if !matches!(grant, Grant::Jwt { .. }) {
         let may_omit_secret = matches!(grant, Grant::RefreshToken { .. } | Grant::Code { .. });
@@ -65,10 +64,8 @@ async fn give(app: &App, call: &Call, form: &Form, grant: &Grant<'_>) -> Result<
     }
     if let Grant::RefreshToken { token } = *grant {
         org.identity().begin_refresh(token, face, org.now())?;
-        takes_a_while().await;
-        return org.identity().finish_refresh(token, org.now());
     }
-    takes_a_while().await;
+    tokio::time::sleep(org.settings().token_latency).await;
     let now = org.now();
     match *grant {
         Grant::RefreshToken { token } => org.identity().finish_refresh(token, now),

@@ -80,6 +80,7 @@ impl<'a> Resource<'a> {
         if face == Face::MyDomain || everywhere { resource } else { Self::Unknown }
     }
 
+    /// What is asked for at the org's own address.
     pub(super) fn of(method: &Method, path: &'a str) -> Self {
         let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
         let reads = method == Method::GET || method == Method::HEAD;

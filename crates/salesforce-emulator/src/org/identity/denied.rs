@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Denied {
     UnknownGrant,
-    /// A parameter is not there; the text says which.
+    /// A parameter is not there; the description says which.
     Missing(&'static str),
     UnknownClient,
     WrongSecret,
@@ -61,7 +61,7 @@ impl Denied {
         let grant = |description| ("invalid_grant", description);
         match self {
             Self::UnknownGrant => ("unsupported_grant_type", "grant type not supported"),
-            Self::Missing(parameter) => ("invalid_request", parameter),
+            Self::Missing(what) => ("invalid_request", what),
             Self::UnknownClient => ("invalid_client_id", "client identifier invalid"),
             Self::WrongSecret => ("invalid_client", "invalid client credentials"),
             Self::AppBlocked => ("OAUTH_APP_BLOCKED", "this app is blocked by admin"),
