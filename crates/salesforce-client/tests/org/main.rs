@@ -2,6 +2,7 @@
 
 mod by_id;
 mod calls;
+mod grants;
 mod long_queries;
 mod pages;
 mod secrets;
