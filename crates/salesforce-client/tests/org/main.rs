@@ -4,6 +4,7 @@ mod by_id;
 mod calls;
 mod grants;
 mod long_queries;
+mod network;
 mod pages;
 mod secrets;
 mod server;
