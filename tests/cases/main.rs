@@ -11,6 +11,7 @@ mod program;
 mod task;
 
 mod bad_input;
+mod bindings;
 mod capture;
 mod catalog;
 mod commands;
