@@ -70,6 +70,9 @@ pub struct Settings {
     pub event_retention: Duration,
     /// How long deleted rows stay in the recycle bin, in virtual time.
     pub recycle_bin: Duration,
+    /// Entries the log behind `getDeleted` may hold: 5,000 for each licence. What is beyond them goes, oldest first, once
+    /// it is two hours old.
+    pub delete_log: u32,
     /// Deleting a parent deletes its children where the describe says so; PushTopics stay silent about them.
     pub cascade_deletes: bool,
     /// What token replies give as `instance_url`; the address the client used if `None`.
@@ -96,6 +99,7 @@ impl Default for Settings {
             query_page: 2000,
             event_retention: 24 * HOUR,
             recycle_bin: 15 * 24 * HOUR,
+            delete_log: 5_000,
             cascade_deletes: true,
             instance_url: None,
             frozen_at: None,

@@ -12,6 +12,7 @@ mod oauth;
 mod person;
 mod query;
 mod reference;
+mod replication;
 mod reply;
 mod resource;
 mod soap;
@@ -233,6 +234,8 @@ fn answer_data(app: &App, call: &Call, version: &str, data: Data<'_>) -> Result<
         Data::Read { object, id } => sobject::read(org, call, object, id, version),
         Data::Update { object, id } => sobject::update(org, call, object, id),
         Data::Delete { object, id } => sobject::delete(org, object, id),
+        Data::Updated { object } => replication::updated(org, call, object),
+        Data::Deleted { object } => replication::deleted(org, call, object),
         Data::Composite => composite::composite(app, call),
         Data::Batch => batch::batch(app, call),
         Data::Retrieve { object } => collections::retrieve(org, call, object, version),

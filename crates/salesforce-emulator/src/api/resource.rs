@@ -50,6 +50,8 @@ pub(super) enum Data<'a> {
     Read { object: &'a str, id: &'a str },
     Update { object: &'a str, id: &'a str },
     Delete { object: &'a str, id: &'a str },
+    Updated { object: &'a str },
+    Deleted { object: &'a str },
     Composite,
     Batch,
     Retrieve { object: &'a str },
@@ -137,6 +139,8 @@ impl<'a> Resource<'a> {
                 Data::Read { .. } => "read",
                 Data::Update { .. } => "update",
                 Data::Delete { .. } => "delete",
+                Data::Updated { .. } => "updated",
+                Data::Deleted { .. } => "deleted",
                 Data::Composite => "composite",
                 Data::Batch => "batch",
                 Data::Retrieve { .. } => "retrieve",
@@ -170,7 +174,8 @@ impl<'a> Data<'a> {
             ["sobjects", _] => Self::MethodNotAllowed("GET, HEAD, POST"),
             ["sobjects", object, "describe"] => only_get(Self::Describe { object }),
             ["sobjects", _, "describe", ..] => Self::NotImitated("layouts and approval layouts"),
-            ["sobjects", _, "updated" | "deleted"] => Self::NotImitated("getUpdated and getDeleted"),
+            ["sobjects", object, "updated"] => only_get(Self::Updated { object }),
+            ["sobjects", object, "deleted"] => only_get(Self::Deleted { object }),
             ["sobjects", _, "listviews" | "quickActions" | "defaultValues" | "eventSchema", ..] => {
                 Self::NotImitated("this part of an object's description")
             }
@@ -240,6 +245,8 @@ mod tests {
             "GET /services/data/v62.0/query/",
             "GET /services/data/v62.0/queryAll",
             "GET /services/data/v62.0/query/01gx-2000",
+            "GET /services/data/v62.0/sobjects/Account/updated/",
+            "POST /services/data/v62.0/sobjects/Account/deleted",
             "POST /services/data/v62.0/composite",
             "GET /services/data/v62.0/composite/batch",
             "POST /services/data/v62.0/composite/sobjects/Account",

@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
@@ -42,6 +42,7 @@ impl Desk {
             .route("/__emulator/clock", get(clock).post(advance))
             .route("/__emulator/workload", post(start_workload).get(report_workload).delete(stop_workload))
             .route("/__emulator/records/{object}", get(records))
+            .route("/__emulator/recycle_bin", delete(empty_recycle_bin))
             .route("/__emulator/calls", get(calls))
             .route("/__emulator/sessions/expire", post(expire_sessions))
             .route("/__emulator/grants", post(grant))
@@ -182,6 +183,12 @@ async fn records(
     let org = desk.app.org.clone();
     let json = blocking(move || org.records(&object, query.deleted)).await??;
     Ok(([(CONTENT_TYPE, "application/json;charset=UTF-8")], json).into_response())
+}
+
+async fn empty_recycle_bin(State(desk): State<Desk>) -> Result<StatusCode, Failure> {
+    let org = desk.app.org.clone();
+    blocking(move || org.empty_recycle_bin()).await??;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn calls(State(desk): State<Desk>) -> Response {

@@ -58,7 +58,8 @@ impl Database {
         connection.execute_batch(
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-65536;
              CREATE TABLE IF NOT EXISTS \"~meta\"(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
-             CREATE TABLE IF NOT EXISTS \"~event\"(stream INTEGER, replay INTEGER PRIMARY KEY, at INTEGER, data BLOB);",
+             CREATE TABLE IF NOT EXISTS \"~event\"(stream INTEGER, replay INTEGER PRIMARY KEY, at INTEGER, data BLOB);
+             CREATE TABLE IF NOT EXISTS \"~deletion\"(object TEXT, at TEXT, id TEXT, PRIMARY KEY(object, at, id)) WITHOUT ROWID;",
         )?;
         connection.set_prepared_statement_cache_capacity(256);
         connection.execute_batch("BEGIN")?;
@@ -174,11 +175,12 @@ impl Database {
             object.name
         );
         self.connection.prepare_cached(&sql)?.execute(params![stamp, root.as_str(), id.as_str()])?;
-        Ok(())
+        self.log_deletion(object, id, stamp)
     }
 
     /// Takes a record out of the recycle bin, and with it those that its deletion had taken along.
     pub(super) fn restore(&self, object: &SObject, root: Id, stamp: &str) -> rusqlite::Result<()> {
+        self.forget_deletions(object, root)?;
         let sql = format!(
             "UPDATE \"{}\" SET \"IsDeleted\"=0,\"SystemModstamp\"=?1,\"{DELETED_AT}\"=NULL,\"{ROOT}\"=NULL WHERE \"{ROOT}\"=?2",
             object.name
@@ -187,8 +189,9 @@ impl Database {
         Ok(())
     }
 
-    /// Removes for good what was deleted before `before`.
+    /// Removes for good what was deleted before `before`, and the memory of it.
     pub(super) fn purge(&self, schema: &Schema, before: &str) -> rusqlite::Result<()> {
+        self.trim_deletions(before)?;
         for object in schema.objects() {
             let sql = format!("DELETE FROM \"{}\" WHERE \"IsDeleted\"=1 AND \"{DELETED_AT}\"<?", object.name);
             self.connection.execute(&sql, [before])?;
@@ -212,7 +215,7 @@ impl Database {
         for object in schema.objects() {
             self.connection.execute(&format!("DELETE FROM \"{}\"", object.name), [])?;
         }
-        self.connection.execute("DELETE FROM \"~event\"", [])?;
+        self.connection.execute_batch("DELETE FROM \"~event\"; DELETE FROM \"~deletion\";")?;
         Ok(())
     }
 

@@ -10,6 +10,7 @@ mod push_topic;
 mod reading;
 mod refusal;
 mod render;
+mod replication;
 mod schema;
 mod together;
 mod transaction;
@@ -38,11 +39,12 @@ pub(crate) use push_topic::Topic;
 pub use reading::Ask;
 use reading::Cursors;
 pub use refusal::Refusal;
+pub use replication::{Deleted, Span, Updated};
 pub use schema::{ChildRelationship, Field, FieldType, SObject, Schema};
 pub use transaction::{ChangeKind, Transaction};
 use usage::Usage;
 use value::write_text;
-pub(crate) use value::{ADDRESS_PARTS, stamp};
+pub(crate) use value::{ADDRESS_PARTS, datetime, stamp};
 
 /// A Salesforce org. Clones share it.
 ///

@@ -34,6 +34,8 @@ pub struct SObject {
     pub deletable: bool,
     /// Deleted records may be restored.
     pub undeletable: bool,
+    /// `getUpdated` and `getDeleted` tell of its records.
+    pub replicateable: bool,
     /// The fields, in describe order.
     pub fields: Vec<Field>,
     /// Relationships from this object to its children.
@@ -239,6 +241,7 @@ impl SObject {
             updateable: bool,
             deletable: bool,
             undeletable: bool,
+            replicateable: bool,
             fields: Vec<Field>,
             child_relationships: Vec<ChildRelationship>,
         }
@@ -253,6 +256,7 @@ impl SObject {
             updateable: described.updateable,
             deletable: described.deletable,
             undeletable: described.undeletable,
+            replicateable: described.replicateable,
             fields: described.fields,
             children: described.child_relationships,
             describe: text,

@@ -20,5 +20,6 @@ mod push_topics;
 mod query;
 mod recorded;
 mod records;
+mod replication;
 mod soap;
 mod streaming;
