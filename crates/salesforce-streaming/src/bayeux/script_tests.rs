@@ -387,9 +387,15 @@ fn a_new_session_begins_without_the_advice_and_the_cookies_of_the_one_before() {
     script.reply(Line::Other, &fixture("handshake-ok"));
     script.reply(Line::Connect, &connect_reply(&[]));
     script.grant();
-    script.log();
     script.reply(Line::Connect, &connect_reply(&[]));
     assert_snapshot!(script.log(), @r#"
+    clear cookies
+    other> [{"channel":"/meta/handshake","id":"6","version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling"],"advice":{"timeout":60000,"interval":0},"ext":{"replay":true}}]
+    connect> [{"channel":"/meta/connect","id":"7","clientId":"1cyu4thyxh3fgv1nqwcvebt3o9x","connectionType":"long-polling","advice":{"timeout":0}}]
+    other> [{"channel":"/meta/subscribe","id":"8","clientId":"1cyu4thyxh3fgv1nqwcvebt3o9x","subscription":"/topic/X","ext":{"replay":{"/topic/X":-2}}}]
+    subscribed /topic/X from the earliest event kept
+    connected
+    connect> [{"channel":"/meta/connect","id":"9","clientId":"1cyu4thyxh3fgv1nqwcvebt3o9x","connectionType":"long-polling"}]
     alive
     connect> [{"channel":"/meta/connect","id":"10","clientId":"1cyu4thyxh3fgv1nqwcvebt3o9x","connectionType":"long-polling"}]
     "#);

@@ -1,12 +1,6 @@
 //! A server written by others, in a process of its own.
 
-use std::{
-    fs::{self, File},
-    io::{self, Write},
-    path::{Path, PathBuf},
-    process::{self, Stdio},
-    sync::LazyLock,
-};
+use std::{path::PathBuf, process::Stdio};
 
 use salesforce_client::{Credentials, Org, Settings};
 use serde_json::{Value, json};
@@ -14,6 +8,8 @@ use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
     process::{Child, ChildStdin, ChildStdout, Command},
 };
+
+use crate::modules;
 
 /// What the server is made with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +22,7 @@ pub(crate) enum Library {
 
 impl Library {
     fn script(self) -> PathBuf {
-        here().join(match self {
+        modules::here().join(match self {
             Library::Cometd => "cometd.js",
             Library::Faye => "faye.js",
         })
@@ -46,14 +42,21 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// A server on a free port, or `None` where there is no Node. `timeout` is for how many milliseconds it holds a
-    /// connect, unless as the library has it.
-    pub(crate) async fn start(library: Library, timeout: Option<u32>) -> Option<Server> {
-        let modules = MODULES.as_ref()?;
+    /// A server on a free port.
+    pub(crate) async fn start(library: Library) -> Server {
+        Server::with_settings(library, json!({})).await
+    }
+
+    /// A server that holds a connect for so many milliseconds.
+    pub(crate) async fn with_timeout(library: Library, timeout: u32) -> Server {
+        Server::with_settings(library, json!({ "timeout": timeout })).await
+    }
+
+    async fn with_settings(library: Library, settings: Value) -> Server {
         let mut process = Command::new("node")
             .arg(library.script())
-            .arg(json!({ "timeout": timeout }).to_string())
-            .env("NODE_PATH", modules)
+            .arg(settings.to_string())
+            .env("NODE_PATH", modules::installed().expect("the libraries"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -68,7 +71,7 @@ impl Server {
             _process: process,
         };
         server.url = server.line().await["url"].as_str().expect("a URL").to_owned();
-        Some(server)
+        server
     }
 
     /// An org whose every URL is this server's.
@@ -167,58 +170,4 @@ fn data(id: i64) -> Value {
         "event": {"createdDate": "2024-01-02T03:04:05.678Z", "replayId": id, "type": "created"},
         "sobject": {"Id": "001D000000IRFmaIAH", "Name": "Grüße\u{2028}\"", "Amount": null},
     })
-}
-
-fn here() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/foreign"))
-}
-
-/// The folder of the libraries, installed once; `None`, after a word about it, where that cannot be.
-static MODULES: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
-    let why = match missing_tool() {
-        Some(tool) => format!("{tool} is not installed"),
-        None => match install() {
-            Ok(modules) => return Some(modules),
-            // Where there is Node and a change is judged, nothing is passed over.
-            Err(why) if std::env::var_os("CI").is_some() => panic!("npm cannot install the servers: {why}"),
-            Err(why) => format!("npm cannot install the servers: {why}"),
-        },
-    };
-    // Past the harness, which keeps what a passing test prints to itself.
-    let _ = writeln!(io::stderr(), "skipped: {why}; the stream is not tried against servers written by others");
-    None
-});
-
-fn missing_tool() -> Option<&'static str> {
-    ["node", "npm"].into_iter().find(|tool| process::Command::new(tool).arg("--version").output().is_err())
-}
-
-/// Installs the locked versions below the target folder, unless they are there. One process does, the others wait.
-fn install() -> Result<PathBuf, String> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("foreign-servers");
-    fs::create_dir_all(&folder).expect("a folder");
-    let guard = File::create(folder.join("guard")).expect("a file");
-    guard.lock().expect("a lock");
-
-    let modules = folder.join("node_modules");
-    let [wanted, installed] = [here(), &modules].map(|folder| fs::read(folder.join("package-lock.json")).ok());
-    if wanted == installed {
-        return Ok(modules);
-    }
-    for file in ["package.json", "package-lock.json"] {
-        fs::copy(here().join(file), folder.join(file)).expect("a copy");
-    }
-    let npm = process::Command::new("npm")
-        .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
-        // Whoever is offline is told so soon.
-        .args(["--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"])
-        .current_dir(&folder)
-        .output()
-        .expect("npm starts");
-    if !npm.status.success() {
-        return Err(String::from_utf8_lossy(&npm.stderr).trim().to_owned());
-    }
-    // Written last: it says that everything before it is there.
-    fs::copy(folder.join("package-lock.json"), modules.join("package-lock.json")).expect("a copy");
-    Ok(modules)
 }
