@@ -167,7 +167,7 @@ impl<O: Output> Session<O> {
                 return Ok(());
             }
             self.send(now);
-            match self.next(signals).await {
+            match self.next(signals, now).await {
                 Input::Signal(Signal::Stop) => return Ok(()),
                 Input::Signal(Signal::Broken(error)) => return Err(error),
                 Input::Signal(Signal::Acknowledged(commits)) => self.output.acknowledged(commits),
@@ -180,10 +180,10 @@ impl<O: Output> Session<O> {
     }
 
     /// Waits for the next thing to happen. Signals come first, then events: pages yield to both.
-    async fn next(&mut self, signals: &mut mpsc::UnboundedReceiver<Signal>) -> Input {
+    async fn next(&mut self, signals: &mut mpsc::UnboundedReceiver<Signal>, now: Instant) -> Input {
         let takes_events = !self.output.is_congested() && !self.lanes.iter().any(|lane| lane.machine.is_full());
         let page = self.lanes.iter().position(Lane::has_page);
-        let due = self.due();
+        let due = self.due(now);
         let due = async {
             match due {
                 Some(due) => tokio::time::sleep_until(due).await,
@@ -209,9 +209,9 @@ impl<O: Output> Session<O> {
     }
 
     /// When something is due, if nothing happens before. What a full output holds back is not: it is due when there is room.
-    fn due(&self) -> Option<Instant> {
+    fn due(&self, now: Instant) -> Option<Instant> {
         let quiet = self.lanes.iter().filter(|lane| self.options.until_caught_up && lane.machine.is_caught_up());
-        let quiet = quiet.map(Lane::quiet_at);
+        let quiet = quiet.map(Lane::quiet_at).filter(|at| *at > now);
         if self.output.is_congested() {
             return quiet.min();
         }
