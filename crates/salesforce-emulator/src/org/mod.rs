@@ -16,6 +16,7 @@ mod replication;
 mod schema;
 mod together;
 mod transaction;
+mod upsert;
 mod usage;
 mod value;
 
@@ -47,6 +48,7 @@ pub use replication::{Deleted, Span, Updated};
 pub use schema::{ChildRelationship, Field, FieldType, SObject, Schema};
 use transaction::Actor;
 pub use transaction::{ChangeKind, Transaction};
+pub use upsert::Upserted;
 use usage::Usage;
 use value::write_text;
 pub(crate) use value::{ADDRESS_PARTS, datetime, stamp};

@@ -216,7 +216,7 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    fn object(&self, name: &str) -> Result<Arc<SObject>, Refusal> {
+    pub(super) fn object(&self, name: &str) -> Result<Arc<SObject>, Refusal> {
         self.schema.object(name).cloned().ok_or_else(Refusal::not_found)
     }
 
