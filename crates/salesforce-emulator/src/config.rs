@@ -1,5 +1,6 @@
 //! What an emulated org is started with. Everything uncertain about the real thing is a switch in [`Settings`].
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -73,6 +74,8 @@ pub struct Settings {
     /// Entries the log behind `getDeleted` may hold: 5,000 for each licence. What is beyond them goes, oldest first, once
     /// it is two hours old.
     pub delete_log: u32,
+    /// Fields whose changes become rows of the object's history, by object. Which they are is an administrator's choice.
+    pub tracked_fields: BTreeMap<String, Vec<String>>,
     /// Deleting a parent deletes its children where the describe says so; PushTopics stay silent about them.
     pub cascade_deletes: bool,
     /// What token replies give as `instance_url`; the address the client used if `None`.
@@ -100,10 +103,26 @@ impl Default for Settings {
             event_retention: 24 * HOUR,
             recycle_bin: 15 * 24 * HOUR,
             delete_log: 5_000,
+            tracked_fields: tracked_fields(),
             cascade_deletes: true,
             instance_url: None,
             frozen_at: None,
             streaming: crate::cometd::Settings::default(),
         }
     }
+}
+
+fn tracked_fields() -> BTreeMap<String, Vec<String>> {
+    const TRACKED: [(&str, &[&str]); 2] = [
+        (
+            "Lead",
+            &["AnnualRevenue", "Company", "Description", "Email", "IsUnreadByOwner", "OwnerId", "Rating", "Status"],
+        ),
+        (
+            "Opportunity",
+            &["AccountId", "Amount", "CloseDate", "Description", "IsPrivate", "Name", "OwnerId", "StageName"],
+        ),
+    ];
+    let names = |fields: &[&str]| fields.iter().map(|field| (*field).to_owned()).collect();
+    TRACKED.iter().map(|(object, fields)| ((*object).to_owned(), names(fields))).collect()
 }

@@ -25,6 +25,8 @@ pub(super) struct Database {
     pub(super) durable: bool,
     /// Next number for an id; one sequence for all objects.
     pub(super) next_id: u64,
+    /// Next number for the id of a history row; their sequence is their own.
+    pub(super) next_history: u64,
     /// Latest modstamp given, which no later one may precede.
     pub(super) last_stamp: String,
     /// Transactions of one thread that count together.
@@ -72,6 +74,7 @@ impl Database {
             connection,
             durable: path.is_some(),
             next_id: 1000,
+            next_history: 1,
             last_stamp: String::new(),
             bracket: None,
             statements,
@@ -79,6 +82,7 @@ impl Database {
         let fresh = match database.meta::<i64>("next_id")? {
             Some(next) => {
                 database.next_id = next.unsigned_abs();
+                database.next_history = database.meta::<i64>("next_history")?.unwrap_or(1).unsigned_abs();
                 database.last_stamp = database.meta("last_stamp")?.unwrap_or_default();
                 false
             }
@@ -111,6 +115,7 @@ impl Database {
     pub(super) fn keep_counters(&self) -> rusqlite::Result<()> {
         if self.durable {
             self.set_meta("next_id", i64::try_from(self.next_id).unwrap_or(i64::MAX))?;
+            self.set_meta("next_history", i64::try_from(self.next_history).unwrap_or(i64::MAX))?;
             self.set_meta("last_stamp", &self.last_stamp)?;
         }
         Ok(())
@@ -176,6 +181,18 @@ impl Database {
         );
         self.connection.prepare_cached(&sql)?.execute(params![stamp, root.as_str(), id.as_str()])?;
         self.log_deletion(object, id, stamp)
+    }
+
+    /// The records of an object that are in the recycle bin because of one deletion.
+    pub(super) fn gone_with(&self, object: &SObject, root: Id) -> rusqlite::Result<Vec<Id>> {
+        let sql = format!("SELECT \"Id\" FROM \"{}\" WHERE \"{ROOT}\"=?", object.name);
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut rows = statement.query([root.as_str()])?;
+        let mut ids = Vec::new();
+        while let Some(row) = rows.next()? {
+            ids.extend(row.get_ref(0)?.as_str().ok().and_then(Id::parse));
+        }
+        Ok(ids)
     }
 
     /// Takes a record out of the recycle bin, and with it those that its deletion had taken along.

@@ -4,8 +4,10 @@ mod administration;
 mod database;
 mod derive;
 mod event_log;
+mod history;
 mod id;
 mod identity;
+mod late;
 mod push_topic;
 mod reading;
 mod refusal;
@@ -14,6 +16,7 @@ mod replication;
 mod schema;
 mod together;
 mod transaction;
+mod upsert;
 mod usage;
 mod value;
 
@@ -35,13 +38,17 @@ pub use identity::{
     AppPolicy, Approval, Credentials, KeyError, LoginHours, Network, OrgPolicy, Policies, UserPolicy, UserStatus,
 };
 pub(crate) use identity::{Assertion, Code, Denied, Face, Identity, Opened, Unfit};
+use late::LateTransactions;
+pub use late::{LateReport, LateTransaction};
 pub(crate) use push_topic::Topic;
 pub use reading::Ask;
 use reading::Cursors;
 pub use refusal::Refusal;
 pub use replication::{Deleted, Span, Updated};
 pub use schema::{ChildRelationship, Field, FieldType, SObject, Schema};
+use transaction::Actor;
 pub use transaction::{ChangeKind, Transaction};
+pub use upsert::Upserted;
 use usage::Usage;
 use value::write_text;
 pub(crate) use value::{ADDRESS_PARTS, datetime, stamp};
@@ -61,6 +68,7 @@ struct Inner {
     org_id: Id,
     user_id: Id,
     database: Mutex<Database>,
+    late: Mutex<LateTransactions>,
     /// Replaced, never changed in place, and only while `database` is locked: whoever holds that lock sees the schema that
     /// the tables have.
     schema: RwLock<Arc<Schema>>,
@@ -116,6 +124,7 @@ impl Org {
             org_id,
             user_id,
             database: Mutex::new(database),
+            late: Mutex::default(),
             schema: RwLock::new(Arc::new(schema)),
             released: Condvar::new(),
             cursors: Mutex::default(),
@@ -183,7 +192,13 @@ impl Org {
     /// Makes changes together: all of them, or none if `work` fails. PushTopics hear of them when they are made; a
     /// record that was changed twice is announced in reverse order, as Salesforce does.
     pub fn transaction<T>(&self, work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Refusal>) -> Result<T, Refusal> {
-        self.0.transaction(false, work)
+        self.0.transaction(Actor::Client, work)
+    }
+
+    /// Makes changes as the platform makes them: records and values the API may only read can be written. They are
+    /// announced like any others.
+    pub fn as_platform<T>(&self, work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Refusal>) -> Result<T, Refusal> {
+        self.0.transaction(Actor::Platform, work)
     }
 
     /// Adds rows without announcing them and without looking up what they refer to.
@@ -191,7 +206,7 @@ impl Org {
         &self,
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
-        self.0.transaction(true, work)
+        self.0.transaction(Actor::Seed, work)
     }
 
     /// Creates a record.
@@ -234,6 +249,7 @@ impl Org {
         {
             let database = self.0.database();
             database.clear(&self.0.schema())?;
+            self.0.late().forget_all();
             self.0.set_topics(Vec::new());
             self.0.log.retain(self.now(), |_| false);
         }
@@ -271,26 +287,16 @@ impl Org {
 impl Inner {
     fn transaction<T>(
         &self,
-        seeding: bool,
+        actor: Actor,
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
         let mut database = self.database();
         let [begin, commit, rollback] = database.brackets();
         database.connection.execute_batch(begin)?;
         let now = self.clock.now();
-        let stamp = database.next_stamp(now);
-        let schema = self.schema();
-        let mut transaction = Transaction {
-            org: self,
-            schema: Arc::clone(&schema),
-            database: &mut database,
-            stamp,
-            changes: Vec::new(),
-            topics_changed: false,
-            seeding,
-        };
+        let mut transaction = Transaction::open(self, &mut database, actor);
         let worked = work(&mut transaction);
-        let Transaction { changes, topics_changed, .. } = transaction;
+        let Transaction { changes, topics_changed, schema, .. } = transaction;
         let done = worked.and_then(|value| {
             let events = self.announce(&database, changes, now)?;
             database.keep_counters()?;
@@ -387,7 +393,7 @@ impl Inner {
             ("EmailEncodingKey", text("UTF-8")),
             ("ProfileId", text(Id::new("00e", self.pod, 1).as_str())),
         ];
-        self.transaction(true, |transaction| {
+        self.transaction(Actor::Seed, |transaction| {
             for (object, fields) in [("Organization", organization), ("User", user)] {
                 transaction.found(object, fields)?;
             }
@@ -413,6 +419,10 @@ impl Inner {
 
     fn schema(&self) -> Arc<Schema> {
         Arc::clone(&self.schema.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn late(&self) -> MutexGuard<'_, LateTransactions> {
+        self.late.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn cursors(&self) -> MutexGuard<'_, Cursors> {

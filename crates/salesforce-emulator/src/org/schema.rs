@@ -81,6 +81,10 @@ pub struct Field {
     pub sortable: bool,
     /// Added by the org's administrator.
     pub custom: bool,
+    /// Identifies records to other systems.
+    pub external_id: bool,
+    /// Identifies records in upserts although it is no external id.
+    pub id_lookup: bool,
     compound_field_name: Option<String>,
     /// Objects a reference may point to.
     pub reference_to: Vec<String>,

@@ -54,11 +54,11 @@ impl Closing<'_> {
         let mut database = self.org.database();
         let Some(Bracket { events, topics_changed, .. }) = database.bracket.take() else { return Ok(()) };
         self.org.released.notify_all();
-        if !self.kept {
+        let kept = if self.kept { database.connection.execute_batch("COMMIT") } else { Ok(()) };
+        if !self.kept || kept.is_err() {
             database.connection.execute_batch("ROLLBACK")?;
-            return Ok(());
+            return Ok(kept?);
         }
-        database.connection.execute_batch("COMMIT")?;
         self.org.log.append(events);
         if topics_changed {
             self.org.set_topics(Topic::load(&database.connection, &self.org.schema())?);
