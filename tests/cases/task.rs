@@ -7,7 +7,7 @@ use demo::{
     verdict::Difference,
 };
 use serde_json::Value;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
     org::Org,
@@ -177,8 +177,9 @@ impl<'a> Running<'a> {
             let ids = rows.keys().chain(truth.keys());
             open.extend(ids.filter(|id| differs(rows, truth, id)).map(|id| (binding, id.clone())));
         }
+        let deadline = Instant::now() + PATIENCE;
         while !open.is_empty() {
-            let group = timeout(PATIENCE, self.session.group()).await;
+            let group = timeout_at(deadline, self.session.group()).await;
             let Ok(Ok(Some(group))) = group else {
                 let log = self.session.process().take_log().join("\n");
                 let differences = self.task.differences(org);
