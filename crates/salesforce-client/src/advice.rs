@@ -2,12 +2,12 @@
 
 use http::StatusCode;
 
-use crate::failure::{Failure, Fault, chain};
+use crate::failure::{Cause, Failure, Fault, chain};
 
 /// What to do; `None` where the message says it all, or nobody knows.
 pub(crate) fn advice(failure: &Failure) -> Option<&'static str> {
     match failure {
-        Failure::Unsent { cause, .. } => connection(&chain(cause.as_ref())),
+        Failure::Unsent { cause, .. } => barred(cause),
         Failure::Refused(refusal) if refusal.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
             Some(PROXY_PASSWORD)
         }
@@ -38,8 +38,10 @@ fn refused(fault: &Fault) -> Option<&'static str> {
 const PROXY_PASSWORD: &str =
     "the proxy asks for a user name and password: put them into its URL, as http://USER:PASSWORD@HOST";
 
-/// By the words of the libraries below; the tests meet them at work.
-fn connection(cause: &str) -> Option<&'static str> {
+/// What to do about a connection that cannot come about until somebody changes a setting; `None` if it may at the next
+/// attempt. Told by the words of the libraries below: the tests meet them at work.
+pub(crate) fn barred(cause: &Cause) -> Option<&'static str> {
+    let cause = chain(cause.as_ref());
     if cause.contains("UnknownIssuer") {
         Some(
             "a proxy or firewall that inspects TLS shows a certificate of its own: add its root certificate to the configuration",
@@ -48,5 +50,39 @@ fn connection(cause: &str) -> Option<&'static str> {
         Some(PROXY_PASSWORD)
     } else {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Refusal;
+
+    #[test]
+    fn refusals_and_lost_connections() {
+        let refused = |status, faults| {
+            let status = StatusCode::from_u16(status).unwrap();
+            Failure::Refused(Refusal { status, faults, page: None, request_id: None, retry_after: None })
+        };
+        let fault = |code, message| vec![Fault::new(code, message)];
+        for (failure, expect) in [
+            (
+                refused(401, fault("INVALID_SESSION_ID", "This session is not valid for use with the REST API")),
+                "scope Manage user data via APIs (api)",
+            ),
+            (refused(401, fault("INVALID_SESSION_ID", "Session expired or invalid")), ""),
+            (refused(403, fault("API_DISABLED_FOR_ORG", "The REST API is not enabled")), "API Enabled"),
+            (refused(403, fault("API_CURRENTLY_DISABLED", "")), "API Enabled"),
+            (refused(403, fault("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")), "last 24 hours"),
+            (refused(403, fault("REQUEST_LIMIT_EXCEEDED", "ConcurrentRequests Limit exceeded.")), ""),
+            (refused(400, fault("INVALID_FIELD", "No such column")), ""),
+            (refused(407, Vec::new()), "USER:PASSWORD@HOST"),
+            (refused(502, Vec::new()), ""),
+            (Failure::Unsent { host: String::new(), cause: "connection refused".into() }, ""),
+        ] {
+            let cure = advice(&failure);
+            assert_eq!(cure.is_some(), !expect.is_empty(), "{failure}: {cure:?}");
+            assert!(cure.unwrap_or_default().contains(expect), "{failure}: {cure:?}");
+        }
     }
 }

@@ -113,3 +113,77 @@ fn certificates(text: &str) -> Result<Vec<reqwest::Certificate>, &'static str> {
     }
     Ok(certificates)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    macro_rules! fixture {
+        ($name:literal) => {
+            include_str!(concat!("../tests/fixtures/keys/", $name))
+        };
+    }
+
+    #[test]
+    fn proxies() {
+        for (text, expect) in [
+            ("http://proxy.acme.example:3128", Ok("Proxy(http://proxy.acme.example:3128)")),
+            (" http://proxy.acme.example/ ", Ok("Proxy(http://proxy.acme.example)")),
+            ("https://user:canary@proxy.acme.example", Ok("Proxy(https://proxy.acme.example)")),
+            ("http://canary%40:canary@[::1]:3128", Ok("Proxy(http://[::1]:3128)")),
+            ("", Err("not a URL")),
+            ("proxy.acme.example", Err("not a URL")),
+            ("canary:3128", Err("begins with http")),
+            ("http://", Err("not a URL")),
+            ("socks5h://user:canary@proxy.acme.example", Err("SOCKS")),
+            ("ftp://canary", Err("begins with http")),
+            ("http://proxy.acme.example/canary", Err("without a path")),
+            ("http://user:can/ary@proxy.acme.example", Err("")),
+        ] {
+            let shown = match (text.parse::<Proxy>(), expect) {
+                (Ok(proxy), Ok(expect)) => {
+                    let shown = format!("{proxy:?}");
+                    assert_eq!(shown, expect);
+                    shown
+                }
+                (Err(error), Err(expect)) => {
+                    assert!(error.to_string().contains(expect), "{text}: {error}");
+                    format!("{error} {error:?}")
+                }
+                (got, expect) => panic!("{text}: {got:?}, not {expect:?}"),
+            };
+            assert!(!shown.contains("canary"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn root_certificates() {
+        let one = fixture!("rsa-certificate.pem");
+        for (text, certificates) in [
+            (one, 1),
+            (&one.replace('\n', "\\n"), 1),
+            (&format!("# the root\n{one}\n# and again\n{one}"), 2),
+            (&format!("{}{one}", fixture!("rsa-public.pem")), 1),
+        ] {
+            let read: RootCertificate = text.parse().unwrap_or_else(|error| panic!("{error}: {text}"));
+            assert_eq!(read.certificates().count(), certificates, "{text}");
+        }
+        let with_key = format!("{one}{}", fixture!("rsa.pem"));
+        let damaged = one.replacen("MII", "MIA", 1);
+        for (text, expect) in [
+            ("", "no -----BEGIN CERTIFICATE-----"),
+            ("canary", "no -----BEGIN CERTIFICATE-----"),
+            (fixture!("rsa-public.pem"), "no -----BEGIN CERTIFICATE-----"),
+            (fixture!("rsa.pem"), "private key"),
+            (fixture!("rsa-encrypted.pem"), "private key"),
+            (&with_key, "private key"),
+            (&damaged, "no X.509 certificate"),
+            ("-----BEGIN CERTIFICATE-----\ncanary?\n-----END CERTIFICATE-----", "no X.509 certificate"),
+            ("-----BEGIN CERTIFICATE-----\nY2FuYXJ5\n-----END CERTIFICATE-----", "no X.509 certificate"),
+            (&one[..one.len() / 2], "cut off"),
+        ] {
+            let error = text.parse::<RootCertificate>().expect_err(text).to_string();
+            assert!(error.contains(expect) && !error.contains("canary"), "{text}: {error}");
+        }
+    }
+}

@@ -21,7 +21,7 @@ pub(crate) enum Broken {
 impl Block<'_> {
     /// Whether the block is encrypted in the manner of old OpenSSL, with headers above the base64.
     pub(crate) fn is_encrypted(&self) -> bool {
-        self.body.contains("ENCRYPTED")
+        self.body.contains(",ENCRYPTED")
     }
 
     /// The bytes of the block.

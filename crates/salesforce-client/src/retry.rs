@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::failure::{Failure, Fault, Refusal};
+use crate::{
+    advice::barred,
+    failure::{Failure, Fault, Refusal},
+};
 
 /// What a failure means for the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +118,7 @@ pub fn classify(failure: &Failure, effect: Effect) -> Class {
         Effect::Once => Class::Unclear,
     };
     match failure {
+        Failure::Unsent { cause, .. } if barred(cause).is_some() => Class::Fatal,
         Failure::Unsent { .. } => Class::Retry,
         Failure::Lost { .. } | Failure::Garbled { .. } => unless_done,
         Failure::Unexpected { .. } | Failure::TooLong { .. } => Class::Fatal,
@@ -258,6 +262,8 @@ mod tests {
         let (host, status) = (|| "acme.my.salesforce.com".to_owned(), StatusCode::OK);
         for (failure, read, create) in [
             (Failure::Unsent { host: host(), cause: "refused".into() }, Retry, Retry),
+            (Failure::Unsent { host: host(), cause: "invalid peer certificate: UnknownIssuer".into() }, Fatal, Fatal),
+            (Failure::Unsent { host: host(), cause: "proxy authorization required".into() }, Fatal, Fatal),
             (Failure::Lost { host: host(), cause: "reset".into() }, Retry, Unclear),
             (Failure::Garbled { status, why: String::new() }, Retry, Unclear),
             (Failure::Unexpected { status, why: String::new() }, Fatal, Fatal),

@@ -177,3 +177,85 @@ fn login_fault(code: &str, says: impl Fn(&str) -> bool) -> Option<(Class, &'stat
     };
     Some((Class::Fatal, cure))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Grant; 4] = [Grant::RefreshToken, Grant::ClientCredentials, Grant::JwtBearer, Grant::Password];
+
+    /// Every refusal the reference lists, for each grant it may come with: class and cure.
+    #[test]
+    fn refusals_of_the_token_endpoint() {
+        let mut lines = String::new();
+        for (grants, error, description) in [
+            (&ALL[..1], "invalid_grant", "expired access/refresh token"),
+            (&ALL[..1], "invalid_grant", "token request is already being processed"),
+            (&ALL[..1], "invalid_grant", "expired authorization code"),
+            (&ALL[2..3], "invalid_grant", "expired authorization code"),
+            (&ALL[..], "invalid_grant", "authentication failure"),
+            (&ALL[3..], "invalid_grant", "authentication failure - Invalid Password"),
+            (&ALL[1..2], "invalid_grant", "authentication failure - invalid client credentials"),
+            (&ALL[..1], "invalid_grant", "ip restricted"),
+            (&ALL[..1], "invalid_grant", "invalid login hours"),
+            (&ALL[2..3], "invalid_grant", "user hasn't approved this consumer"),
+            (&ALL[1..2], "invalid_grant", "request not supported on this domain"),
+            (&ALL[1..2], "invalid_grant", "no client credentials user enabled"),
+            (&ALL[2..3], "invalid_grant", "Audience validation failed"),
+            (&ALL[2..3], "invalid_grant", "audience is invalid"),
+            (&ALL[2..3], "invalid_grant", "invalid assertion"),
+            (&ALL[..], "invalid_grant", "something new"),
+            (&ALL[..1], "invalid_client_id", "client identifier invalid"),
+            (&ALL[1..3], "invalid_client", "invalid client credentials"),
+            (&ALL[..1], "invalid_client_credentials", "client secret invalid"),
+            (&ALL[..1], "inactive_user", "user is inactive"),
+            (&ALL[..1], "inactive_org", "organization is inactive / locked"),
+            (&ALL[..1], "rate_limit_exceeded", "login rate exceeded"),
+            (&ALL[..], "unsupported_grant_type", "grant type not supported"),
+            (&ALL[..1], "invalid_scope", "the requested scope is not allowed"),
+            (&ALL[..1], "redirect_uri_mismatch", "redirect_uri must match configuration"),
+            (&ALL[..1], "invalid_app_access", "user is not admin approved to access this app"),
+            (&ALL[2..3], "invalid_app_access", "user is not admin approved to access this app"),
+            (&ALL[..1], "app_not_found", "app not found"),
+            (&ALL[..1], "OAUTH_APP_BLOCKED", "this app is blocked by admin"),
+            (&ALL[..1], "invalid_request", "must use HTTP POST"),
+            (&ALL[..1], "unsupported_response_type", "response type not supported"),
+        ] {
+            for &grant in grants {
+                lines += &line(grant, error, description);
+            }
+        }
+        insta::assert_snapshot!(lines);
+    }
+
+    #[test]
+    fn refusals_of_soap_login() {
+        let mut lines = String::new();
+        for (code, message) in [
+            ("INVALID_LOGIN", "Invalid username, password, security token; or user locked out."),
+            ("LOGIN_MUST_USE_SECURITY_TOKEN", "…When accessing Salesforce … you must use a security token…"),
+            ("LOGIN_CHALLENGE_ISSUED", ""),
+            ("LOGIN_DURING_RESTRICTED_TIME", ""),
+            ("LOGIN_DURING_RESTRICTED_DOMAIN", ""),
+            ("PASSWORD_LOCKOUT", ""),
+            ("INACTIVE_USER", ""),
+            ("TRIAL_EXPIRED", ""),
+            ("ORG_LOCKED", ""),
+            ("INSUFFICIENT_ACCESS", ""),
+            ("INVALID_OPERATION", "SOAP API login() is disabled by default in this org."),
+            ("INVALID_OPERATION", "something else"),
+            ("UNSUPPORTED_API_VERSION", ""),
+            ("SERVER_UNAVAILABLE", ""),
+            ("UNKNOWN_EXCEPTION", ""),
+        ] {
+            lines += &line(Grant::Soap, code, message);
+        }
+        insta::assert_snapshot!(lines);
+    }
+
+    fn line(grant: Grant, code: &str, message: &str) -> String {
+        let verdict = judge(grant, &Fault::new(code, message));
+        let (class, cure) = verdict.map_or(("-".to_owned(), "-"), |(class, cure)| (format!("{class:?}"), cure));
+        format!("{grant:?} {code}: {message}\n    {class}: {cure}\n")
+    }
+}

@@ -48,12 +48,39 @@ fn claims<'a>(client_id: &'a str, username: &'a str, audience: &'a str, now: Tim
 
 #[cfg(test)]
 mod tests {
+    use jsonwebtoken::{Algorithm, DecodingKey, Validation, jwk::Jwk};
+    use serde_json::Value;
+
     use super::*;
 
+    /// The whole assertion, verified with the public key.
     #[test]
-    fn claims_end_within_three_minutes() {
+    fn an_assertion_is_signed_and_ends_within_three_minutes() {
         let now = "2024-01-02T03:04:05.9Z".parse().unwrap();
         let claims = claims("3MVG9", "reader@acme.example", "https://login.salesforce.com", now);
-        insta::assert_json_snapshot!(claims, @"");
+        let key = PrivateKey::from_pem(include_str!("../../tests/fixtures/keys/rsa.pem")).unwrap();
+        let assertion = key.sign(&claims).unwrap();
+
+        let public: Jwk = serde_json::from_str(include_str!("../../tests/fixtures/keys/rsa-public.jwk.json")).unwrap();
+        let mut validation = Validation::new(Algorithm::RS256);
+        validation.set_audience(&["https://login.salesforce.com"]);
+        validation.validate_exp = false;
+        let public = DecodingKey::from_jwk(&public).unwrap();
+        let read = jsonwebtoken::decode::<Value>(assertion.expose_secret(), &public, &validation).unwrap();
+        insta::assert_json_snapshot!((&read.header, &read.claims), @r#"
+        [
+          {
+            "typ": "JWT",
+            "alg": "RS256"
+          },
+          {
+            "iss": "3MVG9",
+            "sub": "reader@acme.example",
+            "aud": "https://login.salesforce.com",
+            "exp": 1704164765
+          }
+        ]
+        "#);
+        assert_eq!(read.claims["exp"].as_i64().unwrap() - now.as_second(), 120);
     }
 }

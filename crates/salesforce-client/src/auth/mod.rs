@@ -1,7 +1,8 @@
-//! Signing in: credentials go to the token endpoint, a token comes back.
+//! Signing in: credentials go to the login host, a token comes back.
 //!
-//! Each grant has its own file and its own variant of [`Credentials`]; what they share is the endpoint, the reply
-//! and the meaning of its refusals.
+//! Each grant has its own file and its own variant of [`Credentials`]; what they share is the token endpoint, the reply
+//! and the table of its refusals with their cures. SOAP `login()` has its own address and words, and ends in the same
+//! token.
 
 mod client_credentials;
 mod cure;

@@ -50,6 +50,8 @@ impl fmt::Debug for PrivateKey {
 
 const EC: &str = "it is an elliptic-curve key, and Salesforce verifies RS256 only: make an RSA key of 2,048 bits or more, and \
                   upload its certificate to the app";
+const CANNOT_SIGN: &str = "it is damaged, or shorter than the 2,048 bits that RS256 asks for: paste it anew, or make a longer key and upload its \
+                           certificate to the app";
 const ENCRYPTED: &str = "it is encrypted: remove its passphrase with openssl pkey -in KEY.pem, or give it as a PKCS#12 file \
                          with its passphrase";
 
@@ -108,10 +110,7 @@ fn read_der(der: &[u8]) -> Result<PrivateKey, &'static str> {
     // The library looks into the bytes when it signs: a key that cannot is found out here, not at the first sign-in.
     match key.sign(&()) {
         Ok(_) => Ok(key),
-        Err(_) => {
-            Err("the key is damaged, or shorter than the 2,048 bits that RS256 asks for: make a new one, and upload \
-                       its certificate to the app")
-        }
+        Err(_) => Err(CANNOT_SIGN),
     }
 }
 
@@ -139,4 +138,139 @@ fn read_pkcs12(base64: &str, passphrase: &str) -> Result<PrivateKey, &'static st
         return Err("there is no private key in it: export the certificate together with its key");
     };
     read_der(found.key.as_der())
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::{Engine, prelude::BASE64_STANDARD};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    macro_rules! fixture {
+        ($name:literal) => {
+            include_str!(concat!("../../tests/fixtures/keys/", $name))
+        };
+        (base64 $name:literal) => {
+            BASE64_STANDARD.encode(include_bytes!(concat!("../../tests/fixtures/keys/", $name)))
+        };
+    }
+
+    const RSA: &str = fixture!("rsa.pem");
+
+    fn open_sesame() -> SecretString {
+        "open-sesame".into()
+    }
+
+    /// That it is the key of the fixtures: RS256 signs the same text alike every time.
+    fn assert_same(key: &PrivateKey, from: &str) {
+        let signed = |key: &PrivateKey| key.sign(&"same").unwrap().expose_secret().to_owned();
+        assert_eq!(signed(key), signed(&PrivateKey::from_pem(RSA).unwrap()), "{from}");
+        assert_eq!(format!("{key:?}"), "PrivateKey([REDACTED])");
+    }
+
+    #[test]
+    fn keys_in_pem() {
+        let certificate_first = format!("Bag Attributes\n    x: y\n{}{RSA}", fixture!("rsa-certificate.pem"));
+        let mislabelled = RSA.replace("PRIVATE KEY", "RSA PRIVATE KEY");
+        for text in [
+            RSA,
+            fixture!("rsa-pkcs1.pem"),
+            &RSA.replace('\n', "\r\n"),
+            &RSA.replace('\n', "\\n"),
+            &RSA.replace('\n', "\\r\\n"),
+            &RSA.replace('\n', " "),
+            &RSA.replace('\n', "\n   "),
+            &format!("\n \t{}\n\n", RSA.trim()),
+            &certificate_first,
+            &mislabelled,
+        ] {
+            let key = PrivateKey::from_pem(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+            assert_same(&key, text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_key_in_pem_is_told_what_it_is() {
+        let not_base64 = RSA.replacen("MII", "MI?", 1);
+        let damaged = RSA.replacen("MII", "MIA", 1);
+        let (cut_off, _) = RSA.rsplit_once("-----END").unwrap();
+        let refusals = [
+            ("nothing", ""),
+            ("some text", "canary"),
+            ("base64 alone", RSA.lines().nth(1).unwrap()),
+            ("cut off", cut_off),
+            ("not base64", &not_base64),
+            ("damaged", &damaged),
+            ("empty", "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----"),
+            ("garbage", "-----BEGIN PRIVATE KEY-----\nY2FuYXJ5\n-----END PRIVATE KEY-----"),
+            ("1,024 bits", fixture!("rsa-1024.pem")),
+            ("encrypted", fixture!("rsa-encrypted.pem")),
+            ("encrypted, PKCS#1", fixture!("rsa-pkcs1-encrypted.pem")),
+            ("certificate", fixture!("rsa-certificate.pem")),
+            ("certificate request", fixture!("rsa-request.pem")),
+            ("public key", fixture!("rsa-public.pem")),
+            ("elliptic curve", fixture!("ec.pem")),
+            ("elliptic curve, SEC1", fixture!("ec-sec1.pem")),
+            ("Ed25519", fixture!("ed25519.pem")),
+            ("OpenSSH", "-----BEGIN OPENSSH PRIVATE KEY-----\nY2FuYXJ5\n-----END OPENSSH PRIVATE KEY-----"),
+            ("PGP", "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nY2FuYXJ5\n-----END PGP PRIVATE KEY BLOCK-----"),
+        ]
+        .map(|(what, text)| format!("{what}: {}", PrivateKey::from_pem(text).expect_err(what)));
+        insta::assert_snapshot!(refusals.join("\n"));
+    }
+
+    #[test]
+    fn keys_in_pkcs12() {
+        let plain = fixture!(base64 "rsa.p12");
+        let lines: Vec<_> = plain.as_bytes().chunks(64).map(|line| str::from_utf8(line).unwrap()).collect();
+        for (file, passphrase) in [
+            (plain.clone(), open_sesame()),
+            (lines.join("\r\n"), open_sesame()),
+            (lines.join("\\n"), open_sesame()),
+            (fixture!(base64 "rsa-3des.p12"), open_sesame()),
+            (fixture!(base64 "rsa-no-mac.p12"), open_sesame()),
+            (fixture!(base64 "rsa-no-passphrase.p12"), SecretString::default()),
+        ] {
+            let key = PrivateKey::from_pkcs12(&file, &passphrase).unwrap_or_else(|error| panic!("{error}: {file}"));
+            assert_same(&key, &file);
+        }
+    }
+
+    #[test]
+    fn what_is_no_key_in_pkcs12_is_told_what_it_is() {
+        let jks = BASE64_STANDARD.encode(b"\xFE\xED\xFE\xED\0\0\0\x02");
+        let whole = fixture!(base64 "rsa.p12");
+        let refusals = [
+            ("nothing", "", "canary"),
+            ("no base64", "canary?", "canary"),
+            ("PEM", RSA, "canary"),
+            ("some bytes", "Y2FuYXJ5", "canary"),
+            ("cut off", &whole[..whole.len() / 8 * 4], "open-sesame"),
+            ("Java keystore", &jks, "canary"),
+            ("wrong passphrase", &whole, "canary"),
+            ("no passphrase", &whole, ""),
+            ("wrong passphrase, 3DES", &fixture!(base64 "rsa-3des.p12"), "canary"),
+            ("wrong passphrase, no MAC", &fixture!(base64 "rsa-no-mac.p12"), "canary"),
+            ("certificate alone", &fixture!(base64 "certificate.p12"), "open-sesame"),
+            ("elliptic curve", &fixture!(base64 "ec.p12"), "open-sesame"),
+        ]
+        .map(|(what, text, passphrase)| {
+            format!("{what}: {}", PrivateKey::from_pkcs12(text, &passphrase.into()).expect_err(what))
+        });
+        insta::assert_snapshot!(refusals.join("\n"));
+    }
+
+    proptest! {
+        /// The parsers below are others'; whatever they are fed, the answer is an error of ours.
+        #[test]
+        fn bytes_are_refused_and_not_repeated(bytes in proptest::collection::vec(any::<u8>(), 1..300), cut in 0_usize..2515) {
+            let base64 = BASE64_STANDARD.encode(&bytes);
+            let pem = format!("-----BEGIN PRIVATE KEY-----\n{base64}\n-----END PRIVATE KEY-----");
+            prop_assert!(PrivateKey::from_pem(&pem).is_err());
+            prop_assert!(PrivateKey::from_pkcs12(&base64, &open_sesame()).is_err());
+            let part = &include_bytes!("../../tests/fixtures/keys/rsa.p12")[..cut];
+            prop_assert!(PrivateKey::from_pkcs12(&BASE64_STANDARD.encode(part), &open_sesame()).is_err());
+        }
+    }
 }

@@ -101,7 +101,13 @@ impl Token {
             org_id,
             user_id,
             issued_at: reply.issued_at.as_deref().and_then(epoch_milliseconds),
-            scopes: reply.scope.iter().flatten().map(|scope| scope.to_string()).collect(),
+            scopes: reply
+                .scopes()
+                .into_iter()
+                .flatten()
+                .map(|scope| scope.to_string())
+                .filter(|scope| !scope.is_empty())
+                .collect(),
             rotated: rotated.map(SecretString::from),
         })
     }

@@ -2,7 +2,9 @@
 
 mod by_id;
 mod calls;
+mod grants;
 mod long_queries;
+mod network;
 mod pages;
 mod secrets;
 mod server;

@@ -1,8 +1,11 @@
 //! No secret in anything that can be printed.
 
-use salesforce_client::Org;
+use salesforce_client::{Credentials, Network, Org, Settings};
 
-use crate::server::{CLIENT_SECRET, REFRESH_TOKEN, Server, account, error, json, settings, token};
+use crate::{
+    grants::{client_credentials, jwt_bearer, password, soap},
+    server::{CLIENT_SECRET, REFRESH_TOKEN, Server, account, error, json, settings, token},
+};
 
 const ACCESS: &str = "00D!access-canary";
 const ROTATED: &str = "rotated-canary";
@@ -31,4 +34,28 @@ async fn debug_shows_no_secret() {
         assert!(!shown.contains(secret), "{secret} in {shown}");
     }
     assert!(shown.contains("REDACTED"));
+}
+
+/// Every kind of credentials, at rest, in an org, and in the error when it is refused in words nobody knows.
+#[tokio::test]
+async fn no_grant_shows_its_secrets() {
+    let key = include_str!("../fixtures/keys/rsa.pem").lines().nth(1).expect("a line");
+    for credentials in [client_credentials(), jwt_bearer(), password(Some("token-canary")), soap(Some("token-canary"))]
+    {
+        let server = Server::start(|_| async { error(418, "TEAPOT", "short and stout") }).await;
+        let proxy = Some("http://user:proxy-canary@127.0.0.1:9".parse().unwrap());
+        let at_rest = Settings { network: Network { proxy, ..Network::default() }, ..settings(server.url()) };
+        let settings = Settings { credentials, ..settings(server.url()) };
+        let before = format!("{:?} {settings:?} {:#?}", at_rest.network, settings.credentials);
+        let is_soap = matches!(settings.credentials, Credentials::Soap { .. });
+        let org = Org::new(settings).expect("an org");
+        let refused = org.token().await.expect_err("a refusal");
+        assert_eq!(server.count(if is_soap { "/services/Soap/" } else { "/services/oauth2/" }), 1);
+
+        let shown = format!("{before} {org:?} {refused} {refused:?}");
+        for secret in ["canary", CLIENT_SECRET, key, "BEGIN"] {
+            assert!(!shown.contains(secret), "{secret} in {shown}");
+        }
+        assert!(shown.contains("REDACTED"));
+    }
 }

@@ -175,7 +175,8 @@ async fn a_whole_that_fails_is_named_after_its_first() {
     assert_eq!((server.count(COMPOSITE), failed.class(), failed.object()), (1, Class::Wait, None));
     assert_eq!(
         failed.to_string(),
-        "describing Account and 2 more failed: REQUEST_LIMIT_EXCEEDED: TotalRequests Limit exceeded. [HTTP 403]"
+        "describing Account and 2 more failed: REQUEST_LIMIT_EXCEEDED: TotalRequests Limit exceeded. [HTTP 403]; the org has \
+         used up its API requests of the last 24 hours (Setup, Company Information): wait, or ask Salesforce for more"
     );
 }
 
