@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     org::Org,
-    program::{self, Run, lines},
+    program::{self, lines, masked},
 };
 
 /// The most bytes a request may have.
@@ -37,37 +37,12 @@ async fn table(org: &Org, cases: Vec<Case>) -> String {
     let mut table = String::new();
     for Case { what, arguments, stdin } in cases {
         let run = program::run(&arguments, stdin).await;
-        let last_words = last_words(what, &run).replace(org.host(), "ORG");
-        // The length of the port moves columns; request ids are drawn by chance.
-        let last_words = masked(&masked(&last_words, "column "), ", request ");
+        let last_words = run.last_words(what).replace(org.host(), "ORG");
+        // The length of the port moves columns.
+        let last_words = masked(&last_words, "column ");
         table += &format!("{what}:\n    {last_words}\n");
     }
     table
-}
-
-/// The message of the one error line, after everything else about the run was checked.
-fn last_words(what: &str, run: &Run) -> String {
-    assert_eq!(run.code, Some(1), "{what}: {}", run.stderr);
-    assert!(run.stdout.is_empty() || run.stdout.ends_with('\n'), "{what}: half a line on stdout");
-    for line in run.stdout.lines() {
-        serde_json::from_str::<Value>(line).unwrap_or_else(|_| panic!("{what}: not JSON on stdout: {line}"));
-    }
-    let log = run.log();
-    let errors = log.iter().filter(|line| line["level"] == "error").count();
-    assert_eq!(errors, 1, "{what}: {}", run.stderr);
-    let last = log.last().expect("a last line");
-    assert_eq!(last["level"], "error", "{what}: the error is the last line");
-    last["message"].as_str().expect("a message").to_owned()
-}
-
-/// The text with the word that follows each `mark` masked.
-fn masked(text: &str, mark: &str) -> String {
-    let mut parts = text.split(mark);
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |masked, part| {
-        let rest = part.trim_start_matches(|letter: char| letter.is_ascii_alphanumeric());
-        format!("{masked}{mark}N{rest}")
-    })
 }
 
 fn validate(config: &Value, streams: &[&str]) -> Value {

@@ -4,11 +4,15 @@
 //! What the cases stand on:
 //! - [`program`]: the connector, built once, and what a run of it leaves behind;
 //! - [`org`]: an emulated org and the truth in it;
+//! - [`house`]: the way to it by Salesforce's own host names, through a proxy;
+//! - [`way`]: the ways to sign in;
 //! - [`task`]: a capture, followed from its preparation to its agreement with the org.
 
+mod house;
 mod org;
 mod program;
 mod task;
+mod way;
 
 mod bad_input;
 mod bindings;
@@ -19,8 +23,10 @@ mod documents;
 mod flow_control;
 mod healing;
 mod kills;
+mod network;
 mod recorded;
 mod schemas;
 mod secrets;
+mod sign_in;
 mod streams;
 mod validator;

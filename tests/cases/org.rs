@@ -31,6 +31,11 @@ impl Org {
         self.0.url().trim_start_matches("http://")
     }
 
+    /// Host and port where one can only sign in.
+    pub(crate) fn login_host(&self) -> &str {
+        self.0.login_url().trim_start_matches("http://")
+    }
+
     /// The endpoint config that leads here. Fetches do not wait for long: the tests do.
     pub(crate) fn config(&self) -> Value {
         let credentials = self.0.credentials();

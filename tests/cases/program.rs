@@ -56,6 +56,9 @@ pub(crate) async fn run_with<A: AsRef<str>>(
     command.args(arguments.iter().map(AsRef::as_ref)).kill_on_drop(true);
     // Whoever runs the tests may have set these; a backtrace must not appear even where it is asked for.
     command.env_remove("LOG_LEVEL").env_remove("LOG_FORMAT").env("RUST_BACKTRACE", "1");
+    for proxy in ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"] {
+        command.env_remove(proxy).env_remove(proxy.to_lowercase());
+    }
     command.envs(environment.iter().copied());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the program starts");
@@ -83,6 +86,32 @@ impl Run {
         let parse = |line| serde_json::from_str(line).unwrap_or_else(|_| panic!("not a JSON line: {line}"));
         self.stderr.lines().map(parse).collect()
     }
+
+    /// The message of the one error line, after everything else about a run that failed was checked. Ids of requests, which
+    /// are drawn by chance, are masked.
+    pub(crate) fn last_words(&self, what: &str) -> String {
+        assert_eq!(self.code, Some(1), "{what}: {}", self.stderr);
+        assert!(self.stdout.is_empty() || self.stdout.ends_with('\n'), "{what}: half a line on stdout");
+        for line in self.stdout.lines() {
+            serde_json::from_str::<Value>(line).unwrap_or_else(|_| panic!("{what}: not JSON on stdout: {line}"));
+        }
+        let log = self.log();
+        let errors = log.iter().filter(|line| line["level"] == "error").count();
+        assert_eq!(errors, 1, "{what}: {}", self.stderr);
+        let last = log.last().expect("a last line");
+        assert_eq!(last["level"], "error", "{what}: the error is the last line");
+        masked(last["message"].as_str().expect("a message"), ", request ")
+    }
+}
+
+/// The text with the word that follows each `mark` masked.
+pub(crate) fn masked(text: &str, mark: &str) -> String {
+    let mut parts = text.split(mark);
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |masked, part| {
+        let rest = part.trim_start_matches(|letter: char| letter.is_ascii_alphanumeric());
+        format!("{masked}{mark}N{rest}")
+    })
 }
 
 /// Requests as the runtime writes them: one a line.

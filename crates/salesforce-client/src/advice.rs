@@ -19,8 +19,8 @@ pub(crate) fn advice(failure: &Failure) -> Option<&'static str> {
 fn refused(fault: &Fault) -> Option<&'static str> {
     let cure = match fault.code.as_str() {
         "INVALID_SESSION_ID" if fault.message.contains("not valid for use with the REST API") => {
-            "add the scope Manage user data via APIs (api) to the app's OAuth settings and sign in anew; if it is there, give the \
-             user the permission API Enabled"
+            "add the scope Manage user data via APIs (api) to the app's OAuth settings, and where a refresh token is used, authorise \
+             the app again after that; if the scope is there, give the user the permission API Enabled"
         }
         "API_DISABLED_FOR_ORG" | "API_CURRENTLY_DISABLED" => {
             "give the user the permission API Enabled, in its profile or a permission set; if that is not on offer, the org's \

@@ -24,13 +24,13 @@ pub struct RawCredentials {
     refresh_token: Option<String>,
     #[serde(default, deserialize_with = "setting::blank_is_absent")]
     username: Option<String>,
-    #[serde(default, deserialize_with = "setting::blank_is_absent")]
+    #[serde(default, deserialize_with = "setting::password")]
     password: Option<String>,
     #[serde(default, deserialize_with = "setting::blank_is_absent")]
     security_token: Option<String>,
     #[serde(default, deserialize_with = "setting::blank_is_absent")]
     private_key: Option<String>,
-    #[serde(default, deserialize_with = "setting::blank_is_absent")]
+    #[serde(default, deserialize_with = "setting::password")]
     passphrase: Option<String>,
 }
 
@@ -243,6 +243,23 @@ impl RawCredentials {
             let titles: Vec<_> = Way::ALL.iter().map(|way| format!("\"{}\"", way.title())).collect();
             bad("credentials.credentials_title", format!("it is one of {}", titles.join(", ")))
         })
+    }
+}
+
+/// When Salesforce ends this way to sign in, and what to change to; nothing of the ways that stay.
+pub(crate) fn end_of(credentials: &Credentials) -> Option<&'static str> {
+    match credentials {
+        Credentials::RefreshToken { .. } | Credentials::ClientCredentials { .. } | Credentials::JwtBearer { .. } => {
+            None
+        }
+        Credentials::Password { .. } => Some(
+            "signing in with a user's password and an app ends on 20 February 2027, when Salesforce stops the OAuth username-password \
+             flow: change to client credentials or JWT bearer before that day",
+        ),
+        Credentials::Soap { .. } => Some(
+            "signing in with a user's password and no app ends in June 2027, when Salesforce removes SOAP login() with the release \
+             Summer '27: change to client credentials or JWT bearer before that",
+        ),
     }
 }
 

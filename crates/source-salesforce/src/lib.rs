@@ -42,12 +42,16 @@ pub use error::Error;
 /// How this program calls itself towards Salesforce.
 const USER_AGENT: &str = concat!("source-salesforce/", env!("CARGO_PKG_VERSION"));
 
-/// The org that a configuration leads to. Nothing is sent yet.
+/// The org that a configuration leads to. Nothing is sent yet. Warns of a way to sign in that Salesforce is ending.
 ///
 /// # Errors
 /// When the system has no root certificates.
 pub fn org(config: &config::Config) -> Result<Org, Error> {
+    if let Some(end) = credentials::end_of(&config.credentials) {
+        tracing::warn!("{end}");
+    }
     let mut settings = Settings::new(config.login_url.clone(), config.credentials.clone());
+    settings.network = config.network.clone();
     settings.api_version = config.api_version;
     settings.user_agent = USER_AGENT.into();
     Ok(Org::new(settings)?)

@@ -14,6 +14,12 @@ pub(crate) fn blank_is_absent<'de, D: Deserializer<'de>>(deserializer: D) -> Res
     Ok(text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()))
 }
 
+/// As [`blank_is_absent`], for a password: spaces around it may be part of it, line breaks cannot be.
+pub(crate) fn password<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    Ok(text.map(|text| text.trim_matches(['\r', '\n']).to_owned()).filter(|text| !text.trim().is_empty()))
+}
+
 /// An object, and nothing else: serde would take a list of its members too.
 pub(crate) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
     struct Object<T>(PhantomData<T>);

@@ -12,15 +12,20 @@ pub(super) fn judge(grant: Grant, fault: &Fault) -> Option<(Class, &'static str)
 fn oauth_error(grant: Grant, code: &str, says: impl Fn(&str) -> bool) -> Option<(Class, &'static str)> {
     let cure = match code {
         "invalid_grant" => return Some(invalid_grant(grant, says)),
-        "invalid_client_id" => {
-            "check the client id (the app's consumer key); a new app takes up to ten minutes to be known everywhere"
-        }
+        "invalid_client_id" => match grant {
+            Grant::ClientCredentials => {
+                "check the client id (the app's consumer key), and that My Domain is that of the app's org; a new app takes up to \
+                 ten minutes to be known everywhere"
+            }
+            _ => {
+                "check the client id (the app's consumer key), and that the login host is that of the app's org \
+                 (test.salesforce.com for sandboxes); a new app takes up to ten minutes to be known everywhere"
+            }
+        },
         "invalid_client" | "invalid_client_credentials" => client_secret(grant),
-        "inactive_user" => "the user is deactivated or frozen: an administrator must activate it",
+        "inactive_user" => inactive_user(grant),
         "inactive_org" => "the org is inactive or locked: ask Salesforce support",
-        "rate_limit_exceeded" => {
-            return Some((Class::Retry, "the user signs in too often: 3,600 times an hour are allowed"));
-        }
+        "rate_limit_exceeded" => return Some((Class::Retry, TOO_OFTEN)),
         "unsupported_grant_type" => match grant {
             Grant::Password => {
                 "the org blocks the username-password flow, and external client apps do not have it: use client credentials or JWT \
@@ -35,7 +40,14 @@ fn oauth_error(grant: Grant, code: &str, says: impl Fn(&str) -> bool) -> Option<
         "redirect_uri_mismatch" => "the callback URL must be one of the app's, byte for byte",
         "invalid_app_access" => match grant {
             Grant::JwtBearer => PRE_AUTHORISE,
-            _ => APP_ACCESS,
+            Grant::ClientCredentials => {
+                "the app admits only users whom an administrator approved: in its policies, add the profile or a permission set of \
+                 the run-as user"
+            }
+            _ => {
+                "the app admits only users whom an administrator approved: in its policies, add the user's profile or a permission \
+                 set of theirs"
+            }
         },
         "app_not_found" => APP_ACCESS,
         // Blocked, denied, not installed: Salesforce adds to these.
@@ -53,26 +65,26 @@ fn invalid_grant(grant: Grant, says: impl Fn(&str) -> bool) -> (Class, &'static 
     let cure = if says("expired") && grant == Grant::JwtBearer {
         "the assertion's time is refused: set the clock of this machine"
     } else if says("expired access/refresh token") {
-        "the refresh token was revoked or has expired: authorise the app again (an app keeps only the five latest \
-         authorisations of a user)"
+        "the refresh token was issued at another login host (test.salesforce.com for sandboxes), was revoked or has expired: \
+         change the host, or authorise the app again (an app keeps only the five latest authorisations of a user)"
     } else if says("authorization code") {
         "the authorisation code was used before or is too old: start the authorisation again"
     } else if says("ip restricted") {
-        "an administrator must allow this IP address in the profile's login ranges or relax the app's IP policy"
+        ip_restricted(grant)
     } else if says("login hours") {
         LOGIN_HOURS
     } else if says("not supported on this domain") {
-        "use the org's My Domain (https://NAME.my.salesforce.com) as the login host: this grant is not served here"
+        "sign in at the org's My Domain (Setup, My Domain), such as acme.my.salesforce.com: this grant is not served here"
     } else if says("hasn't approved") || says("not admin approved") {
         PRE_AUTHORISE
     } else if says("no client credentials user") {
-        "set a run-as user in the app's policies, under Client Credentials Flow"
+        "in the app's policies, enable the Client Credentials Flow and name its run-as user"
     } else if says("audience") {
-        "the assertion's audience must be https://login.salesforce.com, https://test.salesforce.com for a sandbox, or the org's \
-         My Domain, and belong to the login host"
+        "the assertion names a login host that is not the org's: a sandbox or scratch org signs in at test.salesforce.com, every \
+         other at login.salesforce.com, and each at its My Domain"
     } else if says("assertion") {
-        "the assertion is refused: the app must hold the certificate of this private key (Use digital signatures), and the \
-         client id must be that app's"
+        "upload the certificate of this private key to the app (in its OAuth settings, under Enable JWT Bearer Flow; in a \
+         connected app, Use digital signatures), and check that the client id is that app's"
     } else if says("client credentials") || says("client secret") {
         client_secret(grant)
     } else if says("authentication failure") {
@@ -95,25 +107,57 @@ fn invalid_grant(grant: Grant, says: impl Fn(&str) -> bool) -> (Class, &'static 
 fn authentication_failure(grant: Grant) -> &'static str {
     match grant {
         Grant::RefreshToken => {
-            "check the credentials, and that the login host is the one they were issued for (login.salesforce.com, \
-             test.salesforce.com for sandboxes, or the org's My Domain)"
+            "use the login host where the refresh token was issued: login.salesforce.com, test.salesforce.com for sandboxes, or the \
+             org's My Domain, which an org may insist on; Setup, Login History tells the reason"
         }
         Grant::ClientCredentials => {
             "check the client secret, that the run-as user is active and may use the API, and that the login host is the org's \
-             My Domain"
+             My Domain; Setup, Login History tells the reason"
         }
         Grant::JwtBearer => {
             "check the user name (in a sandbox it ends in the sandbox's name), that the user is active, and the login host \
-             (test.salesforce.com for sandboxes)"
+             (test.salesforce.com for sandboxes, or the org's My Domain, which an org may insist on); Setup, Login History tells the \
+             reason"
         }
         Grant::Password => {
             "check user name, password, security token (it changes with the password) and login host (test.salesforce.com for \
-             sandboxes); an administrator must turn on Allow OAuth Username-Password Flows (Setup, OAuth and OpenID Connect \
-             Settings), and users who must sign in by MFA or single sign-on cannot use it"
+             sandboxes, or the org's My Domain, which an org may insist on); if they are right, the org blocks this flow (Setup, OAuth \
+             and OpenID Connect Settings, Allow OAuth Username-Password Flows), or the user is locked out or must use MFA or single \
+             sign-on: Setup, Login History tells the reason"
         }
         Grant::Soap => {
             "check user name, password, security token (it changes with the password) and login host (test.salesforce.com for \
-             sandboxes), and in the user's login history whether it is locked out or inactive"
+             sandboxes, or the org's My Domain, which an org may insist on); if they are right, the user is frozen, deactivated or \
+             locked out: Setup, Login History tells the reason"
+        }
+    }
+}
+
+fn inactive_user(grant: Grant) -> &'static str {
+    match grant {
+        Grant::RefreshToken => {
+            "the user who authorised the app is frozen or deactivated: an administrator must unfreeze or activate the user (Setup, \
+             Users), or another one authorises the app"
+        }
+        Grant::ClientCredentials => {
+            "the app's run-as user is frozen or deactivated: an administrator must unfreeze or activate the user (Setup, Users), or \
+             name another one in the app's policies"
+        }
+        Grant::JwtBearer | Grant::Password | Grant::Soap => {
+            "the user is frozen or deactivated: an administrator must unfreeze or activate the user (Setup, Users)"
+        }
+    }
+}
+
+fn ip_restricted(grant: Grant) -> &'static str {
+    match grant {
+        Grant::ClientCredentials => {
+            "this machine's address is outside the Login IP Ranges of the run-as user's profile: an administrator adds it there, or \
+             relaxes the IP restrictions in the app's policies (IP Relaxation)"
+        }
+        _ => {
+            "this machine's address is outside the Login IP Ranges of the user's profile: an administrator adds it there, or relaxes \
+             the IP restrictions in the app's policies (IP Relaxation)"
         }
     }
 }
@@ -127,13 +171,16 @@ fn client_secret(grant: Grant) -> &'static str {
 
 const API_SCOPE: &str = "give the app the scope Manage user data via APIs (api) in its OAuth settings";
 
-const APP_ACCESS: &str = "an administrator must install or unblock the app and admit the user to it (profiles or permission sets in its policies)";
+const APP_ACCESS: &str = "an administrator must install or unblock the app (Setup, Connected Apps OAuth Usage) and admit the \
+                          user to it (profiles or permission sets in the app's policies)";
 
-const PRE_AUTHORISE: &str = "pre-authorise the user: in the app's policies, let Permitted Users be those who are admin-approved \
-                             and add the user's profile or permission set";
+const PRE_AUTHORISE: &str = "check the user name, and pre-authorise the user: in the app's policies, set Permitted Users to Admin \
+                             approved users are pre-authorized, and add the user's profile or a permission set of theirs";
+
+const TOO_OFTEN: &str = "the user signs in too often: 3,600 times an hour are allowed";
 
 const LOGIN_HOURS: &str =
-    "the user's profile does not allow signing in at this hour: an administrator sets its login hours";
+    "the profile of the user does not allow signing in at this hour: an administrator sets its Login Hours";
 
 /// The exception codes of `login()`.
 fn login_fault(code: &str, says: impl Fn(&str) -> bool) -> Option<(Class, &'static str)> {
@@ -149,27 +196,26 @@ fn login_fault(code: &str, says: impl Fn(&str) -> bool) -> Option<(Class, &'stat
         }
         "LOGIN_DURING_RESTRICTED_TIME" => LOGIN_HOURS,
         "LOGIN_DURING_RESTRICTED_DOMAIN" => {
-            "an administrator must allow this IP address in the login ranges of the user's profile"
+            "this machine's address is outside the Login IP Ranges of the user's profile: an administrator adds it there"
         }
         "PASSWORD_LOCKOUT" => {
             "the user is locked out after too many wrong passwords: wait for the end of the lockout, or let an administrator \
-             unlock the user"
+             unlock the user (Setup, Users)"
         }
-        "INACTIVE_USER" | "INACTIVE_OWNER_OR_USER" => {
-            "the user is deactivated or frozen: an administrator must activate it"
-        }
+        "INACTIVE_USER" | "INACTIVE_OWNER_OR_USER" => inactive_user(Grant::Soap),
         "TRIAL_EXPIRED" => "the org's trial has expired: ask Salesforce to extend it",
         "ORG_LOCKED" | "INACTIVE_ORG" => "the org is inactive or locked: ask Salesforce support",
         "INSUFFICIENT_ACCESS" => {
             "give the user the permission Use Any API Auth, which newer orgs ask for, or use client credentials or JWT bearer"
         }
         "INVALID_OPERATION" if says("login()") => {
-            "an administrator must enable SOAP API login() in this org; it ends with Summer '27, so better use client credentials \
-             or JWT bearer"
+            "use client credentials or JWT bearer; until it ends with Summer '27, an administrator can also switch on Enable SOAP API \
+             login() in Setup"
         }
         "UNSUPPORTED_API_VERSION" => {
             "Salesforce has removed login() from this org: use client credentials or JWT bearer"
         }
+        "LOGIN_RATE_EXCEEDED" => return Some((Class::Retry, TOO_OFTEN)),
         "SERVER_UNAVAILABLE" | "ORG_IN_MAINTENANCE" => {
             return Some((Class::Retry, "the org is being maintained: it will be back"));
         }
@@ -196,7 +242,7 @@ mod tests {
             (&ALL[..], "invalid_grant", "authentication failure"),
             (&ALL[3..], "invalid_grant", "authentication failure - Invalid Password"),
             (&ALL[1..2], "invalid_grant", "authentication failure - invalid client credentials"),
-            (&ALL[..1], "invalid_grant", "ip restricted"),
+            (&ALL[..2], "invalid_grant", "ip restricted"),
             (&ALL[..1], "invalid_grant", "invalid login hours"),
             (&ALL[2..3], "invalid_grant", "user hasn't approved this consumer"),
             (&ALL[1..2], "invalid_grant", "request not supported on this domain"),
@@ -205,16 +251,16 @@ mod tests {
             (&ALL[2..3], "invalid_grant", "audience is invalid"),
             (&ALL[2..3], "invalid_grant", "invalid assertion"),
             (&ALL[..], "invalid_grant", "something new"),
-            (&ALL[..1], "invalid_client_id", "client identifier invalid"),
+            (&ALL[..2], "invalid_client_id", "client identifier invalid"),
             (&ALL[1..3], "invalid_client", "invalid client credentials"),
             (&ALL[..1], "invalid_client_credentials", "client secret invalid"),
-            (&ALL[..1], "inactive_user", "user is inactive"),
+            (&ALL[..], "inactive_user", "user is inactive"),
             (&ALL[..1], "inactive_org", "organization is inactive / locked"),
             (&ALL[..1], "rate_limit_exceeded", "login rate exceeded"),
             (&ALL[..], "unsupported_grant_type", "grant type not supported"),
             (&ALL[..1], "invalid_scope", "the requested scope is not allowed"),
             (&ALL[..1], "redirect_uri_mismatch", "redirect_uri must match configuration"),
-            (&ALL[..1], "invalid_app_access", "user is not admin approved to access this app"),
+            (&ALL[..2], "invalid_app_access", "user is not admin approved to access this app"),
             (&ALL[2..3], "invalid_app_access", "user is not admin approved to access this app"),
             (&ALL[..1], "app_not_found", "app not found"),
             (&ALL[..1], "OAUTH_APP_BLOCKED", "this app is blocked by admin"),
@@ -245,6 +291,7 @@ mod tests {
             ("INVALID_OPERATION", "SOAP API login() is disabled by default in this org."),
             ("INVALID_OPERATION", "something else"),
             ("UNSUPPORTED_API_VERSION", ""),
+            ("LOGIN_RATE_EXCEEDED", "login rate exceeded"),
             ("SERVER_UNAVAILABLE", ""),
             ("UNKNOWN_EXCEPTION", ""),
         ] {

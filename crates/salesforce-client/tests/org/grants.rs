@@ -222,7 +222,7 @@ async fn soap_faults_say_their_cure_and_no_password_is_tried_twice() {
         ("LOGIN_MUST_USE_SECURITY_TOKEN", "Invalid username …", "Reset My Security Token"),
         ("PASSWORD_LOCKOUT", "This account is locked", "unlock"),
         ("API_DISABLED_FOR_ORG", "API is not enabled for this Organization or Partner", "API Enabled"),
-        ("INVALID_OPERATION", "SOAP API login() is disabled by default in this org.", "enable SOAP API login()"),
+        ("INVALID_OPERATION", "SOAP API login() is disabled by default in this org.", "Enable SOAP API login()"),
         ("SOMETHING_NEW", "who knows", ""),
     ] {
         let server = saying(move |_| soap_fault(code, message)).await;
@@ -274,7 +274,7 @@ async fn refusals_name_the_setting() {
         (client_credentials(), "invalid_grant", "request not supported on this domain", "My Domain"),
         (client_credentials(), "invalid_grant", "no client credentials user enabled", "run-as user"),
         (jwt_bearer(), "invalid_grant", "invalid assertion", "certificate of this private key"),
-        (jwt_bearer(), "invalid_grant", "audience is invalid", "audience must be"),
+        (jwt_bearer(), "invalid_grant", "audience is invalid", "names a login host"),
         (jwt_bearer(), "invalid_app_access", "user is not admin approved to access this app", "pre-authorise"),
         (password(None), "invalid_grant", "authentication failure", "Allow OAuth Username-Password Flows"),
         (password(None), "unsupported_grant_type", "grant type not supported", "external client apps"),

@@ -145,7 +145,7 @@ async fn each_refusal_says_its_cure() {
         ("invalid_grant", "expired access/refresh token", Class::Fatal, "authorise the app again"),
         ("invalid_grant", "token request is already being processed", Class::Retry, "another program"),
         ("invalid_grant", "expired authorization code", Class::Fatal, "start the authorisation again"),
-        ("invalid_grant", "authentication failure", Class::Fatal, "check the credentials"),
+        ("invalid_grant", "authentication failure", Class::Fatal, "use the login host"),
         ("invalid_grant", "authentication failure - Invalid Password", Class::Fatal, "test.salesforce.com"),
         ("invalid_grant", "ip restricted", Class::Fatal, "IP"),
         ("invalid_grant", "invalid login hours", Class::Fatal, "hour"),
