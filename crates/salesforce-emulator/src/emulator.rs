@@ -52,7 +52,7 @@ impl Emulator {
     /// # Errors
     /// If the address cannot be listened on, or may not be, and if the database cannot be opened or filled.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let Config { listen, allow_remote, data, seed, rows, settings } = config;
+        let Config { listen, allow_remote, data, seed, objects, crowd, rows, settings } = config;
         if !listen.ip().is_loopback() && !allow_remote {
             return Err(StartError::Remote(listen));
         }
@@ -62,6 +62,7 @@ impl Emulator {
         let opened = tokio::task::spawn_blocking(move || {
             let (org, fresh) = Org::open(data.as_deref(), seed, settings)?;
             if fresh {
+                org.define(crowd, objects)?;
                 seed::fill(&org, &rows)?;
             }
             Ok::<_, OpenError>(org)

@@ -18,7 +18,7 @@ use serde_json::json;
 use crate::api::App;
 use crate::cometd;
 use crate::fault::FaultRule;
-use crate::org::Refusal;
+use crate::org::{Refusal, SchemaError};
 pub(crate) use workload::Runner;
 pub use workload::{Mix, Workload, WorkloadReport};
 
@@ -41,6 +41,7 @@ impl Desk {
             .route("/__emulator/clock", get(clock).post(advance))
             .route("/__emulator/workload", post(start_workload).get(report_workload).delete(stop_workload))
             .route("/__emulator/records/{object}", get(records))
+            .route("/__emulator/schema", post(change_schema))
             .route("/__emulator/calls", get(calls))
             .route("/__emulator/sessions/expire", post(expire_sessions))
             .route("/__emulator/grants", post(grant))
@@ -95,6 +96,13 @@ impl IntoResponse for Failure {
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         Self(StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_REQUEST), refusal.to_string())
+    }
+}
+
+impl From<SchemaError> for Failure {
+    fn from(error: SchemaError) -> Self {
+        let broken = matches!(error, SchemaError::Database(_));
+        Self(if broken { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::BAD_REQUEST }, error.to_string())
     }
 }
 
@@ -178,6 +186,14 @@ async fn records(
     let org = desk.app.org.clone();
     let json = blocking(move || org.records(&object, query.deleted)).await??;
     Ok(([(CONTENT_TYPE, "application/json;charset=UTF-8")], json).into_response())
+}
+
+/// One change of the schema, or a list of changes to be made together.
+async fn change_schema(State(desk): State<Desk>, body: Bytes) -> Result<StatusCode, Failure> {
+    let changes = if body.trim_ascii_start().starts_with(b"[") { parse(&body)? } else { vec![parse(&body)?] };
+    let org = desk.app.org.clone();
+    blocking(move || org.change_schema(changes)).await??;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn calls(State(desk): State<Desk>) -> Response {
