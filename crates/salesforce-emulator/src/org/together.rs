@@ -8,7 +8,6 @@ use std::thread::{self, ThreadId};
 
 use super::database::Database;
 use super::event_log::Announced;
-use super::push_topic::Topic;
 use super::{Inner, Org, Refusal};
 
 /// An open bracket.
@@ -22,8 +21,9 @@ pub(super) struct Bracket {
 }
 
 impl Org {
-    /// Does `work` as one: if it fails, none of its changes was made. It has to stay on its thread, and nobody else sees
-    /// or changes the org meanwhile. The outer result is the database's, the inner one that of the work.
+    /// Does `work` as one: if it fails, none of its changes was made. It has to stay on its thread and to leave the
+    /// schema alone, and nobody else sees or changes the org meanwhile. The outer result is the database's, the inner one
+    /// that of the work.
     pub(crate) fn together<T, E>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<Result<T, E>, Refusal> {
         let org = &self.0;
         {
@@ -31,9 +31,8 @@ impl Org {
             if database.bracket.is_some() {
                 return Err(Refusal::not_imitated("a bracket of transactions inside another"));
             }
-            database.connection.execute_batch("BEGIN IMMEDIATE")?;
             let holder = thread::current().id();
-            database.bracket = Some(Bracket { holder, events: Vec::new(), topics_changed: false });
+            database.open_bracket(Bracket { holder, events: Vec::new(), topics_changed: false })?;
         }
         let mut closing = Closing { org, kept: false };
         let worked = work();
@@ -52,17 +51,10 @@ struct Closing<'a> {
 impl Closing<'_> {
     fn close(&mut self) -> Result<(), Refusal> {
         let mut database = self.org.database();
-        let Some(Bracket { events, topics_changed, .. }) = database.bracket.take() else { return Ok(()) };
+        let closed = database.close_bracket(self.kept);
         self.org.released.notify_all();
-        if !self.kept {
-            database.connection.execute_batch("ROLLBACK")?;
-            return Ok(());
-        }
-        database.connection.execute_batch("COMMIT")?;
-        self.org.log.append(events);
-        if topics_changed {
-            self.org.set_topics(Topic::load(&database.connection, &self.org.schema())?);
-            self.org.retain_events(&database, self.org.clock.now())?;
+        if let Some(Bracket { events, topics_changed, .. }) = closed? {
+            self.org.publish(&database, events, topics_changed)?;
         }
         Ok(())
     }

@@ -11,14 +11,14 @@ use super::derive::derive;
 use super::id::Id;
 use super::push_topic;
 use super::refusal::Refusal;
-use super::schema::{FieldType, SObject, Schema};
+use super::schema::{FieldType, SObject, Views};
 use super::value::{parse, stamp};
 
 /// An open transaction of an [`Org`](super::Org).
 pub struct Transaction<'a> {
     pub(super) org: &'a Inner,
     /// The schema does not change while the transaction is open.
-    pub(super) schema: Arc<Schema>,
+    pub(super) views: Views,
     pub(super) database: &'a mut Database,
     pub(super) stamp: String,
     pub(super) changes: Vec<Change>,
@@ -92,7 +92,7 @@ impl Transaction<'_> {
         derive(&object, &mut row, &self.stamp);
         self.check_unique(&object, &row, id)?;
         if push_topic::is(&object) {
-            push_topic::check(&self.schema, &object, &mut row)?;
+            push_topic::check(&self.views.visible, &object, &mut row)?;
             self.check_topic_quota()?;
             self.topics_changed = true;
         }
@@ -120,7 +120,7 @@ impl Transaction<'_> {
         derive(&object, &mut row, &self.stamp);
         self.check_unique(&object, &row, id)?;
         if push_topic::is(&object) {
-            push_topic::check(&self.schema, &object, &mut row)?;
+            push_topic::check(&self.views.visible, &object, &mut row)?;
             self.topics_changed = true;
         }
         let changed: Vec<usize> = (0..row.len()).filter(|at| row[*at] != before.values[*at]).collect();
@@ -161,7 +161,7 @@ impl Transaction<'_> {
         if !object.undeletable {
             return Err(Refusal::bad("UNDELETE_FAILED", format!("entity type cannot be undeleted: {}", object.label)));
         }
-        for touched in self.schema.objects() {
+        for touched in self.views.whole.objects() {
             self.database.restore(touched, id, &self.stamp)?;
         }
         self.note(&object, id, ChangeKind::Undeleted, Vec::new());
@@ -186,8 +186,13 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    fn object(&self, name: &str) -> Result<Arc<SObject>, Refusal> {
-        self.schema.object(name).cloned().ok_or_else(Refusal::not_found)
+    /// The whole of an object that the user sees, with its table.
+    fn object(&mut self, name: &str) -> Result<Arc<SObject>, Refusal> {
+        let seen = if self.seeding { &self.views.whole } else { &self.views.visible };
+        let name = &seen.object(name).ok_or_else(Refusal::not_found)?.name;
+        let whole = self.views.whole.object(name).cloned().ok_or_else(Refusal::not_found)?;
+        self.database.ensure(&self.views.whole, name)?;
+        Ok(whole)
     }
 
     fn live(&self, object: &SObject, id: Id) -> Result<StoredRow, Refusal> {
@@ -216,7 +221,9 @@ impl Transaction<'_> {
                 };
                 return Err(Refusal::field(code, message, "Id"));
             }
-            let Some(at) = object.position(name) else {
+            // What the user may not see is not there for him.
+            let sees = |at: &usize| self.seeding || !object.hides(&object.fields[*at].name);
+            let Some(at) = object.position(name).filter(sees) else {
                 if object.parent(name).is_some() && value.is_object() {
                     return Err(Refusal::not_imitated(format!("references by external id ({}.{name})", object.name)));
                 }
@@ -245,7 +252,7 @@ impl Transaction<'_> {
 
     fn check_reference(&self, field: &super::schema::Field, target: &str) -> Result<(), Refusal> {
         let Some(id) = Id::parse(target) else { return Ok(()) };
-        let Some(object) = self.schema.of_id(id) else { return Ok(()) };
+        let Some(object) = self.views.whole.of_id(id) else { return Ok(()) };
         if !field.reference_to.contains(&object.name) {
             let message = format!("{}: id value of incorrect type: {id}", field.label);
             return Err(Refusal::field("FIELD_INTEGRITY_EXCEPTION", message, &field.name));
@@ -329,7 +336,7 @@ impl Transaction<'_> {
     }
 
     /// Would deleting this record take others along?
-    pub fn has_dependants(&self, object: &str, id: Id) -> Result<bool, Refusal> {
+    pub fn has_dependants(&mut self, object: &str, id: Id) -> Result<bool, Refusal> {
         let object = self.object(object)?;
         Ok(self.org.settings.cascade_deletes && !self.dependants(&object, id)?.is_empty())
     }
@@ -347,8 +354,11 @@ impl Transaction<'_> {
     fn dependants(&self, parent: &SObject, id: Id) -> Result<Vec<(Arc<SObject>, Id)>, Refusal> {
         let mut dependants = Vec::new();
         for relation in parent.children.iter().filter(|relation| relation.cascade_delete) {
-            let Some(child) = self.schema.object(&relation.child) else { continue };
+            let Some(child) = self.views.whole.object(&relation.child) else { continue };
             let Some(field) = child.field(&relation.field) else { continue };
+            if !self.database.tables.contains(&child.name) {
+                continue;
+            }
             let sql = format!("SELECT \"Id\" FROM \"{}\" WHERE \"{}\"=? AND \"IsDeleted\"=0", child.name, field.name);
             let mut statement = self.database.connection.prepare_cached(&sql)?;
             let mut rows = statement.query([id.as_str()])?;

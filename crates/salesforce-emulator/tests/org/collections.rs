@@ -1,6 +1,7 @@
 //! sObject collections: many records in one request.
 
 use reqwest::Method;
+use salesforce_emulator::org::SchemaChange;
 use serde_json::{Value as Json, json};
 
 use crate::client::Client;
@@ -44,4 +45,24 @@ async fn two_thousand_at_once() {
     ids.push(ids[0].clone());
     let refused = retrieve(&ids).await;
     assert_eq!((refused.status.as_u16(), &refused.json()[0]["errorCode"]), (400, &json!("EXCEEDED_ID_LIMIT")));
+}
+
+#[tokio::test]
+async fn what_is_hidden_cannot_be_retrieved() {
+    let client = Client::new().await;
+    let id = client.create("Account", json!({"Name": "one", "Phone": "1"})).await;
+    let retrieve = async |fields: Json| {
+        let path = "/services/data/v62.0/composite/sobjects/Account";
+        let answer = client.call(Method::POST, path, Some(json!({"ids": [id], "fields": fields}))).await;
+        (answer.status.as_u16(), answer.json()[0]["errorCode"].clone())
+    };
+    let change = |change| client.emulator.org().change_schema([change]).unwrap();
+    change(SchemaChange::HideField { object: "Account".into(), field: "Phone".into() });
+    assert_eq!(retrieve(json!(["Name"])).await, (200, Json::Null));
+    assert_eq!(retrieve(json!(["Name", "Phone"])).await, (400, "INVALID_FIELD".into()));
+    change(SchemaChange::HideObject { object: "Account".into() });
+    assert_eq!(retrieve(json!(["Name"])).await, (404, "NOT_FOUND".into()));
+    change(SchemaChange::RestoreObject { object: "Account".into() });
+    change(SchemaChange::ShowField { object: "Account".into(), field: "Phone".into() });
+    assert_eq!(retrieve(json!(["Name", "Phone"])).await, (200, Json::Null));
 }
