@@ -48,7 +48,7 @@ async fn what_has_no_topic_left_is_polled_and_nothing_is_lost_on_the_way_to_and_
     let poll_last = [("Account", "auto"), ("Contact", "stream"), ("Lead", "auto"), ("Case", "poll")];
     for (seed, modes, said) in [
         (3, poll_first, "streaming 2, polling 2: Account, Contact (as configured)"),
-        (5, poll_last, "streaming 2, polling 2: Case (as configured), Lead (no PushTopic left in the org)"),
+        (5, poll_last, "streaming 2, polling 2: Case (as configured), Account (no PushTopic left in the org)"),
     ] {
         task.choose(&in_modes(&modes)).await;
         let log = captures_changes(&mut task, &org, &STREAMS, seed).await;

@@ -84,6 +84,8 @@ pub struct Settings {
     pub delete_log: u32,
     /// Features the org lacks: their objects are absent from everything.
     pub without: Vec<Feature>,
+    /// Fields whose changes become rows of the object's history, by object. Which they are is an administrator's choice.
+    pub tracked_fields: BTreeMap<String, Vec<String>>,
     /// Deleting a parent deletes its children where the describe says so; PushTopics stay silent about them.
     pub cascade_deletes: bool,
     /// What token replies give as `instance_url`; the address the client used if `None`.
@@ -112,10 +114,26 @@ impl Default for Settings {
             recycle_bin: 15 * 24 * HOUR,
             delete_log: 5_000,
             without: Vec::new(),
+            tracked_fields: tracked_fields(),
             cascade_deletes: true,
             instance_url: None,
             frozen_at: None,
             streaming: crate::cometd::Settings::default(),
         }
     }
+}
+
+fn tracked_fields() -> BTreeMap<String, Vec<String>> {
+    const TRACKED: [(&str, &[&str]); 2] = [
+        (
+            "Lead",
+            &["AnnualRevenue", "Company", "Description", "Email", "IsUnreadByOwner", "OwnerId", "Rating", "Status"],
+        ),
+        (
+            "Opportunity",
+            &["AccountId", "Amount", "CloseDate", "Description", "IsPrivate", "Name", "OwnerId", "StageName"],
+        ),
+    ];
+    let names = |fields: &[&str]| fields.iter().map(|field| (*field).to_owned()).collect();
+    TRACKED.iter().map(|(object, fields)| ((*object).to_owned(), names(fields))).collect()
 }

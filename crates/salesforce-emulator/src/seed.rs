@@ -139,6 +139,8 @@ impl Maker {
         let draw = &mut self.draw;
         let [city, state, code, country] = PLACES[place];
         let text: String = match field.name.as_str() {
+            // A flag may be called `IsCurrentState`.
+            _ if field.kind == FieldType::Boolean => return self.value_of_kind(field),
             "FirstName" => draw.word(FIRST).to_owned(),
             "LastName" => draw.word(LAST).to_owned(),
             "Company" | "Name" if object.name != "Opportunity" => {

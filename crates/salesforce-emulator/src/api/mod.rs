@@ -15,9 +15,11 @@ mod reference;
 mod replication;
 mod reply;
 mod resource;
+mod rows;
 mod soap;
 mod sobject;
 mod streaming;
+mod upsert;
 mod versions;
 
 use std::io::Read as _;
@@ -238,6 +240,12 @@ fn answer_data(app: &App, call: &Call, version: &str, data: Data<'_>) -> Result<
         Data::Deleted { object } => replication::deleted(org, call, object),
         Data::Composite => composite::composite(app, call),
         Data::Batch => batch::batch(app, call),
+        Data::CreateRows => rows::create(org, call),
+        Data::UpdateRows => rows::update(org, call),
+        Data::UpsertRows { object, field } => rows::upsert(org, call, object, field),
+        Data::DeleteRows => rows::delete(org, call),
+        Data::Upsert { object, field, value } => upsert::upsert(org, call, object, field, value, version),
+        Data::ReadBy { object, field, value } => upsert::read(org, call, object, field, value, version),
         Data::Retrieve { object } => collections::retrieve(org, call, object, version),
         Data::NotImitated(what) => Err(Refusal::not_imitated(what)),
         Data::MethodNotAllowed(allowed) => Err(method_not_allowed(&effective_method(&call.head), allowed)),

@@ -54,6 +54,12 @@ pub(super) enum Data<'a> {
     Deleted { object: &'a str },
     Composite,
     Batch,
+    CreateRows,
+    UpdateRows,
+    UpsertRows { object: &'a str, field: &'a str },
+    DeleteRows,
+    Upsert { object: &'a str, field: &'a str, value: &'a str },
+    ReadBy { object: &'a str, field: &'a str, value: &'a str },
     Retrieve { object: &'a str },
     NotImitated(&'static str),
     MethodNotAllowed(&'static str),
@@ -143,6 +149,12 @@ impl<'a> Resource<'a> {
                 Data::Deleted { .. } => "deleted",
                 Data::Composite => "composite",
                 Data::Batch => "batch",
+                Data::CreateRows => "create_rows",
+                Data::UpdateRows => "update_rows",
+                Data::UpsertRows { .. } => "upsert_rows",
+                Data::DeleteRows => "delete_rows",
+                Data::Upsert { .. } => "upsert",
+                Data::ReadBy { .. } => "read",
                 Data::Retrieve { .. } => "retrieve",
                 Data::NotImitated(_) | Data::MethodNotAllowed(_) | Data::Unknown => "other",
             },
@@ -186,12 +198,25 @@ impl<'a> Data<'a> {
                 "POST" if id.eq_ignore_ascii_case("Id") => Self::Create { object },
                 _ => Self::MethodNotAllowed("DELETE, GET, HEAD, PATCH"),
             },
-            ["sobjects", _, _, _, ..] => Self::NotImitated("external ids, relationships and blobs of a record"),
+            ["sobjects", object, field, value] => match method.as_str() {
+                "GET" | "HEAD" => Self::ReadBy { object, field, value },
+                "PATCH" => Self::Upsert { object, field, value },
+                _ => Self::NotImitated("relationships and blobs of a record"),
+            },
+            ["sobjects", _, _, _, ..] => Self::NotImitated("relationships and blobs of a record"),
             ["composite"] => only_post(Self::Composite),
             ["composite", "batch"] => only_post(Self::Batch),
             ["composite", "sobjects", object] if reads || posts => Self::Retrieve { object },
             ["composite", "graph" | "tree", ..] => Self::NotImitated("composite graphs and trees"),
-            ["composite", "sobjects", ..] => Self::NotImitated("writing collections"),
+            ["composite", "sobjects", object, field] if method == Method::PATCH => Self::UpsertRows { object, field },
+            ["composite", "sobjects"] => match method.as_str() {
+                "POST" => Self::CreateRows,
+                "PATCH" => Self::UpdateRows,
+                "DELETE" => Self::DeleteRows,
+                _ => Self::MethodNotAllowed("DELETE, PATCH, POST"),
+            },
+            ["composite", "sobjects", _] => Self::MethodNotAllowed("GET, HEAD, POST"),
+            ["composite", "sobjects", _, _] => Self::MethodNotAllowed("PATCH"),
             ["jobs", ..] => Self::NotImitated("Bulk API 2.0"),
             ["tooling", ..] => Self::NotImitated("the Tooling API"),
             ["search" | "parameterizedSearch", ..] => Self::NotImitated("SOSL"),
@@ -207,7 +232,16 @@ impl<'a> Data<'a> {
 
     /// Only a few such requests may stand in one composite request.
     pub(super) fn is_heavy(&self) -> bool {
-        matches!(self, Self::Query { .. } | Self::QueryMore { .. } | Self::Retrieve { .. })
+        matches!(
+            self,
+            Self::Query { .. }
+                | Self::QueryMore { .. }
+                | Self::Retrieve { .. }
+                | Self::CreateRows
+                | Self::UpdateRows
+                | Self::UpsertRows { .. }
+                | Self::DeleteRows
+        )
     }
 }
 
@@ -250,7 +284,12 @@ mod tests {
             "POST /services/data/v62.0/composite",
             "GET /services/data/v62.0/composite/batch",
             "POST /services/data/v62.0/composite/sobjects/Account",
+            "PATCH /services/data/v62.0/composite/sobjects",
+            "GET /services/data/v62.0/composite/sobjects",
+            "PATCH /services/data/v62.0/composite/sobjects/Account/Ext__c",
+            "POST /services/data/v62.0/composite/sobjects/Account/Ext__c",
             "POST /services/data/v62.0/composite/tree/Account",
+            "GET /services/data/v62.0/sobjects/Attachment/00P/Body/x",
             "GET /services/data/v62.0/nonsense",
             "POST /services/oauth2/token",
             "GET /services/oauth2/token",

@@ -13,10 +13,7 @@ impl Database {
         // Statements prepared for the old columns would be prepared again, and some of them could not.
         self.connection.flush_prepared_statement_cache();
         for edit in edits {
-            let (Edit::Add { object, .. }
-            | Edit::Drop { object, .. }
-            | Edit::Rename { object, .. }
-            | Edit::Convert { object, .. }) = edit;
+            let object = edit.object();
             self.statements.remove(object);
             if self.tables.contains(object) {
                 alter(&self.connection, object, edit)?;
@@ -51,11 +48,15 @@ fn alter(connection: &Connection, table: &str, edit: &Edit) -> rusqlite::Result<
     }
 }
 
-/// Checkboxes of the rows that are there get their default, all other fields nothing.
+/// What a new field holds in a row that is there: checkboxes have their default, all other fields nothing.
+pub(super) fn initial(field: &Field) -> Stored {
+    let ticked = || field.default().and_then(|value| value.as_bool()).unwrap_or(false);
+    if field.kind == FieldType::Boolean { Stored::Integer(ticked().into()) } else { Stored::Null }
+}
+
 fn add(connection: &Connection, table: &str, name: &str, field: &Field) -> rusqlite::Result<()> {
-    let ticked = field.default().and_then(|value| value.as_bool()).unwrap_or(false);
-    let default = match field.kind {
-        FieldType::Boolean => format!(" NOT NULL DEFAULT {}", i32::from(ticked)),
+    let default = match initial(field) {
+        Stored::Integer(ticked) => format!(" NOT NULL DEFAULT {ticked}"),
         _ => String::new(),
     };
     connection.execute_batch(&format!("ALTER TABLE \"{table}\" ADD COLUMN \"{name}\" {}{default}", column(field)))
@@ -98,7 +99,7 @@ fn convert(connection: &Connection, table: &str, from: &Field, to: &Field) -> ru
 
 /// What a value becomes when an administrator changes the type of its field. (Salesforce Help, "Notes on Changing Custom
 /// Field Types", says where values are lost; how they are spelled where they are kept is assumed.)
-fn converted(value: Stored, from: &Field, to: &Field) -> Stored {
+pub(super) fn converted(value: Stored, from: &Field, to: &Field) -> Stored {
     let multiple = |field: &Field| field.kind == FieldType::MultiPicklist;
     match (from.kind, to.kind) {
         (one, other) if one == other && !one.is_text() => value,

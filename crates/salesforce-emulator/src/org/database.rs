@@ -25,16 +25,26 @@ pub(super) struct Database {
     pub(super) durable: bool,
     /// Next number for an id; one sequence for all objects.
     pub(super) next_id: u64,
+    /// Next number for the id of a history row; their sequence is their own.
+    pub(super) next_history: u64,
     /// Latest modstamp given, which no later one may precede.
     pub(super) last_stamp: String,
     /// Transactions of one thread that count together.
     pub(super) bracket: Option<Bracket>,
     /// Objects that have a table. It is made when an object is first touched: large orgs have thousands that nobody uses.
     pub(super) tables: HashSet<String>,
-    /// Tables made since the transaction began that is open, or the bracket: they go with it.
+    /// Tables made by the transaction that is open, in their order: they go with it.
     fresh_tables: Vec<String>,
     /// By object name, as the whole schema has it.
     pub(super) statements: HashMap<String, Statements>,
+}
+
+/// A transaction of the database's own, or a savepoint in one, to be committed or rolled back.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Begun {
+    outermost: bool,
+    /// How many tables were fresh before.
+    fresh_tables: usize,
 }
 
 /// Texts of the statements that name every column of an object.
@@ -75,6 +85,7 @@ impl Database {
             connection,
             durable: path.is_some(),
             next_id: 1000,
+            next_history: 1,
             last_stamp: String::new(),
             bracket: None,
             tables,
@@ -84,6 +95,7 @@ impl Database {
         let fresh = match database.meta::<i64>("next_id")? {
             Some(next) => {
                 database.next_id = next.unsigned_abs();
+                database.next_history = database.meta::<i64>("next_history")?.unwrap_or(1).unsigned_abs();
                 database.last_stamp = database.meta("last_stamp")?.unwrap_or_default();
                 false
             }
@@ -107,57 +119,41 @@ impl Database {
         Ok(())
     }
 
-    /// Works in a transaction of the database's own, a savepoint inside a bracket: all of it is kept, or none if `work`
-    /// fails.
+    /// Works in a transaction, or in a savepoint of the one that is open: all of it is kept, or none if `work` fails.
     pub(super) fn atomically<T, E: From<rusqlite::Error>>(
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
-        let [begin, commit, rollback] = match self.bracket {
-            None => ["BEGIN IMMEDIATE", "COMMIT", "ROLLBACK"],
-            Some(_) => ["SAVEPOINT \"~one\"", "RELEASE \"~one\"", "ROLLBACK TO \"~one\"; RELEASE \"~one\""],
-        };
-        let fresh = self.begin(begin)?;
+        let begun = self.begin()?;
         let worked = work(self).and_then(|value| {
-            self.connection.execute_batch(commit)?;
+            self.commit(begun)?;
             Ok(value)
         });
         if worked.is_err() {
-            self.roll_back(rollback, fresh)?;
+            self.roll_back(begun)?;
         }
         worked
     }
 
-    /// Opens a bracket: until it is closed, transactions count together.
-    pub(super) fn open_bracket(&mut self, bracket: Bracket) -> rusqlite::Result<()> {
-        self.begin("BEGIN IMMEDIATE")?;
-        self.bracket = Some(bracket);
-        Ok(())
-    }
-
-    /// Closes the bracket that is open. Returns what is to be told of it, if it is kept.
-    pub(super) fn close_bracket(&mut self, kept: bool) -> rusqlite::Result<Option<Bracket>> {
-        let Some(bracket) = self.bracket.take() else { return Ok(None) };
-        let committed = if kept { self.connection.execute_batch("COMMIT") } else { Ok(()) };
-        if !kept || committed.is_err() {
-            self.roll_back("ROLLBACK", 0)?;
-        }
-        committed.map(|()| Some(bracket).filter(|_| kept))
-    }
-
-    /// Returns how many tables were fresh before.
-    fn begin(&mut self, begin: &str) -> rusqlite::Result<usize> {
-        if self.bracket.is_none() {
+    /// Begins a transaction, or a savepoint of the one that is open.
+    pub(super) fn begin(&mut self) -> rusqlite::Result<Begun> {
+        let outermost = self.connection.is_autocommit();
+        if outermost {
             self.fresh_tables.clear();
         }
-        self.connection.execute_batch(begin)?;
-        Ok(self.fresh_tables.len())
+        self.connection.execute_batch(if outermost { "BEGIN IMMEDIATE" } else { "SAVEPOINT \"~one\"" })?;
+        Ok(Begun { outermost, fresh_tables: self.fresh_tables.len() })
     }
 
-    /// Undoes what was done since there were `fresh` fresh tables.
-    fn roll_back(&mut self, rollback: &str, fresh: usize) -> rusqlite::Result<()> {
-        self.connection.execute_batch(rollback)?;
-        for table in self.fresh_tables.drain(fresh..) {
+    /// If it fails, the transaction is still open.
+    pub(super) fn commit(&self, begun: Begun) -> rusqlite::Result<()> {
+        self.connection.execute_batch(if begun.outermost { "COMMIT" } else { "RELEASE \"~one\"" })
+    }
+
+    pub(super) fn roll_back(&mut self, begun: Begun) -> rusqlite::Result<()> {
+        let sql = if begun.outermost { "ROLLBACK" } else { "ROLLBACK TO \"~one\"; RELEASE \"~one\"" };
+        self.connection.execute_batch(sql)?;
+        for table in self.fresh_tables.drain(begun.fresh_tables..) {
             self.tables.remove(&table);
             self.statements.remove(&table);
         }
@@ -201,6 +197,7 @@ impl Database {
     pub(super) fn keep_counters(&self) -> rusqlite::Result<()> {
         if self.durable {
             self.set_meta("next_id", i64::try_from(self.next_id).unwrap_or(i64::MAX))?;
+            self.set_meta("next_history", i64::try_from(self.next_history).unwrap_or(i64::MAX))?;
             self.set_meta("last_stamp", &self.last_stamp)?;
         }
         Ok(())
@@ -275,6 +272,21 @@ impl Database {
         );
         self.connection.prepare_cached(&sql)?.execute(params![stamp, root.as_str(), id.as_str()])?;
         self.log_deletion(object, id, stamp)
+    }
+
+    /// The records of an object that are in the recycle bin because of one deletion.
+    pub(super) fn gone_with(&self, object: &SObject, root: Id) -> rusqlite::Result<Vec<Id>> {
+        if !self.tables.contains(&object.name) {
+            return Ok(Vec::new());
+        }
+        let sql = format!("SELECT \"Id\" FROM \"{}\" WHERE \"{ROOT}\"=?", object.name);
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut rows = statement.query([root.as_str()])?;
+        let mut ids = Vec::new();
+        while let Some(row) = rows.next()? {
+            ids.extend(row.get_ref(0)?.as_str().ok().and_then(Id::parse));
+        }
+        Ok(ids)
     }
 
     /// Takes a record out of the recycle bin, and with it those that its deletion had taken along.

@@ -5,8 +5,10 @@ mod alteration;
 mod database;
 mod derive;
 mod event_log;
+mod history;
 mod id;
 mod identity;
+mod late;
 mod push_topic;
 mod reading;
 mod refusal;
@@ -15,6 +17,7 @@ mod replication;
 mod schema;
 mod together;
 mod transaction;
+mod upsert;
 mod usage;
 mod value;
 
@@ -36,6 +39,8 @@ pub use identity::{
     AppPolicy, Approval, Credentials, KeyError, LoginHours, Network, OrgPolicy, Policies, UserPolicy, UserStatus,
 };
 pub(crate) use identity::{Assertion, Code, Denied, Face, Identity, Opened, Unfit};
+use late::LateTransactions;
+pub use late::{LateReport, LateTransaction};
 use push_topic::Rule;
 pub(crate) use push_topic::{Access, Topic};
 pub use reading::Ask;
@@ -47,7 +52,9 @@ pub use schema::{
     Schema, SchemaChange, SchemaError,
 };
 use schema::{Draft, Views};
+use transaction::Actor;
 pub use transaction::{ChangeKind, Transaction};
+pub use upsert::Upserted;
 use usage::Usage;
 use value::write_text;
 pub(crate) use value::{datetime, stamp};
@@ -67,6 +74,7 @@ struct Inner {
     org_id: Id,
     user_id: Id,
     database: Mutex<Database>,
+    late: Mutex<LateTransactions>,
     /// Replaced, never changed in place, and only while `database` is locked: whoever holds that lock sees the schema that
     /// the tables have.
     views: RwLock<Views>,
@@ -132,6 +140,7 @@ impl Org {
             org_id,
             user_id,
             database: Mutex::new(database),
+            late: Mutex::default(),
             views: RwLock::new(views),
             released: Condvar::new(),
             cursors: Mutex::default(),
@@ -237,7 +246,13 @@ impl Org {
     /// Makes changes together: all of them, or none if `work` fails. PushTopics hear of them when they are made; a
     /// record that was changed twice is announced in reverse order, as Salesforce does.
     pub fn transaction<T>(&self, work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Refusal>) -> Result<T, Refusal> {
-        self.0.transaction(false, work)
+        self.0.transaction(Actor::Client, work)
+    }
+
+    /// Makes changes as the platform makes them: records and values the API may only read can be written. They are
+    /// announced like any others.
+    pub fn as_platform<T>(&self, work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Refusal>) -> Result<T, Refusal> {
+        self.0.transaction(Actor::Platform, work)
     }
 
     /// Adds rows without announcing them and without looking up what they refer to.
@@ -245,7 +260,7 @@ impl Org {
         &self,
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
-        self.0.transaction(true, work)
+        self.0.transaction(Actor::Seed, work)
     }
 
     /// Creates a record.
@@ -288,6 +303,7 @@ impl Org {
         {
             let database = self.0.database();
             database.clear()?;
+            self.0.late().forget_all();
             self.0.set_topics(Vec::new());
             self.0.log.retain(self.now(), |_| false);
         }
@@ -325,17 +341,13 @@ impl Org {
 impl Inner {
     fn transaction<T>(
         &self,
-        seeding: bool,
+        actor: Actor,
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
         let mut database = self.database();
         let now = self.clock.now();
-        let stamp = database.next_stamp(now);
-        let views = self.views();
         let (value, events, topics_changed) = database.atomically(|database| {
-            let views = views.clone();
-            let (changes, topics_changed) = (Vec::new(), false);
-            let mut transaction = Transaction { org: self, views, database, stamp, changes, topics_changed, seeding };
+            let mut transaction = Transaction::open(self, database, actor);
             let value = work(&mut transaction)?;
             let Transaction { changes, topics_changed, database, .. } = transaction;
             let events = self.announce(database, changes, now)?;
@@ -380,6 +392,7 @@ impl Inner {
             }
             Topic::load(&database.connection, &views)
         })?;
+        self.late().alter(&edits);
         *self.views.write().unwrap_or_else(PoisonError::into_inner) = views;
         self.set_topics(topics);
         Ok(())
@@ -454,7 +467,7 @@ impl Inner {
             ("EmailEncodingKey", text("UTF-8")),
             ("ProfileId", text(Id::new("00e", self.pod, 1).as_str())),
         ];
-        self.transaction(true, |transaction| {
+        self.transaction(Actor::Seed, |transaction| {
             for (object, fields) in [("Organization", organization), ("User", user)] {
                 transaction.found(object, fields)?;
             }
@@ -483,6 +496,10 @@ impl Inner {
 
     fn topics(&self) -> Vec<Arc<Topic>> {
         self.topics.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn late(&self) -> MutexGuard<'_, LateTransactions> {
+        self.late.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn cursors(&self) -> MutexGuard<'_, Cursors> {

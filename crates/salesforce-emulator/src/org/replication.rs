@@ -11,7 +11,7 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::database::{DELETED_AT, Database, ROOT};
 use super::value::stamp;
-use super::{Id, Org, Refusal, SObject};
+use super::{Id, Org, Refusal, SObject, history};
 
 /// Most ids one answer may hold.
 const MOST_IDS: u32 = 600_000;
@@ -139,16 +139,27 @@ impl Org {
         Err(Refusal::bad("INVALID_TYPE_FOR_OPERATION", message))
     }
 
-    /// Nothing before it can become visible any more.
+    /// Nothing before it can become visible any more: it stays behind every open transaction.
     fn covered(&self, span: Span, now: Timestamp) -> Timestamp {
-        span.end.min(minute(now))
+        let open = self.0.late().since().and_then(|since| instant(&since)).unwrap_or(now);
+        span.end.min(minute(now.min(open)))
     }
 }
 
 impl Database {
+    /// History rows go with their record, and nothing tells of them.
     pub(super) fn log_deletion(&self, object: &SObject, id: Id, at: &str) -> rusqlite::Result<()> {
+        if history::is(object) {
+            return Ok(());
+        }
         let sql = "INSERT OR REPLACE INTO \"~deletion\" VALUES(?,?,?)";
         self.connection.prepare_cached(sql)?.execute(params![object.name, at, id.as_str()])?;
+        Ok(())
+    }
+
+    pub(super) fn forget_deletion(&self, object: &SObject, id: Id) -> rusqlite::Result<()> {
+        let sql = "DELETE FROM \"~deletion\" WHERE object=? AND id=?";
+        self.connection.prepare_cached(sql)?.execute([&object.name, id.as_str()])?;
         Ok(())
     }
 
@@ -215,6 +226,6 @@ fn minute(at: Timestamp) -> Timestamp {
 }
 
 /// A modstamp as an instant.
-fn instant(stamp: &str) -> Option<Timestamp> {
+pub(super) fn instant(stamp: &str) -> Option<Timestamp> {
     format!("{stamp}Z").parse().ok()
 }

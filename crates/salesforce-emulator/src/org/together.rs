@@ -6,7 +6,7 @@
 use std::sync::{MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
-use super::database::Database;
+use super::database::{Begun, Database};
 use super::event_log::Announced;
 use super::{Inner, Org, Refusal};
 
@@ -15,6 +15,7 @@ use super::{Inner, Org, Refusal};
 pub(super) struct Bracket {
     /// The thread whose work it is.
     holder: ThreadId,
+    begun: Begun,
     /// What its transactions announced so far.
     pub(super) events: Vec<(u64, Announced)>,
     pub(super) topics_changed: bool,
@@ -32,7 +33,8 @@ impl Org {
                 return Err(Refusal::not_imitated("a bracket of transactions inside another"));
             }
             let holder = thread::current().id();
-            database.open_bracket(Bracket { holder, events: Vec::new(), topics_changed: false })?;
+            let begun = database.begin()?;
+            database.bracket = Some(Bracket { holder, begun, events: Vec::new(), topics_changed: false });
         }
         let mut closing = Closing { org, kept: false };
         let worked = work();
@@ -51,11 +53,14 @@ struct Closing<'a> {
 impl Closing<'_> {
     fn close(&mut self) -> Result<(), Refusal> {
         let mut database = self.org.database();
-        let closed = database.close_bracket(self.kept);
+        let Some(Bracket { begun, events, topics_changed, .. }) = database.bracket.take() else { return Ok(()) };
         self.org.released.notify_all();
-        if let Some(Bracket { events, topics_changed, .. }) = closed? {
-            self.org.publish(&database, events, topics_changed)?;
+        let kept = if self.kept { database.commit(begun) } else { Ok(()) };
+        if !self.kept || kept.is_err() {
+            database.roll_back(begun)?;
+            return Ok(kept?);
         }
+        self.org.publish(&database, events, topics_changed)?;
         Ok(())
     }
 }

@@ -216,7 +216,10 @@ impl Lane {
 
     /// Whether history is being read, or what a gap has cost.
     pub(super) fn is_backfilling(&self) -> bool {
-        self.machine.is_reading() && !(self.polls.is_some() && self.machine.live().is_some())
+        match self.polls {
+            Some(_) => self.machine.live().is_none(),
+            None => self.machine.is_reading(),
+        }
     }
 
     /// The next page to be sent for, if one is due.

@@ -32,6 +32,18 @@ pub(in crate::org) enum Edit {
     Convert { object: String, from: Box<Field>, to: Box<Field> },
 }
 
+impl Edit {
+    /// The object whose table it changes.
+    pub(in crate::org) fn object(&self) -> &str {
+        match self {
+            Self::Add { object, .. }
+            | Self::Drop { object, .. }
+            | Self::Rename { object, .. }
+            | Self::Convert { object, .. } => object,
+        }
+    }
+}
+
 impl Draft {
     /// Begins with a schema as it is at that time.
     pub(in crate::org) fn of(schema: &Schema, at: Timestamp) -> Self {

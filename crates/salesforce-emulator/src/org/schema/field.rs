@@ -35,7 +35,8 @@ pub struct Field {
     pub(super) digits: u8,
     pub(super) display_location_in_decimal: bool,
     pub(super) encrypted: bool,
-    pub(super) external_id: bool,
+    /// Identifies records to other systems.
+    pub external_id: bool,
     pub(super) extra_type_info: Option<String>,
     /// May stand in a WHERE.
     pub filterable: bool,
@@ -44,7 +45,8 @@ pub struct Field {
     pub(super) groupable: bool,
     pub(super) high_scale_number: bool,
     pub(super) html_formatted: bool,
-    pub(super) id_lookup: bool,
+    /// Identifies records in upserts although it is no external id.
+    pub id_lookup: bool,
     pub(super) inline_help_text: Option<String>,
     /// Label, which error messages use.
     pub label: String,
