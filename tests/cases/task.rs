@@ -223,6 +223,11 @@ impl<'a> Running<'a> {
     }
 }
 
+/// Whether a record is captured as the org has it, or is in neither.
+pub(crate) fn is_alike(id: &str, rows: &BTreeMap<String, Value>, truth: &BTreeMap<String, Value>) -> bool {
+    !differs(rows, truth, id)
+}
+
 fn differs(rows: &BTreeMap<String, Value>, truth: &BTreeMap<String, Value>, id: &str) -> bool {
     let one =
         |rows: &BTreeMap<String, Value>| rows.get(id).map(|row| (id.to_owned(), row.clone())).into_iter().collect();
