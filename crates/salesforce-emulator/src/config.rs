@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::org::{Crowd, Feature, ObjectDefinition};
+
 /// How to start an [`Emulator`](crate::Emulator).
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -21,6 +23,10 @@ pub struct Config {
     pub data: Option<PathBuf>,
     /// Seeds ids, credentials, starting rows and the gaps between replay ids.
     pub seed: u64,
+    /// Objects and fields beyond the built-in ones. Ignored when `data` already holds an org.
+    pub objects: BTreeMap<String, ObjectDefinition>,
+    /// Made-up objects. Ignored when `data` already holds an org.
+    pub crowd: Crowd,
     /// Starting rows: object name and how many. Ignored when `data` already holds an org.
     pub rows: Vec<(String, u64)>,
     /// Timers, quotas and switches.
@@ -35,6 +41,8 @@ impl Default for Config {
             allow_remote: false,
             data: None,
             seed: 1,
+            objects: BTreeMap::new(),
+            crowd: Crowd::default(),
             rows: Vec::new(),
             settings: Settings::default(),
         }
@@ -74,6 +82,8 @@ pub struct Settings {
     /// Entries the log behind `getDeleted` may hold: 5,000 for each licence. What is beyond them goes, oldest first, once
     /// it is two hours old.
     pub delete_log: u32,
+    /// Features the org lacks: their objects are absent from everything.
+    pub without: Vec<Feature>,
     /// Fields whose changes become rows of the object's history, by object. Which they are is an administrator's choice.
     pub tracked_fields: BTreeMap<String, Vec<String>>,
     /// Deleting a parent deletes its children where the describe says so; PushTopics stay silent about them.
@@ -103,6 +113,7 @@ impl Default for Settings {
             event_retention: 24 * HOUR,
             recycle_bin: 15 * 24 * HOUR,
             delete_log: 5_000,
+            without: Vec::new(),
             tracked_fields: tracked_fields(),
             cascade_deletes: true,
             instance_url: None,

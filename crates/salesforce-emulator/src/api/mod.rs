@@ -227,7 +227,7 @@ fn answer_data(app: &App, call: &Call, version: &str, data: Data<'_>) -> Result<
         Data::Directory => Ok(versions::directory(org, call, version)),
         Data::Limits => Ok(limits::limits(org)),
         Data::RecordCount => limits::record_count(org, call),
-        Data::DescribeGlobal => describe::global(org, call, version),
+        Data::DescribeGlobal => Ok(describe::global(org, call, version)),
         Data::Basic { object } => describe::basic(org, call, object, version),
         Data::Describe { object } => describe::describe(org, call, object, version),
         Data::Query { deleted } => query::query(org, call, version, deleted),

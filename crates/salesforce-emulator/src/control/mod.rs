@@ -20,7 +20,7 @@ use serde_json::json;
 use crate::api::App;
 use crate::cometd;
 use crate::fault::FaultRule;
-use crate::org::Refusal;
+use crate::org::{Refusal, SchemaError};
 pub(crate) use workload::Runner;
 pub use workload::{Mix, Workload, WorkloadReport};
 
@@ -44,6 +44,7 @@ impl Desk {
             .route("/__emulator/workload", post(start_workload).get(report_workload).delete(stop_workload))
             .route("/__emulator/records/{object}", get(records))
             .route("/__emulator/recycle_bin", delete(empty_recycle_bin))
+            .route("/__emulator/schema", post(change_schema))
             .route("/__emulator/calls", get(calls))
             .route("/__emulator/sessions/expire", post(expire_sessions))
             .route("/__emulator/grants", post(grant))
@@ -102,6 +103,13 @@ impl IntoResponse for Failure {
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         Self(StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_REQUEST), refusal.to_string())
+    }
+}
+
+impl From<SchemaError> for Failure {
+    fn from(error: SchemaError) -> Self {
+        let broken = matches!(error, SchemaError::Database(_));
+        Self(if broken { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::BAD_REQUEST }, error.to_string())
     }
 }
 
@@ -190,6 +198,14 @@ async fn records(
 async fn empty_recycle_bin(State(desk): State<Desk>) -> Result<StatusCode, Failure> {
     let org = desk.app.org.clone();
     blocking(move || org.empty_recycle_bin()).await??;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// One change of the schema, or a list of changes to be made together.
+async fn change_schema(State(desk): State<Desk>, body: Bytes) -> Result<StatusCode, Failure> {
+    let changes = if body.trim_ascii_start().starts_with(b"[") { parse(&body)? } else { vec![parse(&body)?] };
+    let org = desk.app.org.clone();
+    blocking(move || org.change_schema(changes)).await??;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -72,7 +72,7 @@ impl Transaction<'_> {
         entries: impl FnOnce(&Self, &[usize]) -> Result<Vec<Entry>, Refusal>,
     ) -> Result<(), Refusal> {
         let Some(names) = self.org.settings.tracked_fields.get(&object.name) else { return Ok(()) };
-        let Some((history, parent)) = of(&self.schema, object) else { return Ok(()) };
+        let Some((history, parent)) = of(&self.views.whole, object) else { return Ok(()) };
         let tracked: Vec<usize> = names.iter().filter_map(|name| object.position(name)).collect();
         for Entry { field, data_type, old, new } in entries(self, &tracked)? {
             let row_id = Id::new(PREFIX, self.org.pod, self.database.next_history);
@@ -91,6 +91,7 @@ impl Transaction<'_> {
             });
             let row: Vec<Stored> = row.collect();
             self.touch(&history, row_id)?;
+            self.database.ensure(&self.views.whole, &history.name)?;
             self.database.insert(&history, &row)?;
         }
         Ok(())
@@ -112,8 +113,10 @@ impl Transaction<'_> {
     /// The name of the record an id belongs to, as JSON; null where there is none.
     fn name_of(&self, id: &Stored) -> Result<Stored, Refusal> {
         let Stored::Text(id) = id else { return Ok(Stored::Null) };
-        let object = Id::parse(id).and_then(|id| self.schema.of_id(id)).filter(|object| object.field("Name").is_some());
-        let Some(object) = object else { return Ok(Stored::Null) };
+        let object = Id::parse(id).and_then(|id| self.views.whole.of_id(id));
+        let named =
+            |object: &&Arc<SObject>| object.field("Name").is_some() && self.database.tables.contains(&object.name);
+        let Some(object) = object.filter(named) else { return Ok(Stored::Null) };
         let sql = format!("SELECT \"Name\" FROM \"{}\" WHERE \"Id\"=?", object.name);
         let name: Option<Option<String>> =
             self.database.connection.prepare_cached(&sql)?.query_row([id], |row| row.get(0)).optional()?;

@@ -11,7 +11,9 @@ use std::sync::Arc;
 use rusqlite::types::Value as Stored;
 use serde::Serialize;
 
+use super::alteration::{converted, initial};
 use super::database::DELETED_AT;
+use super::schema::Edit;
 use super::transaction::{Actor, Change};
 use super::{Id, Org, Refusal, SObject, Transaction};
 
@@ -55,7 +57,7 @@ struct Written {
 /// A record as it will be.
 #[derive(Debug, Clone)]
 struct Row {
-    object: Arc<SObject>,
+    object: String,
     id: Id,
     columns: Vec<(String, Stored)>,
 }
@@ -93,8 +95,7 @@ impl LateTransaction {
         let org = &self.org.0;
         let mut database = org.database();
         let before = org.late().open.get(&self.number).cloned().ok_or_else(|| self.closed())?;
-        let [begin, _, rollback] = database.brackets();
-        database.connection.execute_batch(begin)?;
+        let begun = database.begin()?;
         let mut transaction = Transaction::open(org, &mut database, Actor::Client);
         transaction.late = Some(self.number);
         let worked = transaction
@@ -102,7 +103,7 @@ impl LateTransaction {
             .and_then(|()| work(&mut transaction))
             .and_then(|value| Ok((value, transaction.rows_written()?)));
         let Transaction { changes, topics_changed, stamp, .. } = transaction;
-        database.connection.execute_batch(rollback)?;
+        database.roll_back(begun)?;
         let (value, rows) = worked?;
         org.late().keep(self.number, rows, changes, topics_changed, stamp);
         Ok(value)
@@ -111,13 +112,14 @@ impl LateTransaction {
     /// Makes what was written visible, with its old stamps, and announces it.
     ///
     /// # Errors
-    /// If somebody else took a unique value meanwhile. The transaction is then rolled back.
+    /// If somebody else took a unique value meanwhile, or if an object is gone. The transaction is then rolled back.
     pub fn commit(self) -> Result<(), Refusal> {
         self.org.transaction(|transaction| {
             let written = transaction.org.late().close(self.number).ok_or_else(|| self.closed())?;
             transaction.put(&written.rows)?;
             transaction.check_again(&written.rows)?;
-            transaction.changes = written.changes;
+            let changes = written.changes.into_iter();
+            transaction.changes = changes.filter_map(|change| change.renewed(&transaction.views.whole)).collect();
             transaction.topics_changed = written.topics_changed;
             Ok(())
         })
@@ -142,6 +144,13 @@ impl LateTransactions {
     /// The oldest modstamp that may still become visible.
     pub(super) fn since(&self) -> Option<String> {
         self.open.values().filter_map(|written| written.since.clone()).min()
+    }
+
+    /// What was written is changed as the tables are.
+    pub(super) fn alter(&mut self, edits: &[Edit]) {
+        for row in self.open.values_mut().flat_map(|written| &mut written.rows) {
+            edits.iter().for_each(|edit| row.alter(edit));
+        }
     }
 
     pub(super) fn forget_all(&mut self) {
@@ -171,6 +180,30 @@ impl LateTransactions {
     }
 }
 
+impl Row {
+    fn alter(&mut self, edit: &Edit) {
+        match edit {
+            _ if edit.object() != self.object => {}
+            Edit::Add { field, .. } => self.columns.push((field.name.clone(), initial(field))),
+            Edit::Drop { field, .. } => self.columns.retain(|(name, _)| name != field),
+            Edit::Rename { from, to, .. } => {
+                if let Some((name, _)) = self.columns.iter_mut().find(|(name, _)| name == from) {
+                    name.clone_from(to);
+                }
+            }
+            Edit::Convert { from, to, .. } => {
+                if let Some((name, value)) = self.columns.iter_mut().find(|(name, _)| *name == from.name) {
+                    name.clone_from(&to.name);
+                    *value = match converted(std::mem::replace(value, Stored::Null), from, to) {
+                        Stored::Null => initial(to),
+                        converted => converted,
+                    };
+                }
+            }
+        }
+    }
+}
+
 impl Written {
     fn report(&self, transaction: u64) -> LateReport {
         let since = self.since.as_ref().map(|stamp| format!("{stamp}Z"));
@@ -192,14 +225,15 @@ impl Transaction<'_> {
             let columns = statement.query_row([id.as_str()], |row| {
                 names.into_iter().enumerate().map(|(at, name)| Ok((name, row.get(at)?))).collect()
             })?;
-            rows.push(Row { object: Arc::clone(object), id: *id, columns });
+            rows.push(Row { object: object.name.clone(), id: *id, columns });
         }
         Ok(rows)
     }
 
     /// Puts rows in place, whatever was there.
-    fn put(&self, rows: &[Row]) -> Result<(), Refusal> {
+    fn put(&mut self, rows: &[Row]) -> Result<(), Refusal> {
         for Row { object, id, columns } in rows {
+            let object = self.written(object)?;
             let quoted = |template: &dyn Fn(&str) -> String| {
                 columns.iter().map(|(name, _)| template(name)).collect::<Vec<_>>().join(",")
             };
@@ -213,21 +247,28 @@ impl Transaction<'_> {
             let values = columns.iter().map(|(_, value)| value);
             self.database.connection.prepare_cached(&sql)?.execute(rusqlite::params_from_iter(values))?;
             let value = |wanted: &str| columns.iter().find(|(name, _)| name == wanted).map(|(_, value)| value);
-            self.database.forget_deletion(object, *id)?;
+            self.database.forget_deletion(&object, *id)?;
             if let Some(Stored::Text(at)) = value(DELETED_AT) {
-                self.database.log_deletion(object, *id, at)?;
+                self.database.log_deletion(&object, *id, at)?;
             }
         }
         Ok(())
     }
 
     /// What was unique when it was written may be taken by now.
-    fn check_again(&self, rows: &[Row]) -> Result<(), Refusal> {
+    fn check_again(&mut self, rows: &[Row]) -> Result<(), Refusal> {
         for Row { object, id, .. } in rows {
-            if let Some(row) = self.database.row(object, *id)?.filter(|row| !row.deleted) {
-                self.check_unique(object, &row.values, *id)?;
+            let object = self.written(object)?;
+            if let Some(row) = self.database.row(&object, *id)?.filter(|row| !row.deleted) {
+                self.check_unique(&object, &row.values, *id)?;
             }
         }
         Ok(())
+    }
+
+    /// The object of a row, hidden or not, with its table.
+    fn written(&mut self, object: &str) -> Result<Arc<SObject>, Refusal> {
+        self.database.ensure(&self.views.whole, object)?;
+        self.views.whole.object(object).cloned().ok_or_else(Refusal::not_found)
     }
 }

@@ -4,6 +4,8 @@
 //! Deletions are read from a log that forgets: with the recycle bin, and, oldest first, whatever is more than
 //! `Settings::delete_log` entries when a process comes by every two hours.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{OptionalExtension as _, params};
 
@@ -64,9 +66,10 @@ impl Org {
     /// # Errors
     /// `INVALID_REPLICATION_DATE` if the span begins more than 30 days ago, `EXCEEDED_ID_LIMIT` beyond 600,000 ids.
     pub fn updated(&self, object: &str, span: Span) -> Result<Updated, Refusal> {
-        let database = self.0.database();
+        let mut database = self.0.database();
         let (object, now) = (self.replicateable(object)?, self.now());
         within(span, now, UPDATED_REACH)?;
+        database.ensure(&self.0.views().whole, &object.name)?;
         let by = ["SystemModstamp", "LastModifiedDate"].into_iter().find(|name| object.field(name).is_some());
         let by = by.unwrap_or("CreatedDate");
         let sql = format!(
@@ -123,11 +126,11 @@ impl Org {
         // What is deleted in this very second is deleted before the next.
         let after = self.now().saturating_add(SignedDuration::from_secs(1)).unwrap_or(Timestamp::MAX);
         let after = database.next_stamp(self.now()).max(stamp(after));
-        database.purge(&self.0.schema(), &after)?;
+        database.purge(&after)?;
         Ok(())
     }
 
-    fn replicateable(&self, object: &str) -> Result<std::sync::Arc<SObject>, Refusal> {
+    fn replicateable(&self, object: &str) -> Result<Arc<SObject>, Refusal> {
         let object = self.object(object)?;
         if object.replicateable {
             return Ok(object);

@@ -12,14 +12,14 @@ use super::history;
 use super::id::Id;
 use super::push_topic;
 use super::refusal::Refusal;
-use super::schema::{FieldType, SObject, Schema};
+use super::schema::{FieldType, SObject, Schema, Views};
 use super::value::{parse, stamp};
 
 /// An open transaction of an [`Org`](super::Org).
 pub struct Transaction<'a> {
     pub(super) org: &'a Inner,
     /// The schema does not change while the transaction is open.
-    pub(super) schema: Arc<Schema>,
+    pub(super) views: Views,
     pub(super) database: &'a mut Database,
     pub(super) stamp: String,
     pub(super) changes: Vec<Change>,
@@ -50,6 +50,16 @@ pub(super) struct Change {
     pub(super) kind: ChangeKind,
     /// Places of the fields whose values differ, without those the org maintains itself.
     pub(super) changed: Vec<usize>,
+}
+
+impl Change {
+    /// The change of an object as a later schema has it; fields that are gone did not change.
+    pub(super) fn renewed(self, schema: &Schema) -> Option<Self> {
+        let object = Arc::clone(schema.object(&self.object.name)?);
+        let names = self.changed.iter().map(|at| &self.object.fields[*at].name);
+        let changed = names.filter_map(|name| object.position(name)).collect();
+        Some(Self { object, changed, ..self })
+    }
 }
 
 /// What happened to a record.
@@ -89,7 +99,7 @@ impl<'a> Transaction<'a> {
     pub(super) fn open(org: &'a Inner, database: &'a mut Database, actor: Actor) -> Self {
         let stamp = database.next_stamp(org.clock.now());
         let (changes, touched) = (Vec::new(), Vec::new());
-        Self { org, schema: org.schema(), database, stamp, changes, topics_changed: false, actor, late: None, touched }
+        Self { org, views: org.views(), database, stamp, changes, topics_changed: false, actor, late: None, touched }
     }
 }
 
@@ -117,7 +127,7 @@ impl Transaction<'_> {
         derive(&object, &mut row, &self.stamp);
         self.check_unique(&object, &row, id)?;
         if push_topic::is(&object) {
-            push_topic::check(&self.schema, &object, &mut row)?;
+            push_topic::check(&self.views.visible, &object, &mut row)?;
             self.check_topic_quota()?;
             self.topics_changed = true;
         }
@@ -148,7 +158,7 @@ impl Transaction<'_> {
         derive(&object, &mut row, &self.stamp);
         self.check_unique(&object, &row, id)?;
         if push_topic::is(&object) {
-            push_topic::check(&self.schema, &object, &mut row)?;
+            push_topic::check(&self.views.visible, &object, &mut row)?;
             self.topics_changed = true;
         }
         let changed: Vec<usize> = (0..row.len()).filter(|at| row[*at] != before.values[*at]).collect();
@@ -188,7 +198,7 @@ impl Transaction<'_> {
         if !object.undeletable {
             return Err(Refusal::bad("UNDELETE_FAILED", format!("entity type cannot be undeleted: {}", object.label)));
         }
-        for restored in Arc::clone(&self.schema).objects() {
+        for restored in Arc::clone(&self.views.whole).objects() {
             for gone in self.database.gone_with(restored, id)? {
                 self.touch(restored, gone)?;
             }
@@ -216,8 +226,13 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    pub(super) fn object(&self, name: &str) -> Result<Arc<SObject>, Refusal> {
-        self.schema.object(name).cloned().ok_or_else(Refusal::not_found)
+    /// The whole of an object that the user sees, with its table.
+    pub(super) fn object(&mut self, name: &str) -> Result<Arc<SObject>, Refusal> {
+        let seen = if self.actor == Actor::Client { &self.views.visible } else { &self.views.whole };
+        let name = &seen.object(name).ok_or_else(Refusal::not_found)?.name;
+        let whole = self.views.whole.object(name).cloned().ok_or_else(Refusal::not_found)?;
+        self.database.ensure(&self.views.whole, name)?;
+        Ok(whole)
     }
 
     fn live(&self, object: &SObject, id: Id) -> Result<StoredRow, Refusal> {
@@ -247,7 +262,9 @@ impl Transaction<'_> {
                 };
                 return Err(Refusal::field(code, message, "Id"));
             }
-            let Some(at) = object.position(name) else {
+            // What the user may not see is not there for him.
+            let sees = |at: &usize| self.actor != Actor::Client || !object.hides(&object.fields[*at].name);
+            let Some(at) = object.position(name).filter(sees) else {
                 if object.parent(name).is_some() && value.is_object() {
                     return Err(Refusal::not_imitated(format!("references by external id ({}.{name})", object.name)));
                 }
@@ -278,7 +295,7 @@ impl Transaction<'_> {
 
     fn check_reference(&self, field: &super::schema::Field, target: &str) -> Result<(), Refusal> {
         let Some(id) = Id::parse(target) else { return Ok(()) };
-        let Some(object) = self.schema.of_id(id) else { return Ok(()) };
+        let Some(object) = self.views.whole.of_id(id) else { return Ok(()) };
         if !field.reference_to.contains(&object.name) {
             let message = format!("{}: id value of incorrect type: {id}", field.label);
             return Err(Refusal::field("FIELD_INTEGRITY_EXCEPTION", message, &field.name));
@@ -362,7 +379,7 @@ impl Transaction<'_> {
     }
 
     /// Would deleting this record take others along?
-    pub fn has_dependants(&self, object: &str, id: Id) -> Result<bool, Refusal> {
+    pub fn has_dependants(&mut self, object: &str, id: Id) -> Result<bool, Refusal> {
         let object = self.object(object)?;
         Ok(self.dependants(&object, id)?.iter().any(|(dependant, _)| !history::is(dependant)))
     }
@@ -381,9 +398,12 @@ impl Transaction<'_> {
     fn dependants(&self, parent: &SObject, id: Id) -> Result<Vec<(Arc<SObject>, Id)>, Refusal> {
         let mut dependants = Vec::new();
         for relation in parent.children.iter().filter(|relation| relation.cascade_delete) {
-            let goes = |child: &Arc<SObject>| self.org.settings.cascade_deletes || history::is(child);
-            let Some(child) = self.schema.object(&relation.child).filter(|child| goes(child)) else { continue };
+            let goes = |child: &&Arc<SObject>| self.org.settings.cascade_deletes || history::is(child);
+            let Some(child) = self.views.whole.object(&relation.child).filter(goes) else { continue };
             let Some(field) = child.field(&relation.field) else { continue };
+            if !self.database.tables.contains(&child.name) {
+                continue;
+            }
             let sql = format!("SELECT \"Id\" FROM \"{}\" WHERE \"{}\"=? AND \"IsDeleted\"=0", child.name, field.name);
             let mut statement = self.database.connection.prepare_cached(&sql)?;
             let mut rows = statement.query([id.as_str()])?;

@@ -19,12 +19,13 @@ pub enum Upserted {
 }
 
 impl SObject {
-    /// A field that tells records apart, by its name in any case.
+    /// A field that tells records apart and that the user sees, by its name in any case.
     ///
     /// # Errors
     /// `NOT_FOUND` if there is no such field, or if it is not for that.
     pub fn identifying(&self, name: &str) -> Result<&Field, Refusal> {
-        self.field(name).filter(|field| field.external_id || field.id_lookup).ok_or_else(|| {
+        let identifies = |field: &&Field| (field.external_id || field.id_lookup) && !self.hides(&field.name);
+        self.field(name).filter(identifies).ok_or_else(|| {
             Refusal::missing(format!("Provided external ID field does not exist or is not accessible: {name}"))
         })
     }
@@ -66,7 +67,7 @@ impl Transaction<'_> {
     ///
     /// # Errors
     /// `NOT_FOUND` if the field does not identify records.
-    pub fn find(&self, object: &str, field: &str, value: &Json) -> Result<Vec<Id>, Refusal> {
+    pub fn find(&mut self, object: &str, field: &str, value: &Json) -> Result<Vec<Id>, Refusal> {
         let described = self.object(object)?;
         self.identified(&described, described.identifying(field)?, value).map(Into::into)
     }
@@ -74,12 +75,12 @@ impl Transaction<'_> {
     /// Does one thing of several: if it fails, it alone was not done.
     pub fn attempt<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, Refusal>) -> Result<T, Refusal> {
         let (changes, touched, topics) = (self.changes.len(), self.touched.len(), self.topics_changed);
-        self.database.connection.execute_batch("SAVEPOINT \"~attempt\"")?;
+        let begun = self.database.begin()?;
         let done = work(self);
         if done.is_ok() {
-            self.database.connection.execute_batch("RELEASE \"~attempt\"")?;
+            self.database.commit(begun)?;
         } else {
-            self.database.connection.execute_batch("ROLLBACK TO \"~attempt\"; RELEASE \"~attempt\"")?;
+            self.database.roll_back(begun)?;
             self.changes.truncate(changes);
             self.touched.truncate(touched);
             self.topics_changed = topics;

@@ -1,6 +1,7 @@
 //! sObject collections: many records in one request.
 
 use reqwest::Method;
+use salesforce_emulator::org::SchemaChange;
 use serde_json::{Value as Json, json};
 
 use crate::client::Client;
@@ -44,6 +45,26 @@ async fn two_thousand_at_once() {
     ids.push(ids[0].clone());
     let refused = retrieve(&ids).await;
     assert_eq!((refused.status.as_u16(), &refused.json()[0]["errorCode"]), (400, &json!("EXCEEDED_ID_LIMIT")));
+}
+
+#[tokio::test]
+async fn what_is_hidden_cannot_be_retrieved() {
+    let client = Client::new().await;
+    let id = client.create("Account", json!({"Name": "one", "Phone": "1"})).await;
+    let retrieve = async |fields: Json| {
+        let path = "/services/data/v62.0/composite/sobjects/Account";
+        let answer = client.call(Method::POST, path, Some(json!({"ids": [id], "fields": fields}))).await;
+        (answer.status.as_u16(), answer.json()[0]["errorCode"].clone())
+    };
+    let change = |change| client.emulator.org().change_schema([change]).unwrap();
+    change(SchemaChange::HideField { object: "Account".into(), field: "Phone".into() });
+    assert_eq!(retrieve(json!(["Name"])).await, (200, Json::Null));
+    assert_eq!(retrieve(json!(["Name", "Phone"])).await, (400, "INVALID_FIELD".into()));
+    change(SchemaChange::HideObject { object: "Account".into() });
+    assert_eq!(retrieve(json!(["Name"])).await, (404, "NOT_FOUND".into()));
+    change(SchemaChange::RestoreObject { object: "Account".into() });
+    change(SchemaChange::ShowField { object: "Account".into(), field: "Phone".into() });
+    assert_eq!(retrieve(json!(["Name", "Phone"])).await, (200, Json::Null));
 }
 
 const ROWS: &str = "/services/data/v62.0/composite/sobjects";
@@ -186,4 +207,29 @@ async fn one_record_by_its_external_id() {
         ])
         .await;
     insta::assert_snapshot!(transcript);
+}
+
+/// A row that fails takes the table with it that it was the first to touch; hidden fields identify nothing.
+#[tokio::test]
+async fn schemas_and_rows() {
+    let client = Client::new().await;
+    let codes = async |method: Method, path: &str, records: Vec<Json>| {
+        let answer = client.call(method, path, Some(json!({"records": records}))).await.json();
+        let codes = answer.as_array().unwrap().iter().map(|row| match row["errors"][0]["statusCode"].as_str() {
+            Some(code) => code.to_owned(),
+            None => row["errorCode"].as_str().unwrap_or("made").to_owned(),
+        });
+        codes.collect::<Vec<_>>()
+    };
+    let nameless = record("Lead", json!({"Company": "x"}));
+    let rows = vec![nameless.clone(), record("Account", json!({"Name": "x"})), nameless.clone(), lead("x"), nameless];
+    let missing = "REQUIRED_FIELD_MISSING";
+    assert_eq!(codes(Method::POST, ROWS, rows).await, [missing, "made", missing, "made", missing]);
+    let by_mail = format!("{ROWS}/Lead/Email");
+    let change = |change| client.emulator.org().change_schema([change]).unwrap();
+    change(SchemaChange::HideField { object: "Lead".into(), field: "Email".into() });
+    assert_eq!(codes(Method::PATCH, &by_mail, vec![lead("y")]).await, ["NOT_FOUND"]);
+    change(SchemaChange::HideObject { object: "Lead".into() });
+    assert_eq!(codes(Method::POST, ROWS, vec![lead("y")]).await, ["INVALID_TYPE"]);
+    assert_eq!(codes(Method::PATCH, &by_mail, vec![lead("y")]).await, ["NOT_FOUND"]);
 }

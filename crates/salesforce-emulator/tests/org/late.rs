@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::Method;
-use salesforce_emulator::org::Id;
+use salesforce_emulator::org::{FieldDefinition, FieldType, Id, ObjectDefinition, SchemaChange};
 use salesforce_emulator::{Mix, Workload};
 use serde_json::{Map, Value as Json, json};
 
@@ -187,4 +187,60 @@ async fn a_workload_commits_some_changes_late() {
         reports.push((report, client.emulator.org().records("Lead", true).unwrap()));
     }
     assert!(reports[0] == reports[1], "the same seed makes the same changes");
+}
+
+/// What an open transaction wrote is changed as the tables are, and its tables may be no older than itself.
+#[tokio::test]
+async fn schemas_change_meanwhile() {
+    let client = Client::new().await;
+    let org = client.emulator.org();
+    let object = || "Trip__c".to_owned();
+    let define = |kind| FieldDefinition { length: Some(20), ..FieldDefinition::of(kind) };
+    let names = ["Kept__c", "Text__c", "Gone__c"];
+    let fields = names.map(|name| (name.to_owned(), define(FieldType::String))).into();
+    let definition = ObjectDefinition { fields, ..ObjectDefinition::default() };
+    org.change_schema([SchemaChange::CreateObject { object: object(), definition }]).unwrap();
+    client
+        .create(
+            "PushTopic",
+            json!({"Name": "T", "Query": "SELECT Id FROM Trip__c", "ApiVersion": 62.0, "NotifyForFields": "All"}),
+        )
+        .await;
+    let mut subscriber = Subscriber::connect(&client).await;
+    subscriber.subscribe("/topic/T", -1).await;
+    let late = org.begin_late();
+    let record = body(json!({"Kept__c": "a", "Text__c": "12", "Gone__c": "b"}));
+    let id = late.write(|transaction| transaction.create("Trip__c", &record)).unwrap();
+    late.write(|transaction| transaction.update("Trip__c", id, &body(json!({"Kept__c": "c"})))).unwrap();
+
+    let number = FieldDefinition::of(FieldType::Double);
+    let changes = [
+        SchemaChange::RenameField { object: object(), field: "Kept__c".into(), to: "Still__c".into() },
+        SchemaChange::RetypeField { object: object(), field: "Text__c".into(), definition: number },
+        SchemaChange::RemoveField { object: object(), field: "Gone__c".into(), unless_streamed: false },
+        SchemaChange::AddField {
+            object: object(),
+            field: "Flag__c".into(),
+            definition: FieldDefinition::of(FieldType::Boolean),
+        },
+        SchemaChange::HideObject { object: object() },
+    ];
+    org.change_schema(changes).unwrap();
+    late.commit().unwrap();
+    org.change_schema([SchemaChange::RestoreObject { object: object() }]).unwrap();
+    let read = client.query("SELECT Still__c, Text__c, Flag__c FROM Trip__c").await.json()["records"][0].clone();
+    assert_eq!((&read["Still__c"], &read["Text__c"], &read["Flag__c"]), (&json!("c"), &json!(12.0), &json!(false)));
+
+    let late = org.begin_late();
+    late.write(|transaction| transaction.update("Trip__c", id, &body(json!({"Still__c": "d"})))).unwrap();
+    org.change_schema([SchemaChange::Relabel { object: object(), field: None, label: "Journey".into() }]).unwrap();
+    late.commit().unwrap();
+    assert_eq!(kinds(&subscriber.poll().await), ["updated"], "who may not see an object hears nothing of it");
+
+    let late = org.begin_late();
+    let number = late.number();
+    late.write(|transaction| transaction.create("Trip__c", &body(json!({})))).unwrap();
+    org.change_schema([SchemaChange::DeleteObject { object: object(), unless_streamed: false }]).unwrap();
+    assert_eq!(late.commit().unwrap_err().code, "NOT_FOUND");
+    assert!(org.late(number).is_none());
 }

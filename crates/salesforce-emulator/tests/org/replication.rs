@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use reqwest::Method;
+use salesforce_emulator::org::{FieldDefinition, FieldType, ObjectDefinition, SchemaChange};
 use salesforce_emulator::{Config, Settings};
 use serde_json::{Value as Json, json};
 
@@ -121,4 +122,50 @@ async fn the_delete_log_forgets_the_oldest() {
     assert_eq!(deletions(&client, "2026-01-01T00:02:00Z").await.unwrap().0, 2);
     let all: Json = client.query_all("SELECT Id FROM Lead WHERE IsDeleted = TRUE").await.json();
     assert_eq!(all["totalSize"], 4, "the recycle bin forgets nothing");
+}
+
+#[tokio::test]
+async fn deletions_outlive_changes_of_the_schema() {
+    let client = Client::new().await;
+    let org = client.emulator.org();
+    let (object, field) = (|| "Trip__c".to_owned(), || "Days__c".to_owned());
+    let fields = [(field(), FieldDefinition::of(FieldType::Double))].into();
+    let definition = ObjectDefinition { fields, ..ObjectDefinition::default() };
+    org.change_schema([SchemaChange::CreateObject { object: object(), definition }]).unwrap();
+    let asked = async |resource: &str| {
+        let answer = ask(&client, resource, "2026-01-01T00:00:00Z", "2026-01-01T00:10:00Z").await;
+        let json = answer.json();
+        let ids = json["ids"].as_array().or(json["deletedRecords"].as_array()).map(Vec::len);
+        (answer.status.as_u16(), ids)
+    };
+    assert_eq!(asked("Trip__c/updated").await, (200, Some(0)), "nothing ever touched it");
+    assert_eq!(asked("Trip__c/deleted").await, (200, Some(0)));
+    let kept = client.create("Trip__c", json!({"Days__c": 1})).await;
+    let gone = client.create("Trip__c", json!({"Days__c": 2})).await;
+    client.delete("Trip__c", &gone).await;
+    org.change_schema([SchemaChange::RenameField { object: object(), field: field(), to: "Nights__c".into() }])
+        .unwrap();
+    assert_eq!((asked("Trip__c/updated").await, asked("Trip__c/deleted").await), ((200, Some(1)), (200, Some(1))));
+    let away = [
+        SchemaChange::HideObject { object: object() },
+        SchemaChange::DeleteObject { object: object(), unless_streamed: false },
+    ];
+    for change in away {
+        org.change_schema([change]).unwrap();
+        assert_eq!((asked("Trip__c/updated").await, asked("Trip__c/deleted").await), ((404, None), (404, None)));
+        org.change_schema([SchemaChange::RestoreObject { object: object() }]).unwrap();
+        assert_eq!((asked("Trip__c/updated").await, asked("Trip__c/deleted").await), ((200, Some(1)), (200, Some(1))));
+    }
+    org.undelete("Trip__c", salesforce_emulator::org::Id::parse(&gone).unwrap()).unwrap();
+    assert_eq!(asked("Trip__c/deleted").await, (200, Some(0)));
+    client.delete("Trip__c", &kept).await;
+    org.change_schema([SchemaChange::DeleteObject { object: object(), unless_streamed: false }]).unwrap();
+    org.empty_recycle_bin().unwrap();
+    org.change_schema([SchemaChange::RestoreObject { object: object() }]).unwrap();
+    let all = client.query_all("SELECT Id, Nights__c FROM Trip__c").await.json();
+    assert_eq!(
+        (&all["totalSize"], &all["records"][0]["Nights__c"]),
+        (&json!(1), &json!(2.0)),
+        "what was binned is purged"
+    );
 }
