@@ -14,6 +14,7 @@ mod program;
 mod task;
 mod way;
 
+mod administration;
 mod bad_input;
 mod bindings;
 mod capture;

@@ -127,8 +127,12 @@ impl<'a> Running<'a> {
 
     /// Takes the next group and commits it.
     pub(crate) async fn take(&mut self) {
-        let group = timeout(PATIENCE, self.session.group()).await.unwrap_or_else(|_| {
-            panic!("the connector says nothing more; its log:\n{}", self.session.process().take_log().join("\n"))
+        self.take_by(Instant::now() + PATIENCE).await;
+    }
+
+    async fn take_by(&mut self, deadline: Instant) {
+        let group = timeout_at(deadline, self.session.group()).await.unwrap_or_else(|_| {
+            panic!("the connector does not say it; its log:\n{}", self.session.process().take_log().join("\n"))
         });
         match group.expect("the connector keeps to the protocol") {
             Some(group) => self.commit(group).await,
@@ -149,8 +153,9 @@ impl<'a> Running<'a> {
 
     /// Takes groups until what was committed satisfies `done`.
     pub(crate) async fn until(&mut self, mut done: impl FnMut(&Capture) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
         while !done(&self.task.capture) {
-            self.take().await;
+            self.take_by(deadline).await;
         }
     }
 

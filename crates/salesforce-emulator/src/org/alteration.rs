@@ -12,9 +12,10 @@ impl Database {
     pub(super) fn alter(&mut self, schema: &Schema, edits: &[Edit]) -> rusqlite::Result<()> {
         // Statements prepared for the old columns would be prepared again, and some of them could not.
         self.connection.flush_prepared_statement_cache();
+        // Also a formula has its place in them, though no column in the table.
+        self.statements.clear();
         for edit in edits {
             let object = edit.object();
-            self.statements.remove(object);
             if self.tables.contains(object) {
                 alter(&self.connection, object, edit)?;
                 self.index(schema, object, edit)?;
