@@ -102,7 +102,7 @@ impl Maker {
         self.serial += 1;
         let place = self.draw.below(PLACES.len() as u64) as usize;
         let mut body = Map::new();
-        for field in object.fields.iter().filter(|field| field.createable) {
+        for field in object.fields.iter().filter(|field| is_given(object, field)) {
             let usual = field.required() || is_usual(field) || self.draw.percent(if field.custom { 60 } else { 15 });
             if usual && let Some(value) = self.value(object, field, place) {
                 body.insert(field.name.clone(), value);
@@ -140,7 +140,7 @@ impl Maker {
         let [city, state, code, country] = PLACES[place];
         let text: String = match field.name.as_str() {
             // A flag may be called `IsCurrentState`.
-            _ if field.kind == FieldType::Boolean => return self.value_of_kind(field),
+            _ if !field.kind.is_text() => return self.value_of_kind(field),
             "FirstName" => draw.word(FIRST).to_owned(),
             "LastName" => draw.word(LAST).to_owned(),
             "Company" | "Name" if object.name != "Opportunity" => {
@@ -218,6 +218,11 @@ impl Maker {
 /// Objects that records of the org must refer to and that the org does not have, with their key prefixes.
 const OUTSIDE: [(&str, &str); 4] =
     [("Profile", "00e"), ("PricebookEntry", "01u"), ("MessagingChannel", "0Mj"), ("MessagingEndUser", "0PA")];
+
+/// Fields a record is made with. Where clients create none, the org fills what it does not maintain anyway.
+fn is_given(object: &SObject, field: &Field) -> bool {
+    field.createable || (!object.createable && field.updateable)
+}
 
 /// Fields nearly every record of a real org has.
 fn is_usual(field: &Field) -> bool {

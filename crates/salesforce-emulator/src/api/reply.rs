@@ -31,6 +31,11 @@ impl Reply {
         Self::json(value.to_string())
     }
 
+    /// 200 with binary content.
+    pub(super) fn binary(body: impl Into<Bytes>) -> Self {
+        Self { content_type: "application/octet-stream", ..Self::json(body) }
+    }
+
     /// Nothing but a status.
     pub(super) fn empty(status: StatusCode) -> Self {
         Self { status, content_type: "", body: Bytes::new(), headers: Vec::new() }

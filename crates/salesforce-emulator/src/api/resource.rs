@@ -201,9 +201,9 @@ impl<'a> Data<'a> {
             ["sobjects", object, field, value] => match method.as_str() {
                 "GET" | "HEAD" => Self::ReadBy { object, field, value },
                 "PATCH" => Self::Upsert { object, field, value },
-                _ => Self::NotImitated("relationships and blobs of a record"),
+                _ => Self::NotImitated("relationships of a record"),
             },
-            ["sobjects", _, _, _, ..] => Self::NotImitated("relationships and blobs of a record"),
+            ["sobjects", _, _, _, ..] => Self::NotImitated("relationships of a record"),
             ["composite"] => only_post(Self::Composite),
             ["composite", "batch"] => only_post(Self::Batch),
             ["composite", "sobjects", object] if reads || posts => Self::Retrieve { object },

@@ -5,8 +5,8 @@ use http::header::LOCATION;
 use serde_json::{Map, Value as Json, json};
 
 use super::reply::Reply;
-use super::{Call, json as parsed};
-use crate::org::{Id, Org, Refusal, SObject, Upserted};
+use super::{Call, json as parsed, record_id};
+use crate::org::{FieldType, Id, Org, Refusal, SObject, Upserted};
 
 /// `PATCH /sobjects/X/FIELD/VALUE[?updateOnly=true]`
 pub(super) fn upsert(
@@ -51,7 +51,7 @@ pub(super) fn upsert(
     Ok(reply.status(StatusCode::CREATED).header(LOCATION, &url(&described, id, version)))
 }
 
-/// `GET /sobjects/X/FIELD/VALUE[?fields=A,B]`
+/// `GET /sobjects/X/FIELD/VALUE[?fields=A,B]`, and `GET /sobjects/X/ID/FIELD` of a field with binary content.
 pub(super) fn read(
     org: &Org,
     call: &Call,
@@ -61,6 +61,9 @@ pub(super) fn read(
     version: &str,
 ) -> Result<Reply, Refusal> {
     let described = org.object(object)?;
+    if let Some(content) = described.field(value).filter(|content| content.kind == FieldType::Base64) {
+        return org.blob(&described, record_id(org, object, field)?, content).map(Reply::binary);
+    }
     let value = Json::from(decoded(value));
     match *org.transaction(|transaction| transaction.find(object, field, &value))? {
         [] => Err(Refusal::not_found()),

@@ -246,13 +246,14 @@ struct Known {
 }
 
 /// Others may have changed or deleted a record meanwhile, or what it refers to.
-const ELSEWHERE: [&str; 6] = [
+const ELSEWHERE: [&str; 7] = [
     "ENTITY_IS_DELETED",
     "NOT_FOUND",
     "UNDELETE_FAILED",
     "INVALID_CROSS_REFERENCE_KEY",
     "DUPLICATE_VALUE",
     "UNABLE_TO_LOCK_ROW",
+    "INVALID_FIELD",
 ];
 
 #[derive(Clone, Copy)]
@@ -267,7 +268,8 @@ impl Changer {
     fn new(org: Org, workload: Workload) -> Result<Self, Refusal> {
         let mut maker = Maker::new(workload.seed);
         let mut parents: HashMap<String, Vec<Id>> = HashMap::new();
-        for object in org.schema().objects().filter(|object| object.createable && object.key_prefix.is_some()) {
+        let used = org.counts()?;
+        for object in org.schema().objects().filter(|object| object.createable && used.contains_key(&object.name)) {
             let mut ids = org.ids(&object.name, false)?;
             ids.truncate(ids.len().div_ceil(2).min(10_000));
             parents.insert(object.name.clone(), ids);
@@ -289,6 +291,11 @@ impl Changer {
         self.commit(self.steps, report)?;
         let kind = self.kind();
         let at = self.draw.below(self.objects.len() as u64) as usize;
+        // An administrator may have changed it meanwhile.
+        let name = &self.objects[at].object.name;
+        if let Ok(object) = self.org.object(name) {
+            self.objects[at].object = object;
+        }
         let made = match kind {
             Kind::Create => self.create(at),
             Kind::Update => self.update(at),

@@ -20,6 +20,7 @@ pub(super) fn derive(object: &SObject, row: &mut [Stored], stamp: &str) {
             row.set("IsHighPriority", Stored::Integer(high.into()));
         }
         "PushTopic" => row.push_topic(),
+        "Attachment" => row.attachment(),
         _ => {}
     }
 }
@@ -80,6 +81,13 @@ impl Row<'_> {
             (true, Stored::Null) => self.set(when, Stored::Text(stamp.to_owned())),
             (false, _) => self.set(when, Stored::Null),
             (true, _) => {}
+        }
+    }
+
+    fn attachment(&mut self) {
+        if let Stored::Blob(body) = self.get("Body") {
+            let length = i64::try_from(body.len()).unwrap_or(i64::MAX);
+            self.set("BodyLength", Stored::Integer(length));
         }
     }
 

@@ -4,16 +4,19 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use rusqlite::OptionalExtension as _;
 
 use super::database::Database;
 use super::id::Id;
 use super::refusal::Refusal;
-use super::schema::SObject;
+use super::schema::{Field, SObject};
 use super::{Inner, Org, render};
 use crate::soql::{self, Compiled, FieldPath, Query, Select, SelectItem, Span};
 
 /// Cursors a user may have open; opening another drops the oldest.
 const MOST_CURSORS: usize = 10;
+/// API version in the URLs of the truth.
+const TRUTH: &str = "62.0";
 /// How long a cursor lives, in virtual time.
 const CURSOR_LIFE: SignedDuration = SignedDuration::from_hours(48);
 
@@ -165,6 +168,16 @@ impl Org {
         Ok(json)
     }
 
+    /// The binary content of a field.
+    pub fn blob(&self, object: &SObject, id: Id, field: &Field) -> Result<Vec<u8>, Refusal> {
+        let mut database = self.0.database();
+        database.ensure(&self.0.views().whole, &object.name)?;
+        let sql = format!("SELECT \"{}\" FROM \"{}\" WHERE \"Id\"=? AND \"IsDeleted\"=0", field.name, object.name);
+        let mut statement = database.connection.prepare_cached(&sql)?;
+        let content = statement.query_row([id.as_str()], |row| row.get::<_, Option<Vec<u8>>>(0)).optional()?;
+        content.flatten().ok_or_else(Refusal::not_found)
+    }
+
     /// The truth to compare with: every row of an object as a JSON array, by id, spelled as the REST API spells it.
     /// With `deleted`, the recycle bin too.
     pub fn records(&self, object: &str, deleted: bool) -> Result<Vec<u8>, Refusal> {
@@ -178,7 +191,7 @@ impl Org {
             if json.len() > 1 {
                 json.push(b',');
             }
-            render::record(&mut json, &plan, row, "0.0")?;
+            render::record(&mut json, &plan, row, TRUTH)?;
         }
         json.push(b']');
         Ok(json)

@@ -126,14 +126,15 @@ fn text(field: &Field, json: &Json, wrong: impl Fn() -> Refusal) -> Result<Store
     if text.chars().count() > field.length {
         return refuse("STRING_TOO_LONG", format!("data value too large: {text} (max length={})", field.length));
     }
+    let offered = |value: &str| field.picklist().any(|known| known == value);
+    if field.restricted_picklist && !text.split(separator(field.kind)).all(offered) {
+        let message = format!("bad value for restricted picklist field: {text}");
+        return refuse("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", message);
+    }
     match field.kind {
         FieldType::Email if !is_email(&text) => {
             refuse("INVALID_EMAIL_ADDRESS", format!("invalid email address: {text}"))
         }
-        FieldType::Picklist if field.restricted_picklist && !field.picklist().any(|value| value == text) => refuse(
-            "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
-            format!("bad value for restricted picklist field: {text}"),
-        ),
         FieldType::MultiPicklist => {
             let order = |value: &&str| field.picklist().position(|known| known == *value).unwrap_or(usize::MAX);
             let mut values: Vec<&str> = text.split(';').collect();
@@ -142,6 +143,11 @@ fn text(field: &Field, json: &Json, wrong: impl Fn() -> Refusal) -> Result<Store
         }
         _ => Ok(Stored::Text(text)),
     }
+}
+
+/// What stands between the values of one text.
+fn separator(kind: FieldType) -> &'static [char] {
+    if kind == FieldType::MultiPicklist { &[';'] } else { &[] }
 }
 
 fn outside(field: &Field, json: &Json) -> Refusal {

@@ -36,12 +36,43 @@ fn one_line_when_ready_and_a_clean_end() {
 }
 
 #[test]
+#[cfg(unix)]
+fn objects_from_a_file_and_made_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("schema.yaml");
+    let schema = "Invoice__c:\n  label: Invoice\n  fields:\n    Amount__c: {type: currency}\nAccount:\n  fields:\n    Tier__c: {type: picklist, values: [A, B]}\n";
+    std::fs::write(&file, schema).unwrap();
+    let rows = "Invoice__c=2,Asset_Action_000__c=2,AssetAction=2,Account=1";
+    let mut child = serve(&[
+        "--schema",
+        file.to_str().unwrap(),
+        "--objects",
+        "standard=5,custom=2x40",
+        "--without",
+        "quotes,chat",
+        "--rows",
+        rows,
+    ]);
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    child.kill().unwrap();
+    let errors = child.wait_with_output().unwrap().stderr;
+    assert!(line.starts_with("{\"url\""), "{}", String::from_utf8_lossy(&errors));
+}
+
+#[test]
 fn what_it_does_not_do() {
     for (arguments, reason) in [
         (&["--listen", "0.0.0.0:0"][..], "is not a loopback address"),
         (&["--login-listen", "0.0.0.0:0"], "is not a loopback address"),
         (&["--rows", "Nothing=3"], "no object 'Nothing'"),
         (&["--rows", "Account"], "expected OBJECT=COUNT"),
+        (&["--rows", "Quote=1", "--without", "quotes"], "no object 'Quote'"),
+        (&["--without", "gravity"], "unknown variant `gravity`"),
+        (&["--objects", "custom=12"], "expected standard=1000 or custom=300x150"),
+        (&["--objects", "custom=9000x1"], "at most 3000 objects of a kind"),
+        (&["--schema", "/nowhere/schema.yaml"], "reading the schema from /nowhere/schema.yaml"),
+        (&["--schema", "Cargo.toml"], "the schema in Cargo.toml"),
         (&["--data", "/nowhere/at/all/org.sqlite"], "opening the org's database"),
     ] {
         let output = serve(arguments).wait_with_output().unwrap();
@@ -55,9 +86,17 @@ fn what_it_does_not_do() {
 fn help_teaches() {
     let output = Command::new(BINARY).args(["serve", "--help"]).output().unwrap();
     let help = String::from_utf8(output.stdout).unwrap();
-    for word in
-        ["--rows", "--data", "--allow-remote", "client_secret", "/services/oauth2/token", "/__emulator/workload"]
-    {
+    for word in [
+        "--rows",
+        "--schema",
+        "--objects",
+        "--without",
+        "--data",
+        "--allow-remote",
+        "client_secret",
+        "/services/oauth2/token",
+        "/__emulator/workload",
+    ] {
         assert!(help.contains(word), "{word} is missing from\n{help}");
     }
 }

@@ -99,6 +99,16 @@ impl Mould {
         let fields = recorded.fields.iter().filter(|field| !field.custom).cloned().collect();
         Ok(Self { members: Arc::new(serde_json::from_str(&text)?), fields })
     }
+
+    /// The same for objects without pages for people, as most standard ones are: they have fewer resources.
+    pub(super) fn without_layouts(&self) -> Self {
+        let mut members = Map::clone(&self.members);
+        members.insert("layoutable".to_owned(), false.into());
+        if let Some(Json::Object(urls)) = members.get_mut("urls") {
+            urls.retain(|name, _| ["rowTemplate", "describe", "sobject"].contains(&name.as_str()));
+        }
+        Self { members: Arc::new(members), fields: Arc::clone(&self.fields) }
+    }
 }
 
 fn parse(text: &str) -> Result<SObject, serde_json::Error> {
@@ -155,7 +165,7 @@ macro_rules! describes {
 }
 
 describes! {
-    "Account" "Campaign" "Case" "Contact" "ContractLineItem" "Custom__c" "Entitlement" "Event" "Lead" "LeadHistory"
+    "Account" "Attachment" "Campaign" "Case" "Contact" "ContractLineItem" "Custom__c" "Entitlement" "Event" "Lead" "LeadHistory"
     "LiveChatTranscript" "MessagingSession" "Opportunity" "OpportunityContactRole" "OpportunityFieldHistory"
     "Organization" "PushTopic" "Quote" "QuoteLineItem" "ServiceAppointment" "ServiceContract" "StreamingChannel" "Task"
     "Topic" "User" "UserServicePresence" "WorkOrder" "WorkOrderLineItem"

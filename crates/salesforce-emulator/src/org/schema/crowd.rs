@@ -47,6 +47,7 @@ impl Crowd {
         let own = (0..).map(|number| format!("{}__c", custom_stem(number))).filter(free).take(self.custom);
         let wanted = names.into_iter().map(|name| (name, 0)).chain(own.map(|name| (name, self.fields)));
         let (mut standard_prefixes, mut custom_prefixes) = (schema.free_prefixes('9'), schema.free_prefixes('a'));
+        let plain = schema.mould.without_layouts();
         for (name, count) in wanted {
             let custom = name.ends_with("__c");
             let prefix = if custom { custom_prefixes.next() } else { standard_prefixes.next() };
@@ -57,7 +58,7 @@ impl Crowd {
             made.push(Arc::new(if custom {
                 made_up.object(&schema.mould, move || custom_fields(count))
             } else {
-                made_up.object(&schema.mould, standard_fields)
+                made_up.object(&plain, standard_fields)
             }));
         }
         Ok(made)
@@ -141,7 +142,7 @@ const OF_IT: [&str; 36] = [
     "Term",
 ];
 
-/// `AssetAction`, `AssetAllocation` and on through all pairs, then with numbers.
+/// `AssetAction`, `BadgeAllocation` and on through all pairs, then with numbers.
 fn standard_name(number: usize) -> String {
     let (round, place) = (number / (WHAT.len() * OF_IT.len()), number % (WHAT.len() * OF_IT.len()));
     let (row, column) = (place / WHAT.len(), place % WHAT.len());

@@ -76,7 +76,8 @@ impl Draft {
             SchemaChange::HideObject { object } => {
                 self.change(object)?.hidden = true;
                 self.touch(object);
-                self.touch_parents(object)
+                self.touch_parents(object);
+                Ok(())
             }
             SchemaChange::RestoreObject { object } => self.restore_object(object),
             SchemaChange::AddField { object, field, definition } => self.add_field(object, field, definition),
@@ -143,7 +144,10 @@ impl Draft {
         };
         let object = Arc::new(made.object(&self.schema.mould, Vec::new));
         self.schema.add([object], self.at);
-        definition.fields.iter().try_for_each(|(field, definition)| self.add_field(name, field, definition))
+        // Formulas read other fields.
+        let (formulas, plain): (Vec<_>, Vec<_>) =
+            definition.fields.iter().partition(|(_, field)| field.formula.is_some());
+        plain.into_iter().chain(formulas).try_for_each(|(field, definition)| self.add_field(name, field, definition))
     }
 
     fn delete_object(&mut self, name: &str) -> Result<(), SchemaError> {
@@ -154,7 +158,8 @@ impl Draft {
         self.schema.objects.retain(|other| !Arc::ptr_eq(other, &object));
         self.schema.bin.push(Arc::clone(&object));
         self.schema.index();
-        self.touch_parents(&object.name)
+        self.touch_parents(&object.name);
+        Ok(())
     }
 
     fn restore_object(&mut self, name: &str) -> Result<(), SchemaError> {
@@ -165,7 +170,8 @@ impl Draft {
         }
         self.change(name)?.hidden = false;
         self.touch(name);
-        self.touch_parents(name)
+        self.touch_parents(name);
+        Ok(())
     }
 
     fn object(&self, name: &str) -> Result<&Arc<SObject>, SchemaError> {
@@ -189,13 +195,12 @@ impl Draft {
     }
 
     /// Parents list their children's relationships, as far as the user may see them.
-    fn touch_parents(&mut self, name: &str) -> Result<(), SchemaError> {
+    fn touch_parents(&mut self, name: &str) {
         let of =
             |object: &&Arc<SObject>| object.children.iter().any(|relation| relation.child.eq_ignore_ascii_case(name));
         let parents: Vec<String> = self.schema.objects().filter(of).map(|object| object.name.clone()).collect();
         self.schema.modified = later(self.schema.modified, self.at);
         parents.iter().for_each(|parent| self.touch(parent));
-        Ok(())
     }
 }
 

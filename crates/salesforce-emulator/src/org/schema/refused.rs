@@ -60,7 +60,10 @@ pub enum SchemaError {
     },
     /// Salesforce offers no such change of type.
     #[error(
-        "{field} cannot become {to:?}: it is {from:?}, and Salesforce converts only texts, picklists, numbers, checkboxes, dates and times into each other"
+        "{field} is {} and cannot become {}: Salesforce converts only texts, picklists, numbers, checkboxes, dates and \
+         times into each other",
+        .from.name(),
+        .to.name()
     )]
     Types {
         /// The field.
@@ -71,7 +74,7 @@ pub enum SchemaError {
         to: FieldType,
     },
     /// The definition contradicts itself.
-    #[error("{field} cannot be defined like this: {why}")]
+    #[error("{field} cannot be like that: {why}")]
     Definition {
         /// The field.
         field: String,

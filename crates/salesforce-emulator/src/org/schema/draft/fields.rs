@@ -190,14 +190,16 @@ impl Draft {
         }
         let names = self.with_parts(object, &field.name)?;
         self.change(object)?.hidden_fields.extend(names);
-        self.reread(object, &field)
+        self.reread(object, &field);
+        Ok(())
     }
 
     pub(super) fn show_field(&mut self, object: &str, name: &str) -> Result<(), SchemaError> {
         let field = self.field(object, name)?;
         let names = self.with_parts(object, &field.name)?;
         self.change(object)?.hidden_fields.retain(|hidden| !names.contains(hidden));
-        self.reread(object, &field)
+        self.reread(object, &field);
+        Ok(())
     }
 
     /// Changes the attributes of a field, standard or custom.
@@ -271,10 +273,9 @@ impl Draft {
     }
 
     /// Notes that the user reads another describe of the object, and of the parents of a reference.
-    fn reread(&mut self, object: &str, field: &Field) -> Result<(), SchemaError> {
+    fn reread(&mut self, object: &str, field: &Field) {
         self.touch(object);
         field.reference_to.iter().for_each(|parent| self.touch(parent));
-        Ok(())
     }
 
     fn with_parts(&self, object: &str, name: &str) -> Result<Vec<String>, SchemaError> {

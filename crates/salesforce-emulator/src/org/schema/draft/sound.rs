@@ -91,8 +91,8 @@ fn check_formula(object: &SObject, definition: &FieldDefinition) -> Result<(), S
                     || (field.kind.is_number() && kind.is_number())
                     || kind == FieldType::String && field.kind.is_text()
             }
-            _ => kind.is_number() || kind == FieldType::String,
+            _ => false,
         },
     };
-    if fits { Ok(()) } else { Err(format!("its formula does not make {kind:?}")) }
+    if fits { Ok(()) } else { Err(format!("its formula does not make {}", kind.name())) }
 }
