@@ -126,10 +126,6 @@ impl<'a> Running<'a> {
     }
 
     /// Takes the next group and commits it.
-    pub(crate) async fn take(&mut self) {
-        self.take_by(Instant::now() + PATIENCE).await;
-    }
-
     async fn take_by(&mut self, deadline: Instant) {
         let group = timeout_at(deadline, self.session.group()).await.unwrap_or_else(|_| {
             panic!("the connector does not say it; its log:\n{}", self.session.process().take_log().join("\n"))
@@ -227,11 +223,6 @@ impl<'a> Running<'a> {
     pub(crate) async fn kill(self) {
         self.session.kill().await.expect("the connector can be killed");
     }
-}
-
-/// Whether a record is captured as the org has it, or is in neither.
-pub(crate) fn is_alike(id: &str, rows: &BTreeMap<String, Value>, truth: &BTreeMap<String, Value>) -> bool {
-    !differs(rows, truth, id)
 }
 
 fn differs(rows: &BTreeMap<String, Value>, truth: &BTreeMap<String, Value>, id: &str) -> bool {
