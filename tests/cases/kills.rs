@@ -26,8 +26,8 @@ const STRIDE: u64 = 12;
 /// Changes a second, all the while.
 const RATE: f64 = 40.0;
 
-/// Wide rows that are fetched, and narrow ones that their events carry.
-const STREAMS: [&str; 3] = ["Account", "Contact", "Custom__c"];
+/// Wide rows that are fetched, narrow ones that their events carry, and some that are polled.
+const STREAMS: [&str; 4] = ["Account", "Contact", "Custom__c", "Lead"];
 
 /// What happened, summed up.
 #[derive(Debug, Default, PartialEq)]
@@ -72,7 +72,9 @@ async fn one_seed(seed: u64) -> Counts {
     let streaming = cometd::Settings { max_clients: 1_000, seed, ..cometd::Settings::default() };
     let settings = Settings { query_page: 40, streaming, ..Settings::default() };
     let org = Org::start_with(seed, &STREAMS.map(|stream| (stream, rows)), settings).await;
-    let mut task = Task::prepare(&org, &STREAMS).await;
+    let mode = |stream| if stream == "Lead" { "poll" } else { "auto" };
+    let resources = STREAMS.map(|stream| json!({ "stream": stream, "mode": mode(stream), "interval": "PT1S" }));
+    let mut task = Task::prepare_bindings(org.config(), &resources).await;
     org.change_steadily(&STREAMS, RATE, seed);
 
     let mut random = StdRng::seed_from_u64(seed);
@@ -88,8 +90,12 @@ async fn one_seed(seed: u64) -> Counts {
 
     // A last change in each channel: when it has arrived, all before it was seen.
     for stream in STREAMS {
-        let name = if stream == "Contact" { "LastName" } else { "Name" };
-        org.create(stream, json!({ name: "the last" }));
+        let fields = match stream {
+            "Lead" => json!({ "LastName": "the last", "Company": "of all" }),
+            "Contact" => json!({ "LastName": "the last" }),
+            _ => json!({ "Name": "the last" }),
+        };
+        org.create(stream, fields);
     }
     task.catch_up(&org).await;
     task.assert_faithful(&org);

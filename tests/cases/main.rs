@@ -15,6 +15,7 @@ mod task;
 mod way;
 
 mod bad_input;
+mod bindings;
 mod capture;
 mod catalog;
 mod commands;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use salesforce_emulator::{Config, Emulator, Settings, Workload, WorkloadReport, org::Id};
+use salesforce_emulator::{Config, Emulator, Mix, Settings, Workload, WorkloadReport, org::Id};
 use serde_json::{Map, Value, json};
 use tokio::task::block_in_place;
 
@@ -79,8 +79,13 @@ impl Org {
 
     /// Makes so many random changes, as fast as the org can.
     pub(crate) async fn change(&self, objects: &[&str], total: u64, seed: u64) -> WorkloadReport {
+        self.change_by(Mix::default(), objects, total, seed).await
+    }
+
+    /// As [`Org::change`], with so many of each kind.
+    pub(crate) async fn change_by(&self, mix: Mix, objects: &[&str], total: u64, seed: u64) -> WorkloadReport {
         let objects = objects.iter().map(|object| (*object).to_owned()).collect();
-        let workload = Workload { rate: 0.0, seed, objects, total: Some(total), twice: 20, ..Workload::default() };
+        let workload = Workload { rate: 0.0, seed, objects, mix, total: Some(total), twice: 20, ..Workload::default() };
         self.0.start_workload(workload).expect("the workload suits the org");
         let report = self.0.finish_workload().await;
         assert_eq!(report.failure, None);

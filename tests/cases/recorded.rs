@@ -151,7 +151,7 @@ async fn a_recorded_event_becomes_a_document() {
         backfill: 0,
     };
     let capture = Capture::new("acmeCo/salesforce", config, vec![lead]);
-    let mut task = Task { capture, connector: program::connector() };
+    let mut task = Task { capture, connector: program::connector(), admits: |_| true };
     let mut running = task.open().await;
     running.until(|capture| capture.documents() > 0).await;
     let [Captured { document, .. }] = &running.captured[..] else { panic!("one document: {:?}", running.captured) };

@@ -7,7 +7,7 @@ use demo::{
     verdict::Difference,
 };
 use serde_json::Value;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
     org::Org,
@@ -18,6 +18,8 @@ use super::{
 pub(crate) struct Task {
     pub(crate) capture: Capture,
     pub(crate) connector: Connector,
+    /// Which fields the bindings capture.
+    pub(crate) admits: fn(&str) -> bool,
 }
 
 /// A session of a task under way.
@@ -40,7 +42,7 @@ impl Task {
         let capture = capture(&connector, name, config, streams).await;
         capture.validate(&connector).await.expect("the capture is valid");
         capture.apply(&connector).await.expect("the capture can be applied");
-        Self { capture, connector }
+        Self { capture, connector, admits: |_| true }
     }
 
     /// As [`Task::prepare`], of bindings whose resource configs are given.
@@ -57,7 +59,25 @@ impl Task {
         let capture = Capture::new("acmeCo/salesforce", config, bindings.collect());
         capture.validate(&connector).await.expect("the capture is valid");
         capture.apply(&connector).await.expect("the capture can be applied");
-        Self { capture, connector }
+        Self { capture, connector, admits: |_| true }
+    }
+
+    /// Publishes the bindings with other resource configs, in their order.
+    pub(crate) async fn choose(&mut self, resources: &[Value]) {
+        for (binding, resource) in resources.iter().enumerate() {
+            self.capture.configure(binding, resource.clone());
+        }
+        self.capture.validate(&self.connector).await.expect("the capture is valid");
+        self.capture.apply(&self.connector).await.expect("the capture can be applied");
+    }
+
+    /// What a stream's collection should hold.
+    pub(crate) fn truth(&self, org: &Org, stream: &str) -> BTreeMap<String, Value> {
+        let mut rows = org.truth(stream);
+        for row in rows.values_mut().filter_map(Value::as_object_mut) {
+            row.retain(|field, _| (self.admits)(field));
+        }
+        rows
     }
 
     /// Opens a session from the last committed state.
@@ -77,7 +97,7 @@ impl Task {
     pub(crate) fn differences(&self, org: &Org) -> Vec<Difference> {
         let bindings = self.capture.bindings().iter().enumerate();
         let difference = |(index, stream): (usize, &str)| {
-            Difference::between(stream, self.capture.collection(index).rows(), &org.truth(stream))
+            Difference::between(stream, self.capture.collection(index).rows(), &self.truth(org, stream))
         };
         let all = bindings.map(|(index, binding)| difference((index, binding.stream())));
         all.filter(|difference| !difference.is_empty()).collect()
@@ -150,15 +170,16 @@ impl<'a> Running<'a> {
     pub(crate) async fn agree(&mut self, org: &Org) {
         let capture = &self.task.capture;
         let streams: Vec<String> = capture.bindings().iter().map(|binding| binding.stream().to_owned()).collect();
-        let truth: Vec<BTreeMap<String, Value>> = streams.iter().map(|stream| org.truth(stream)).collect();
+        let truth: Vec<BTreeMap<String, Value>> = streams.iter().map(|stream| self.task.truth(org, stream)).collect();
         let mut open: HashSet<(usize, String)> = HashSet::new();
         for (binding, truth) in truth.iter().enumerate() {
             let rows = capture.collection(binding).rows();
             let ids = rows.keys().chain(truth.keys());
             open.extend(ids.filter(|id| differs(rows, truth, id)).map(|id| (binding, id.clone())));
         }
+        let deadline = Instant::now() + PATIENCE;
         while !open.is_empty() {
-            let group = timeout(PATIENCE, self.session.group()).await;
+            let group = timeout_at(deadline, self.session.group()).await;
             let Ok(Ok(Some(group))) = group else {
                 let log = self.session.process().take_log().join("\n");
                 let differences = self.task.differences(org);
@@ -201,6 +222,11 @@ impl<'a> Running<'a> {
     pub(crate) async fn kill(self) {
         self.session.kill().await.expect("the connector can be killed");
     }
+}
+
+/// Whether a record is captured as the org has it, or is in neither.
+pub(crate) fn is_alike(id: &str, rows: &BTreeMap<String, Value>, truth: &BTreeMap<String, Value>) -> bool {
+    !differs(rows, truth, id)
 }
 
 fn differs(rows: &BTreeMap<String, Value>, truth: &BTreeMap<String, Value>, id: &str) -> bool {

@@ -244,6 +244,9 @@ macro_rules! field_types {
         }
 
         impl FieldType {
+            /// Every kind that has a name here.
+            pub const ALL: &[FieldType] = &[$(FieldType::$variant),*];
+
             /// The name in describes.
             #[must_use]
             pub fn as_str(&self) -> &str {

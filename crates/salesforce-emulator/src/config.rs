@@ -1,10 +1,13 @@
 //! What an emulated org is started with. Everything uncertain about the real thing is a switch in [`Settings`].
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
+
+use crate::org::{Crowd, Feature, ObjectDefinition};
 
 /// How to start an [`Emulator`](crate::Emulator).
 #[derive(Debug, Clone)]
@@ -20,6 +23,10 @@ pub struct Config {
     pub data: Option<PathBuf>,
     /// Seeds ids, credentials, starting rows and the gaps between replay ids.
     pub seed: u64,
+    /// Objects and fields beyond the built-in ones. Ignored when `data` already holds an org.
+    pub objects: BTreeMap<String, ObjectDefinition>,
+    /// Made-up objects. Ignored when `data` already holds an org.
+    pub crowd: Crowd,
     /// Starting rows: object name and how many. Ignored when `data` already holds an org.
     pub rows: Vec<(String, u64)>,
     /// Timers, quotas and switches.
@@ -34,6 +41,8 @@ impl Default for Config {
             allow_remote: false,
             data: None,
             seed: 1,
+            objects: BTreeMap::new(),
+            crowd: Crowd::default(),
             rows: Vec::new(),
             settings: Settings::default(),
         }
@@ -70,6 +79,13 @@ pub struct Settings {
     pub event_retention: Duration,
     /// How long deleted rows stay in the recycle bin, in virtual time.
     pub recycle_bin: Duration,
+    /// Entries the log behind `getDeleted` may hold: 5,000 for each licence. What is beyond them goes, oldest first, once
+    /// it is two hours old.
+    pub delete_log: u32,
+    /// Features the org lacks: their objects are absent from everything.
+    pub without: Vec<Feature>,
+    /// Fields whose changes become rows of the object's history, by object. Which they are is an administrator's choice.
+    pub tracked_fields: BTreeMap<String, Vec<String>>,
     /// Deleting a parent deletes its children where the describe says so; PushTopics stay silent about them.
     pub cascade_deletes: bool,
     /// What token replies give as `instance_url`; the address the client used if `None`.
@@ -96,10 +112,28 @@ impl Default for Settings {
             query_page: 2000,
             event_retention: 24 * HOUR,
             recycle_bin: 15 * 24 * HOUR,
+            delete_log: 5_000,
+            without: Vec::new(),
+            tracked_fields: tracked_fields(),
             cascade_deletes: true,
             instance_url: None,
             frozen_at: None,
             streaming: crate::cometd::Settings::default(),
         }
     }
+}
+
+fn tracked_fields() -> BTreeMap<String, Vec<String>> {
+    const TRACKED: [(&str, &[&str]); 2] = [
+        (
+            "Lead",
+            &["AnnualRevenue", "Company", "Description", "Email", "IsUnreadByOwner", "OwnerId", "Rating", "Status"],
+        ),
+        (
+            "Opportunity",
+            &["AccountId", "Amount", "CloseDate", "Description", "IsPrivate", "Name", "OwnerId", "StageName"],
+        ),
+    ];
+    let names = |fields: &[&str]| fields.iter().map(|field| (*field).to_owned()).collect();
+    TRACKED.iter().map(|(object, fields)| ((*object).to_owned(), names(fields))).collect()
 }

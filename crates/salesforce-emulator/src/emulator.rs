@@ -54,7 +54,7 @@ impl Emulator {
     /// # Errors
     /// If the address cannot be listened on, or may not be, and if the database cannot be opened or filled.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let Config { listen, login_listen, allow_remote, data, seed, rows, settings } = config;
+        let Config { listen, login_listen, allow_remote, data, seed, objects, crowd, rows, settings } = config;
         let login_listen = login_listen.unwrap_or(SocketAddr::new(listen.ip(), 0));
         let remote = [listen, login_listen].into_iter().find(|address| !address.ip().is_loopback() && !allow_remote);
         if let Some(address) = remote {
@@ -65,6 +65,7 @@ impl Emulator {
         let opened = tokio::task::spawn_blocking(move || {
             let (org, fresh) = Org::open(data.as_deref(), seed, settings)?;
             if fresh {
+                org.define(crowd, objects)?;
                 seed::fill(&org, &rows)?;
             }
             Ok::<_, OpenError>(org)

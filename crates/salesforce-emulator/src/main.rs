@@ -1,5 +1,6 @@
 //! `salesforce-emulator serve`: the library behind a command line.
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,6 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use salesforce_emulator::org::{Crowd, Feature};
 use salesforce_emulator::{Config, Credentials, Emulator, Settings, StartError};
 use serde::Serialize;
 
@@ -66,6 +68,15 @@ struct Serve {
     /// Seeds ids, credentials and rows: the same seed makes the same org.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Objects and fields a new org has beyond the built-in ones: YAML or JSON, as the README describes.
+    #[arg(long, value_name = "FILE")]
+    schema: Option<PathBuf>,
+    /// Made-up objects of a new org: so many like standard ones, so many custom ones of so many fields each.
+    #[arg(long, value_name = "standard=COUNT,custom=COUNTxFIELDS", value_parser = crowd)]
+    objects: Option<Crowd>,
+    /// Features the org lacks: chat, messaging, quotes, field_service, omni_channel, entitlements.
+    #[arg(long, value_name = "FEATURE", value_delimiter = ',', value_parser = feature)]
+    without: Vec<Feature>,
     /// Rows a new org starts with.
     #[arg(long, value_name = "OBJECT=COUNT", value_delimiter = ',', value_parser = rows)]
     rows: Vec<(String, u64)>,
@@ -87,6 +98,23 @@ fn rows(text: &str) -> Result<(String, u64), String> {
     let (object, count) = text.split_once('=').ok_or("expected OBJECT=COUNT, such as Account=10000")?;
     let count = count.replace('_', "").parse().map_err(|_| format!("'{count}' is not a number of rows"))?;
     Ok((object.to_owned(), count))
+}
+
+fn crowd(text: &str) -> Result<Crowd, String> {
+    let number = |text: &str| text.replace('_', "").parse().map_err(|_| format!("'{text}' is not a number"));
+    let mut crowd = Crowd::default();
+    for part in text.split(',') {
+        match part.split_once('=').map(|(kind, count)| (kind, count.split_once('x'))) {
+            Some(("standard", None)) => crowd.standard = number(&part["standard=".len()..])?,
+            Some(("custom", Some((count, fields)))) => (crowd.custom, crowd.fields) = (number(count)?, number(fields)?),
+            _ => return Err(format!("expected standard=1000 or custom=300x150, not '{part}'")),
+        }
+    }
+    Ok(crowd)
+}
+
+fn feature(name: &str) -> Result<Feature, String> {
+    serde_json::from_value(name.into()).map_err(|error| error.to_string())
 }
 
 /// The line that tells a caller how to get in.
@@ -123,6 +151,10 @@ enum Failure {
     Start(#[from] StartError),
     #[error("writing to standard output")]
     Output(#[from] std::io::Error),
+    #[error("reading the schema from {}", .0.display())]
+    SchemaFile(PathBuf, #[source] std::io::Error),
+    #[error("the schema in {}", .0.display())]
+    Schema(PathBuf, #[source] Box<serde_saphyr::Error>),
     #[error("describing the org")]
     Describe(#[from] serde_json::Error),
 }
@@ -134,12 +166,22 @@ async fn serve(arguments: Serve) -> Result<(), Failure> {
         rotate_refresh_tokens: arguments.rotate_refresh_tokens,
         daily_api_calls: arguments.daily_api_calls,
         push_topics: arguments.push_topics,
+        without: arguments.without,
         ..Settings::default()
     };
-    let Serve { listen, login_listen, allow_remote, data, seed, rows, .. } = arguments;
+    let Serve { listen, login_listen, allow_remote, data, seed, rows, schema, objects, .. } = arguments;
+    let crowd = objects.unwrap_or_default();
+    let objects = match schema {
+        None => BTreeMap::new(),
+        Some(file) => {
+            let text = std::fs::read_to_string(&file).map_err(|error| Failure::SchemaFile(file.clone(), error))?;
+            serde_saphyr::from_str(&text).map_err(|error| Failure::Schema(file, Box::new(error)))?
+        }
+    };
     // Taken before the line is printed: whoever reads it may stop us at once.
     let ended = ended()?;
-    let emulator = Emulator::start(Config { listen, login_listen, allow_remote, data, seed, rows, settings }).await?;
+    let config = Config { listen, login_listen, allow_remote, data, seed, objects, crowd, rows, settings };
+    let emulator = Emulator::start(config).await?;
     let (url, login_url, credentials) = (emulator.url(), emulator.login_url(), emulator.credentials());
     let line = serde_json::to_string(&Ready { url, login_url, credentials })?;
     {

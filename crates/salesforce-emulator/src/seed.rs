@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value as Json, json};
 
 use crate::draw::Draw;
@@ -137,6 +139,8 @@ impl Maker {
         let draw = &mut self.draw;
         let [city, state, code, country] = PLACES[place];
         let text: String = match field.name.as_str() {
+            // A flag may be called `IsCurrentState`.
+            _ if field.kind == FieldType::Boolean => return self.value_of_kind(field),
             "FirstName" => draw.word(FIRST).to_owned(),
             "LastName" => draw.word(LAST).to_owned(),
             "Company" | "Name" if object.name != "Opportunity" => {
@@ -182,11 +186,20 @@ impl Maker {
                 let text: String = words.join(" ").chars().take(field.length).collect();
                 text.into()
             }
-            FieldType::String | FieldType::ComboBox => {
+            FieldType::String | FieldType::ComboBox | FieldType::DataCategoryGroupReference => {
                 let text = format!("{} {}", draw.word(WORDS), draw.below(1_000_000));
                 text.chars().take(field.length).collect::<String>().into()
             }
-            FieldType::Id | FieldType::Address | FieldType::AnyType => return None,
+            FieldType::EncryptedString => format!("{:016}", draw.below(10_000_000_000_000_000)).into(),
+            FieldType::Base64 => BASE64.encode(draw.word(WORDS)).into(),
+            FieldType::AnyType => {
+                if draw.percent(50) {
+                    draw.below(1000).into()
+                } else {
+                    draw.word(WORDS).into()
+                }
+            }
+            FieldType::Id | FieldType::Address | FieldType::Location => return None,
         })
     }
 
@@ -220,7 +233,12 @@ fn is_usual(field: &Field) -> bool {
 fn is_free(field: &Field) -> bool {
     let plain = !matches!(
         field.kind,
-        FieldType::Reference | FieldType::Id | FieldType::Address | FieldType::AnyType | FieldType::Boolean
+        FieldType::Reference
+            | FieldType::Id
+            | FieldType::Address
+            | FieldType::Location
+            | FieldType::AnyType
+            | FieldType::Boolean
     );
     plain && !field.unique && !["StageName", "Status", "ForecastCategoryName"].contains(&field.name.as_str())
 }

@@ -4,6 +4,9 @@
 //! after every kind of trouble from what the consumer has written, and says so where events may be missing. What the
 //! channels of PushTopics announce is a [`Notification`]; [`push_topic`] makes the topics. The modules stand in reading
 //! order.
+//!
+//! The protocol is tried against recorded replies of Salesforce, the emulated org, and two servers written by others:
+//! `cometd-nodejs-server` and `faye`.
 
 // Positions and places.
 mod channel; // names of channels

@@ -5,7 +5,7 @@
 //! - [`spec`], [`discover`], [`validate`], [`apply`]: the answers to Flow's unary requests;
 //! - [`feed`], [`resisting`]: how an object is read, and which cannot be;
 //! - [`changes`], [`topics`], [`given_topic`]: how its changes are learned of;
-//! - [`schema`], [`document`]: what its documents look like;
+//! - [`schema`], [`document`], [`cell`]: what its documents look like, whichever way their rows came;
 //! - [`capture`]: the session;
 //! - [`serve`]: requests in, answers out; [`open`]: from a request to a session; [`pull`]: a session without a runtime;
 //!   [`interrupt`]: how either is asked to end;
@@ -13,6 +13,7 @@
 
 pub mod apply;
 pub mod capture;
+pub mod cell;
 pub mod changes;
 pub mod cli;
 pub mod config;

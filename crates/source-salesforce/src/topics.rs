@@ -27,9 +27,12 @@ pub type Wanted<'a> = (&'a Resource, &'a Feed);
 pub async fn ensure(org: &Org, capture: &str, wanted: &[Wanted<'_>]) -> Result<(Vec<Changes>, Vec<String>), Error> {
     let before = look(org, capture, wanted).await?;
     let mut keeper = Keeper { org, capture, is_full: false, deeds: Vec::new() };
-    let mut kept = Vec::new();
-    for (resource, feed) in wanted {
-        kept.push(match plan(resource, feed) {
+    let mut kept: Vec<Option<Kept>> = wanted.iter().map(|_| None).collect();
+    // Who insists on a topic comes first: there may be few left.
+    let insisting = |resource: &Resource| resource.mode == Mode::Stream;
+    let (first, then): (Vec<_>, Vec<_>) = wanted.iter().enumerate().partition(|(_, (resource, _))| insisting(resource));
+    for (n, (resource, feed)) in first.into_iter().chain(then) {
+        kept[n] = Some(match plan(resource, feed) {
             Plan::Poll(why) => Kept::Polled(why),
             Plan::Given(name) => Kept::Topic { name: name.clone(), whole: judge(&before, name, resource, feed)? },
             Plan::Own => keeper.keep(resource, feed, &before).await?,
@@ -37,7 +40,7 @@ pub async fn ensure(org: &Org, capture: &str, wanted: &[Wanted<'_>]) -> Result<(
     }
     // What was done has moved the topics' modstamps.
     let after = if keeper.deeds.is_empty() { before.clone() } else { look(org, capture, wanted).await? };
-    let changes = kept.into_iter().zip(wanted).map(|(kept, (_, feed))| match kept {
+    let changes = kept.into_iter().flatten().zip(wanted).map(|(kept, (_, feed))| match kept {
         Kept::Polled(why) => Ok(Changes::Polled(why)),
         Kept::Topic { name, whole } => seen(&before, &after, &name, whole)
             .map(Changes::Announced)

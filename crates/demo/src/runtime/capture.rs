@@ -214,6 +214,11 @@ impl Capture {
         &self.bindings
     }
 
+    /// Publishes a binding with another resource config: its state and its collection stay.
+    pub fn configure(&mut self, binding: usize, resource_config: Value) {
+        self.bindings[binding].resource_config = resource_config;
+    }
+
     /// Asks for a new backfill of a binding: its state key changes, its collection stays.
     pub fn backfill(&mut self, binding: usize) {
         self.bindings[binding].backfill += 1;

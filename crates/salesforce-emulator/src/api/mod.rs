@@ -12,11 +12,14 @@ mod oauth;
 mod person;
 mod query;
 mod reference;
+mod replication;
 mod reply;
 mod resource;
+mod rows;
 mod soap;
 mod sobject;
 mod streaming;
+mod upsert;
 mod versions;
 
 use std::io::Read as _;
@@ -224,7 +227,7 @@ fn answer_data(app: &App, call: &Call, version: &str, data: Data<'_>) -> Result<
         Data::Directory => Ok(versions::directory(org, call, version)),
         Data::Limits => Ok(limits::limits(org)),
         Data::RecordCount => limits::record_count(org, call),
-        Data::DescribeGlobal => describe::global(org, call, version),
+        Data::DescribeGlobal => Ok(describe::global(org, call, version)),
         Data::Basic { object } => describe::basic(org, call, object, version),
         Data::Describe { object } => describe::describe(org, call, object, version),
         Data::Query { deleted } => query::query(org, call, version, deleted),
@@ -233,8 +236,16 @@ fn answer_data(app: &App, call: &Call, version: &str, data: Data<'_>) -> Result<
         Data::Read { object, id } => sobject::read(org, call, object, id, version),
         Data::Update { object, id } => sobject::update(org, call, object, id),
         Data::Delete { object, id } => sobject::delete(org, object, id),
+        Data::Updated { object } => replication::updated(org, call, object),
+        Data::Deleted { object } => replication::deleted(org, call, object),
         Data::Composite => composite::composite(app, call),
         Data::Batch => batch::batch(app, call),
+        Data::CreateRows => rows::create(org, call),
+        Data::UpdateRows => rows::update(org, call),
+        Data::UpsertRows { object, field } => rows::upsert(org, call, object, field),
+        Data::DeleteRows => rows::delete(org, call),
+        Data::Upsert { object, field, value } => upsert::upsert(org, call, object, field, value, version),
+        Data::ReadBy { object, field, value } => upsert::read(org, call, object, field, value, version),
         Data::Retrieve { object } => collections::retrieve(org, call, object, version),
         Data::NotImitated(what) => Err(Refusal::not_imitated(what)),
         Data::MethodNotAllowed(allowed) => Err(method_not_allowed(&effective_method(&call.head), allowed)),

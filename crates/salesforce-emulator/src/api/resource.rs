@@ -50,8 +50,16 @@ pub(super) enum Data<'a> {
     Read { object: &'a str, id: &'a str },
     Update { object: &'a str, id: &'a str },
     Delete { object: &'a str, id: &'a str },
+    Updated { object: &'a str },
+    Deleted { object: &'a str },
     Composite,
     Batch,
+    CreateRows,
+    UpdateRows,
+    UpsertRows { object: &'a str, field: &'a str },
+    DeleteRows,
+    Upsert { object: &'a str, field: &'a str, value: &'a str },
+    ReadBy { object: &'a str, field: &'a str, value: &'a str },
     Retrieve { object: &'a str },
     NotImitated(&'static str),
     MethodNotAllowed(&'static str),
@@ -137,8 +145,16 @@ impl<'a> Resource<'a> {
                 Data::Read { .. } => "read",
                 Data::Update { .. } => "update",
                 Data::Delete { .. } => "delete",
+                Data::Updated { .. } => "updated",
+                Data::Deleted { .. } => "deleted",
                 Data::Composite => "composite",
                 Data::Batch => "batch",
+                Data::CreateRows => "create_rows",
+                Data::UpdateRows => "update_rows",
+                Data::UpsertRows { .. } => "upsert_rows",
+                Data::DeleteRows => "delete_rows",
+                Data::Upsert { .. } => "upsert",
+                Data::ReadBy { .. } => "read",
                 Data::Retrieve { .. } => "retrieve",
                 Data::NotImitated(_) | Data::MethodNotAllowed(_) | Data::Unknown => "other",
             },
@@ -170,7 +186,8 @@ impl<'a> Data<'a> {
             ["sobjects", _] => Self::MethodNotAllowed("GET, HEAD, POST"),
             ["sobjects", object, "describe"] => only_get(Self::Describe { object }),
             ["sobjects", _, "describe", ..] => Self::NotImitated("layouts and approval layouts"),
-            ["sobjects", _, "updated" | "deleted"] => Self::NotImitated("getUpdated and getDeleted"),
+            ["sobjects", object, "updated"] => only_get(Self::Updated { object }),
+            ["sobjects", object, "deleted"] => only_get(Self::Deleted { object }),
             ["sobjects", _, "listviews" | "quickActions" | "defaultValues" | "eventSchema", ..] => {
                 Self::NotImitated("this part of an object's description")
             }
@@ -181,12 +198,25 @@ impl<'a> Data<'a> {
                 "POST" if id.eq_ignore_ascii_case("Id") => Self::Create { object },
                 _ => Self::MethodNotAllowed("DELETE, GET, HEAD, PATCH"),
             },
-            ["sobjects", _, _, _, ..] => Self::NotImitated("external ids, relationships and blobs of a record"),
+            ["sobjects", object, field, value] => match method.as_str() {
+                "GET" | "HEAD" => Self::ReadBy { object, field, value },
+                "PATCH" => Self::Upsert { object, field, value },
+                _ => Self::NotImitated("relationships and blobs of a record"),
+            },
+            ["sobjects", _, _, _, ..] => Self::NotImitated("relationships and blobs of a record"),
             ["composite"] => only_post(Self::Composite),
             ["composite", "batch"] => only_post(Self::Batch),
             ["composite", "sobjects", object] if reads || posts => Self::Retrieve { object },
             ["composite", "graph" | "tree", ..] => Self::NotImitated("composite graphs and trees"),
-            ["composite", "sobjects", ..] => Self::NotImitated("writing collections"),
+            ["composite", "sobjects", object, field] if method == Method::PATCH => Self::UpsertRows { object, field },
+            ["composite", "sobjects"] => match method.as_str() {
+                "POST" => Self::CreateRows,
+                "PATCH" => Self::UpdateRows,
+                "DELETE" => Self::DeleteRows,
+                _ => Self::MethodNotAllowed("DELETE, PATCH, POST"),
+            },
+            ["composite", "sobjects", _] => Self::MethodNotAllowed("GET, HEAD, POST"),
+            ["composite", "sobjects", _, _] => Self::MethodNotAllowed("PATCH"),
             ["jobs", ..] => Self::NotImitated("Bulk API 2.0"),
             ["tooling", ..] => Self::NotImitated("the Tooling API"),
             ["search" | "parameterizedSearch", ..] => Self::NotImitated("SOSL"),
@@ -202,7 +232,16 @@ impl<'a> Data<'a> {
 
     /// Only a few such requests may stand in one composite request.
     pub(super) fn is_heavy(&self) -> bool {
-        matches!(self, Self::Query { .. } | Self::QueryMore { .. } | Self::Retrieve { .. })
+        matches!(
+            self,
+            Self::Query { .. }
+                | Self::QueryMore { .. }
+                | Self::Retrieve { .. }
+                | Self::CreateRows
+                | Self::UpdateRows
+                | Self::UpsertRows { .. }
+                | Self::DeleteRows
+        )
     }
 }
 
@@ -240,10 +279,17 @@ mod tests {
             "GET /services/data/v62.0/query/",
             "GET /services/data/v62.0/queryAll",
             "GET /services/data/v62.0/query/01gx-2000",
+            "GET /services/data/v62.0/sobjects/Account/updated/",
+            "POST /services/data/v62.0/sobjects/Account/deleted",
             "POST /services/data/v62.0/composite",
             "GET /services/data/v62.0/composite/batch",
             "POST /services/data/v62.0/composite/sobjects/Account",
+            "PATCH /services/data/v62.0/composite/sobjects",
+            "GET /services/data/v62.0/composite/sobjects",
+            "PATCH /services/data/v62.0/composite/sobjects/Account/Ext__c",
+            "POST /services/data/v62.0/composite/sobjects/Account/Ext__c",
             "POST /services/data/v62.0/composite/tree/Account",
+            "GET /services/data/v62.0/sobjects/Attachment/00P/Body/x",
             "GET /services/data/v62.0/nonsense",
             "POST /services/oauth2/token",
             "GET /services/oauth2/token",

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use crate::cometd::{
     AuthFailure, Bus, Event, Limit, Principal, Refusal, Replay, Start, Stream, SubscribeRequest, Unavailable,
 };
-use crate::org::{Org, Topic, Unfit};
+use crate::org::{Access, Org, Topic, Unfit};
 
 pub(super) struct OrgBus {
     org: Org,
@@ -35,6 +35,11 @@ impl Bus for OrgBus {
 
     fn subscribe(&self, _who: &Principal, request: &SubscribeRequest<'_>) -> Result<Start, Refusal> {
         let topic = self.topic(request.channel)?;
+        match topic.access {
+            Access::Granted => {}
+            Access::NoObject => return Err(Refusal::NoAccessToEntity),
+            Access::NoFilterField => return Err(Refusal::NoAccessToWhereFields),
+        }
         let missing = topic.missing_fields(request.filter_fields);
         if !missing.is_empty() {
             return Err(Refusal::UnknownFilterFields(missing));

@@ -1,5 +1,6 @@
 //! `/__emulator/…`: everything real Salesforce does not have. The same can be done through the library's handle.
 
+mod lag;
 mod policies;
 mod workload;
 
@@ -9,7 +10,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
@@ -19,7 +20,7 @@ use serde_json::json;
 use crate::api::App;
 use crate::cometd;
 use crate::fault::FaultRule;
-use crate::org::Refusal;
+use crate::org::{Refusal, SchemaError};
 pub(crate) use workload::Runner;
 pub use workload::{Mix, Workload, WorkloadReport};
 
@@ -42,6 +43,8 @@ impl Desk {
             .route("/__emulator/clock", get(clock).post(advance))
             .route("/__emulator/workload", post(start_workload).get(report_workload).delete(stop_workload))
             .route("/__emulator/records/{object}", get(records))
+            .route("/__emulator/recycle_bin", delete(empty_recycle_bin))
+            .route("/__emulator/schema", post(change_schema))
             .route("/__emulator/calls", get(calls))
             .route("/__emulator/sessions/expire", post(expire_sessions))
             .route("/__emulator/grants", post(grant))
@@ -49,6 +52,7 @@ impl Desk {
             .route("/__emulator/app", get(policies::app).post(policies::change_app))
             .route("/__emulator/users", get(policies::users).post(policies::change_user))
             .route("/__emulator/reset", post(reset))
+            .merge(lag::routes())
             .with_state(self)
     }
 
@@ -99,6 +103,13 @@ impl IntoResponse for Failure {
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         Self(StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_REQUEST), refusal.to_string())
+    }
+}
+
+impl From<SchemaError> for Failure {
+    fn from(error: SchemaError) -> Self {
+        let broken = matches!(error, SchemaError::Database(_));
+        Self(if broken { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::BAD_REQUEST }, error.to_string())
     }
 }
 
@@ -182,6 +193,20 @@ async fn records(
     let org = desk.app.org.clone();
     let json = blocking(move || org.records(&object, query.deleted)).await??;
     Ok(([(CONTENT_TYPE, "application/json;charset=UTF-8")], json).into_response())
+}
+
+async fn empty_recycle_bin(State(desk): State<Desk>) -> Result<StatusCode, Failure> {
+    let org = desk.app.org.clone();
+    blocking(move || org.empty_recycle_bin()).await??;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// One change of the schema, or a list of changes to be made together.
+async fn change_schema(State(desk): State<Desk>, body: Bytes) -> Result<StatusCode, Failure> {
+    let changes = if body.trim_ascii_start().starts_with(b"[") { parse(&body)? } else { vec![parse(&body)?] };
+    let org = desk.app.org.clone();
+    blocking(move || org.change_schema(changes)).await??;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn calls(State(desk): State<Desk>) -> Response {

@@ -1,6 +1,6 @@
 //! Random changes, so that something happens in the org.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
 use crate::draw::Draw;
-use crate::org::{Id, Org, Refusal, SObject, Schema};
+use crate::org::{Id, LateTransaction, Org, Refusal, SObject, Schema, Transaction};
 use crate::seed::Maker;
 
 /// What changes to make, how fast, for how long.
@@ -34,6 +34,11 @@ pub struct Workload {
     pub seconds: Option<f64>,
     /// Of a hundred updates, how many write their record twice in one transaction.
     pub twice: u64,
+    /// Of a hundred changes, how many are made in a transaction that commits only after `lag` other changes: its rows
+    /// become visible late, with older modstamps than rows that are there already.
+    pub late: u64,
+    /// See `late`.
+    pub lag: u64,
     /// Also delete records whose deletion takes children along; PushTopics stay silent about those.
     pub cascade: bool,
 }
@@ -48,6 +53,8 @@ impl Default for Workload {
             total: None,
             seconds: None,
             twice: 0,
+            late: 0,
+            lag: 20,
             cascade: false,
         }
     }
@@ -83,7 +90,9 @@ pub struct WorkloadReport {
     pub deleted: u64,
     /// Records restored.
     pub undeleted: u64,
-    /// Changes for which no fitting record was found.
+    /// Changes among these that were committed late.
+    pub late: u64,
+    /// Changes for which no fitting record was found, or only one that a late transaction keeps to itself.
     pub skipped: u64,
     /// Why it ended early, if it did.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -109,11 +118,16 @@ impl Workload {
         {
             return Err("the mix needs a weight above 0".to_owned());
         }
-        match self.objects.iter().find(|name| schema.object(name).is_none_or(|object| !object.createable)) {
+        match self.objects.iter().find(|name| schema.object(name).is_none_or(|object| !is_made(object))) {
             Some(name) => Err(format!("records of '{name}' cannot be made")),
             None => Ok(()),
         }
     }
+}
+
+/// Can there be new records of an object, made by clients or, like the presence of an agent, by the platform?
+fn is_made(object: &SObject) -> bool {
+    object.createable || (object.key_prefix.is_some() && object.deletable)
 }
 
 /// A workload at work.
@@ -165,12 +179,12 @@ async fn run(org: Org, workload: Workload, stop: Arc<AtomicBool>, report: Arc<Mu
         Ok(Err(refusal)) => return end(&report, Some(refusal.to_string())),
         Err(failure) => return end(&report, Some(failure.to_string())),
     };
-    loop {
+    let failure = loop {
         let elapsed = real_now().duration_since(started);
         let over = changer.workload.seconds.is_some_and(|seconds| elapsed.as_secs_f64() >= seconds);
         let most = changer.workload.total.unwrap_or(u64::MAX);
         if stop.load(Ordering::Relaxed) || over || done >= most {
-            return end(&report, None);
+            break None;
         }
         let rate = changer.workload.rate;
         let due = if rate == 0.0 { u64::MAX } else { (elapsed.as_secs_f64() * rate) as u64 + 1 };
@@ -186,11 +200,19 @@ async fn run(org: Org, workload: Workload, stop: Arc<AtomicBool>, report: Arc<Mu
         });
         match worked.await {
             Ok((back, Ok(()))) => changer = back,
-            Ok((_, Err(refusal))) => return end(&report, Some(refusal.to_string())),
+            Ok((back, Err(refusal))) => {
+                changer = back;
+                break Some(refusal.to_string());
+            }
             Err(failure) => return end(&report, Some(failure.to_string())),
         }
         done += count;
-    }
+    };
+    let sink = Arc::clone(&report);
+    let committed = tokio::task::spawn_blocking(move || changer.commit(u64::MAX, &sink)).await;
+    let committed =
+        committed.map_err(|failure| failure.to_string()).and_then(|made| made.map_err(|why| why.to_string()));
+    end(&report, failure.or(committed.err()));
 }
 
 fn end(report: &Mutex<WorkloadReport>, failure: Option<String>) {
@@ -211,6 +233,9 @@ struct Changer {
     draw: Draw,
     maker: Maker,
     objects: Vec<Known>,
+    steps: u64,
+    /// Open transactions and the steps after which they commit, in that order.
+    late: VecDeque<(u64, LateTransaction)>,
 }
 
 /// An object under change, and its records as far as this workload knows.
@@ -219,6 +244,16 @@ struct Known {
     live: Vec<Id>,
     bin: Vec<Id>,
 }
+
+/// Others may have changed or deleted a record meanwhile, or what it refers to.
+const ELSEWHERE: [&str; 6] = [
+    "ENTITY_IS_DELETED",
+    "NOT_FOUND",
+    "UNDELETE_FAILED",
+    "INVALID_CROSS_REFERENCE_KEY",
+    "DUPLICATE_VALUE",
+    "UNABLE_TO_LOCK_ROW",
+];
 
 #[derive(Clone, Copy)]
 enum Kind {
@@ -246,10 +281,12 @@ impl Changer {
             let (live, bin) = (org.ids(name, false)?, org.ids(name, true)?);
             objects.push(Known { object, live, bin });
         }
-        Ok(Self { org, draw: Draw::new(workload.seed), maker, objects, workload })
+        Ok(Self { org, draw: Draw::new(workload.seed), maker, objects, workload, steps: 0, late: VecDeque::new() })
     }
 
     fn step(&mut self, report: &Mutex<WorkloadReport>) -> Result<(), Refusal> {
+        self.steps += 1;
+        self.commit(self.steps, report)?;
         let kind = self.kind();
         let at = self.draw.below(self.objects.len() as u64) as usize;
         let made = match kind {
@@ -258,12 +295,9 @@ impl Changer {
             Kind::Delete => self.delete(at),
             Kind::Undelete => self.undelete(at),
         };
-        // Others may have changed or deleted the record meanwhile, or what it refers to.
-        let elsewhere =
-            ["ENTITY_IS_DELETED", "NOT_FOUND", "UNDELETE_FAILED", "INVALID_CROSS_REFERENCE_KEY", "DUPLICATE_VALUE"];
         let made = match made {
             Ok(made) => made,
-            Err(refusal) if elsewhere.contains(&refusal.code) => false,
+            Err(refusal) if ELSEWHERE.contains(&refusal.code) => false,
             Err(refusal) => return Err(refusal),
         };
         let mut report = locked(report);
@@ -290,18 +324,52 @@ impl Changer {
         Kind::Undelete
     }
 
+    /// Commits the late transactions that are due.
+    fn commit(&mut self, step: u64, report: &Mutex<WorkloadReport>) -> Result<(), Refusal> {
+        while self.late.front().is_some_and(|(due, _)| *due <= step) {
+            let Some((_, late)) = self.late.pop_front() else { break };
+            match late.commit() {
+                Ok(()) => locked(report).late += 1,
+                Err(refusal) if ELSEWHERE.contains(&refusal.code) => {}
+                Err(refusal) => return Err(refusal),
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a change now, or now and then in a transaction that commits late.
+    fn change<T>(
+        &mut self,
+        object: &SObject,
+        work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        if self.workload.late > 0 && object.createable && self.draw.percent(self.workload.late) {
+            let late = self.org.begin_late();
+            let made = late.write(work);
+            match made {
+                Ok(_) => self.late.push_back((self.steps.saturating_add(self.workload.lag), late)),
+                Err(_) => late.roll_back(),
+            }
+            return made;
+        }
+        if object.createable { self.org.transaction(work) } else { self.org.as_platform(work) }
+    }
+
     fn create(&mut self, at: usize) -> Result<bool, Refusal> {
-        let Known { object, live, .. } = &mut self.objects[at];
-        live.push(self.org.create(&object.name, &self.maker.record(object))?);
+        let object = Arc::clone(&self.objects[at].object);
+        let body = self.maker.record(&object);
+        let id = self.change(&object, |transaction| transaction.create(&object.name, &body))?;
+        self.objects[at].live.push(id);
         Ok(true)
     }
 
     fn update(&mut self, at: usize) -> Result<bool, Refusal> {
         let Known { object, live, .. } = &self.objects[at];
+        let object = Arc::clone(object);
         let Some(id) = self.draw.pick(live).copied() else { return Ok(false) };
-        let first = self.maker.change(object);
-        let second = self.draw.percent(self.workload.twice).then(|| self.maker.change(object));
-        self.org.transaction(|transaction| {
+        let first = self.maker.change(&object);
+        let second = self.draw.percent(self.workload.twice).then(|| self.maker.change(&object));
+        self.change(&object, |transaction| {
             transaction.update(&object.name, id, &first)?;
             second.iter().try_for_each(|second| transaction.update(&object.name, id, second))
         })?;
@@ -309,20 +377,22 @@ impl Changer {
     }
 
     fn delete(&mut self, at: usize) -> Result<bool, Refusal> {
-        let Known { object, live, bin } = &mut self.objects[at];
-        if live.is_empty() {
+        let Known { object, live, .. } = &self.objects[at];
+        if live.is_empty() || !object.deletable {
             return Ok(false);
         }
+        let object = Arc::clone(object);
         let place = self.draw.below(live.len() as u64) as usize;
         let id = live[place];
         let cascade = self.workload.cascade;
-        let deleted = self.org.transaction(|transaction| {
+        let deleted = self.change(&object, |transaction| {
             if !cascade && transaction.has_dependants(&object.name, id)? {
                 return Ok(false);
             }
             transaction.delete(&object.name, id).map(|()| true)
         })?;
         if deleted {
+            let Known { live, bin, .. } = &mut self.objects[at];
             live.swap_remove(place);
             bin.push(id);
         }
@@ -330,14 +400,15 @@ impl Changer {
     }
 
     fn undelete(&mut self, at: usize) -> Result<bool, Refusal> {
-        let Known { object, live, bin } = &mut self.objects[at];
+        let Known { object, bin, .. } = &mut self.objects[at];
         if bin.is_empty() || !object.undeletable {
             return Ok(false);
         }
+        let object = Arc::clone(object);
         let place = self.draw.below(bin.len() as u64) as usize;
         let id = bin.swap_remove(place);
-        self.org.undelete(&object.name, id)?;
-        live.push(id);
+        self.change(&object, |transaction| transaction.undelete(&object.name, id))?;
+        self.objects[at].live.push(id);
         Ok(true)
     }
 }

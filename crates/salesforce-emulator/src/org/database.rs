@@ -1,15 +1,15 @@
 //! The SQLite side of the org: a table per object, one column per field, and a few tables of its own whose names begin
 //! with `~`, which no object's can.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use jiff::Timestamp;
-use rusqlite::types::Value as Stored;
+use rusqlite::types::{Type, Value as Stored};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::id::Id;
-use super::schema::{Field, FieldType, SObject, Schema};
+use super::schema::{ChildRelationship, Field, FieldType, SObject, Schema, SchemaChange};
 use super::together::Bracket;
 use super::value::stamp;
 
@@ -25,17 +25,31 @@ pub(super) struct Database {
     pub(super) durable: bool,
     /// Next number for an id; one sequence for all objects.
     pub(super) next_id: u64,
+    /// Next number for the id of a history row; their sequence is their own.
+    pub(super) next_history: u64,
     /// Latest modstamp given, which no later one may precede.
     pub(super) last_stamp: String,
     /// Transactions of one thread that count together.
     pub(super) bracket: Option<Bracket>,
-    /// By object name.
-    statements: HashMap<String, Statements>,
+    /// Objects that have a table. It is made when an object is first touched: large orgs have thousands that nobody uses.
+    pub(super) tables: HashSet<String>,
+    /// Tables made by the transaction that is open, in their order: they go with it.
+    fresh_tables: Vec<String>,
+    /// By object name, as the whole schema has it.
+    pub(super) statements: HashMap<String, Statements>,
+}
+
+/// A transaction of the database's own, or a savepoint in one, to be committed or rolled back.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Begun {
+    outermost: bool,
+    /// How many tables were fresh before.
+    fresh_tables: usize,
 }
 
 /// Texts of the statements that name every column of an object.
 #[derive(Debug)]
-struct Statements {
+pub(super) struct Statements {
     insert: String,
     row: String,
 }
@@ -50,7 +64,7 @@ pub(super) struct KeptEvent {
 
 impl Database {
     /// Opens or makes the database. The second value is true when it was empty.
-    pub(super) fn open(path: Option<&Path>, schema: &Schema) -> rusqlite::Result<(Self, bool)> {
+    pub(super) fn open(path: Option<&Path>) -> rusqlite::Result<(Self, bool)> {
         let connection = match path {
             Some(path) => Connection::open(path)?,
             None => Connection::open_in_memory()?,
@@ -58,26 +72,30 @@ impl Database {
         connection.execute_batch(
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-65536;
              CREATE TABLE IF NOT EXISTS \"~meta\"(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
-             CREATE TABLE IF NOT EXISTS \"~event\"(stream INTEGER, replay INTEGER PRIMARY KEY, at INTEGER, data BLOB);",
+             CREATE TABLE IF NOT EXISTS \"~event\"(stream INTEGER, replay INTEGER PRIMARY KEY, at INTEGER, data BLOB);
+             CREATE TABLE IF NOT EXISTS \"~deletion\"(object TEXT, at TEXT, id TEXT, PRIMARY KEY(object, at, id)) WITHOUT ROWID;
+             CREATE TABLE IF NOT EXISTS \"~schema\"(number INTEGER PRIMARY KEY, at INTEGER, change TEXT);",
         )?;
         connection.set_prepared_statement_cache_capacity(256);
-        connection.execute_batch("BEGIN")?;
-        for object in schema.objects() {
-            connection.execute_batch(&table(schema, object))?;
-        }
-        connection.execute_batch("COMMIT")?;
-        let statements = schema.objects().map(|object| (object.name.clone(), Statements::of(object))).collect();
+        let tables = connection
+            .prepare("SELECT name FROM sqlite_master WHERE type='table' AND name NOT LIKE '~%'")?
+            .query_map([], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
         let mut database = Self {
             connection,
             durable: path.is_some(),
             next_id: 1000,
+            next_history: 1,
             last_stamp: String::new(),
             bracket: None,
-            statements,
+            tables,
+            fresh_tables: Vec::new(),
+            statements: HashMap::new(),
         };
         let fresh = match database.meta::<i64>("next_id")? {
             Some(next) => {
                 database.next_id = next.unsigned_abs();
+                database.next_history = database.meta::<i64>("next_history")?.unwrap_or(1).unsigned_abs();
                 database.last_stamp = database.meta("last_stamp")?.unwrap_or_default();
                 false
             }
@@ -86,12 +104,81 @@ impl Database {
         Ok((database, fresh))
     }
 
-    /// How a transaction begins, commits and rolls back: inside a bracket it is a savepoint.
-    pub(super) fn brackets(&self) -> [&'static str; 3] {
-        match self.bracket {
-            None => ["BEGIN IMMEDIATE", "COMMIT", "ROLLBACK"],
-            Some(_) => ["SAVEPOINT \"~one\"", "RELEASE \"~one\"", "ROLLBACK TO \"~one\"; RELEASE \"~one\""],
+    /// Makes sure that an object of the whole schema has its table.
+    pub(super) fn ensure(&mut self, schema: &Schema, object: &str) -> rusqlite::Result<()> {
+        if self.statements.contains_key(object) {
+            return Ok(());
         }
+        let Some(object) = schema.object(object) else { return Ok(()) };
+        if !self.tables.contains(&object.name) {
+            self.connection.execute_batch(&table(schema, object))?;
+            self.tables.insert(object.name.clone());
+            self.fresh_tables.push(object.name.clone());
+        }
+        self.statements.insert(object.name.clone(), Statements::of(object));
+        Ok(())
+    }
+
+    /// Works in a transaction, or in a savepoint of the one that is open: all of it is kept, or none if `work` fails.
+    pub(super) fn atomically<T, E: From<rusqlite::Error>>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let begun = self.begin()?;
+        let worked = work(self).and_then(|value| {
+            self.commit(begun)?;
+            Ok(value)
+        });
+        if worked.is_err() {
+            self.roll_back(begun)?;
+        }
+        worked
+    }
+
+    /// Begins a transaction, or a savepoint of the one that is open.
+    pub(super) fn begin(&mut self) -> rusqlite::Result<Begun> {
+        let outermost = self.connection.is_autocommit();
+        if outermost {
+            self.fresh_tables.clear();
+        }
+        self.connection.execute_batch(if outermost { "BEGIN IMMEDIATE" } else { "SAVEPOINT \"~one\"" })?;
+        Ok(Begun { outermost, fresh_tables: self.fresh_tables.len() })
+    }
+
+    /// If it fails, the transaction is still open.
+    pub(super) fn commit(&self, begun: Begun) -> rusqlite::Result<()> {
+        self.connection.execute_batch(if begun.outermost { "COMMIT" } else { "RELEASE \"~one\"" })
+    }
+
+    pub(super) fn roll_back(&mut self, begun: Begun) -> rusqlite::Result<()> {
+        let sql = if begun.outermost { "ROLLBACK" } else { "ROLLBACK TO \"~one\"; RELEASE \"~one\"" };
+        self.connection.execute_batch(sql)?;
+        for table in self.fresh_tables.drain(begun.fresh_tables..) {
+            self.tables.remove(&table);
+            self.statements.remove(&table);
+        }
+        Ok(())
+    }
+
+    /// The changes an administrator made to the schema so far, with their times.
+    pub(super) fn schema_changes(&self) -> rusqlite::Result<Vec<(Timestamp, SchemaChange)>> {
+        let mut statement = self.connection.prepare("SELECT at,change FROM \"~schema\" ORDER BY number")?;
+        let changes = statement.query_map([], |row| {
+            let at = Timestamp::from_second(row.get(0)?).unwrap_or(Timestamp::UNIX_EPOCH);
+            let change: String = row.get(1)?;
+            let broken = |error| rusqlite::Error::FromSqlConversionFailure(1, Type::Text, Box::new(error));
+            Ok((at, serde_json::from_str(&change).map_err(broken)?))
+        })?;
+        changes.collect()
+    }
+
+    pub(super) fn keep_schema_change(&self, at: Timestamp, change: &SchemaChange) -> rusqlite::Result<()> {
+        let broken = |error| rusqlite::Error::ToSqlConversionFailure(Box::new(error));
+        let change = serde_json::to_string(change).map_err(broken)?;
+        self.connection
+            .prepare_cached("INSERT INTO \"~schema\"(at,change) VALUES(?,?)")?
+            .execute(params![at.as_second(), change])?;
+        Ok(())
     }
 
     pub(super) fn meta<T: rusqlite::types::FromSql>(&self, key: &str) -> rusqlite::Result<Option<T>> {
@@ -110,6 +197,7 @@ impl Database {
     pub(super) fn keep_counters(&self) -> rusqlite::Result<()> {
         if self.durable {
             self.set_meta("next_id", i64::try_from(self.next_id).unwrap_or(i64::MAX))?;
+            self.set_meta("next_history", i64::try_from(self.next_history).unwrap_or(i64::MAX))?;
             self.set_meta("last_stamp", &self.last_stamp)?;
         }
         Ok(())
@@ -124,7 +212,7 @@ impl Database {
         self.last_stamp.clone()
     }
 
-    /// The row of a record, in the order of the object's fields; compounds are null.
+    /// The row of a record, in the order of the object's fields as the whole schema has them; what is not stored is null.
     pub(super) fn row(&self, object: &SObject, id: Id) -> rusqlite::Result<Option<StoredRow>> {
         let read = |row: &rusqlite::Row<'_>| {
             let values = (0..object.fields.len()).map(|at| row.get(at)).collect::<Result<Vec<Stored>, _>>()?;
@@ -133,8 +221,17 @@ impl Database {
         self.connection.prepare_cached(&self.statements[&object.name].row)?.query_row([id.as_str()], read).optional()
     }
 
+    /// Is the record in the recycle bin?
+    pub(super) fn is_deleted(&self, object: &SObject, id: Id) -> rusqlite::Result<bool> {
+        let sql = format!("SELECT 1 FROM \"{}\" WHERE \"Id\"=? AND \"IsDeleted\"=1", object.name);
+        self.connection.prepare_cached(&sql)?.exists([id.as_str()])
+    }
+
     /// Does a live record with this id exist?
     pub(super) fn lives(&self, object: &SObject, id: Id) -> rusqlite::Result<bool> {
+        if !self.tables.contains(&object.name) {
+            return Ok(false);
+        }
         let sql = format!("SELECT 1 FROM \"{}\" WHERE \"Id\"=? AND \"IsDeleted\"=0", object.name);
         self.connection.prepare_cached(&sql)?.exists([id.as_str()])
     }
@@ -174,11 +271,30 @@ impl Database {
             object.name
         );
         self.connection.prepare_cached(&sql)?.execute(params![stamp, root.as_str(), id.as_str()])?;
-        Ok(())
+        self.log_deletion(object, id, stamp)
+    }
+
+    /// The records of an object that are in the recycle bin because of one deletion.
+    pub(super) fn gone_with(&self, object: &SObject, root: Id) -> rusqlite::Result<Vec<Id>> {
+        if !self.tables.contains(&object.name) {
+            return Ok(Vec::new());
+        }
+        let sql = format!("SELECT \"Id\" FROM \"{}\" WHERE \"{ROOT}\"=?", object.name);
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut rows = statement.query([root.as_str()])?;
+        let mut ids = Vec::new();
+        while let Some(row) = rows.next()? {
+            ids.extend(row.get_ref(0)?.as_str().ok().and_then(Id::parse));
+        }
+        Ok(ids)
     }
 
     /// Takes a record out of the recycle bin, and with it those that its deletion had taken along.
     pub(super) fn restore(&self, object: &SObject, root: Id, stamp: &str) -> rusqlite::Result<()> {
+        if !self.tables.contains(&object.name) {
+            return Ok(());
+        }
+        self.forget_deletions(object, root)?;
         let sql = format!(
             "UPDATE \"{}\" SET \"IsDeleted\"=0,\"SystemModstamp\"=?1,\"{DELETED_AT}\"=NULL,\"{ROOT}\"=NULL WHERE \"{ROOT}\"=?2",
             object.name
@@ -187,32 +303,33 @@ impl Database {
         Ok(())
     }
 
-    /// Removes for good what was deleted before `before`.
-    pub(super) fn purge(&self, schema: &Schema, before: &str) -> rusqlite::Result<()> {
-        for object in schema.objects() {
-            let sql = format!("DELETE FROM \"{}\" WHERE \"IsDeleted\"=1 AND \"{DELETED_AT}\"<?", object.name);
+    /// Removes for good what was deleted before `before`, and the memory of it.
+    pub(super) fn purge(&self, before: &str) -> rusqlite::Result<()> {
+        self.trim_deletions(before)?;
+        for table in &self.tables {
+            let sql = format!("DELETE FROM \"{table}\" WHERE \"IsDeleted\"=1 AND \"{DELETED_AT}\"<?");
             self.connection.execute(&sql, [before])?;
         }
         Ok(())
     }
 
-    /// Live and all rows of each object that has any.
-    pub(super) fn counts(&self, schema: &Schema) -> rusqlite::Result<HashMap<String, u64>> {
+    /// Live rows of each object that was ever touched.
+    pub(super) fn counts(&self) -> rusqlite::Result<HashMap<String, u64>> {
         let mut counts = HashMap::new();
-        for object in schema.objects() {
-            let sql = format!("SELECT COUNT(*) FROM \"{}\" WHERE \"IsDeleted\"=0", object.name);
+        for table in &self.tables {
+            let sql = format!("SELECT COUNT(*) FROM \"{table}\" WHERE \"IsDeleted\"=0");
             let count: i64 = self.connection.prepare_cached(&sql)?.query_row([], |row| row.get(0))?;
-            counts.insert(object.name.clone(), count.unsigned_abs());
+            counts.insert(table.clone(), count.unsigned_abs());
         }
         Ok(counts)
     }
 
     /// Empties every table. The counters go on: ids are never given twice.
-    pub(super) fn clear(&self, schema: &Schema) -> rusqlite::Result<()> {
-        for object in schema.objects() {
-            self.connection.execute(&format!("DELETE FROM \"{}\"", object.name), [])?;
+    pub(super) fn clear(&self) -> rusqlite::Result<()> {
+        for table in &self.tables {
+            self.connection.execute(&format!("DELETE FROM \"{table}\""), [])?;
         }
-        self.connection.execute("DELETE FROM \"~event\"", [])?;
+        self.connection.execute_batch("DELETE FROM \"~event\"; DELETE FROM \"~deletion\";")?;
         Ok(())
     }
 
@@ -256,15 +373,36 @@ pub(super) struct StoredRow {
 }
 
 fn stored_fields(object: &SObject) -> impl Iterator<Item = (usize, &Field)> {
-    object.fields.iter().enumerate().filter(|(_, field)| !field.kind.is_compound())
+    object.fields.iter().enumerate().filter(|(_, field)| field.is_stored())
+}
+
+/// The type of a field's column. Text compares without case, as it does in SOQL; SQLite folds ASCII only.
+pub(super) fn column(field: &Field) -> &'static str {
+    match field.kind {
+        FieldType::Id => "TEXT PRIMARY KEY NOT NULL",
+        FieldType::Boolean | FieldType::Int | FieldType::Long => "INTEGER",
+        FieldType::Double | FieldType::Currency | FieldType::Percent => "REAL",
+        FieldType::Base64 => "BLOB",
+        FieldType::Reference | FieldType::Date | FieldType::DateTime | FieldType::Time | FieldType::AnyType => "TEXT",
+        _ if field.case_sensitive => "TEXT",
+        _ => "TEXT COLLATE NOCASE",
+    }
+}
+
+/// Is the column worth an index? Records are looked up by it when others are written or deleted.
+pub(super) fn is_indexed(schema: &Schema, object: &SObject, field: &Field) -> bool {
+    let owns = |relation: &ChildRelationship| {
+        relation.cascade_delete && relation.child == object.name && relation.field == field.name
+    };
+    let parents = field.reference_to.iter().filter_map(|parent| schema.object(parent));
+    field.unique || field.name == "CreatedDate" || parents.flat_map(|parent| &parent.children).any(owns)
 }
 
 impl Statements {
     fn of(object: &SObject) -> Self {
         let quoted = |field: &Field| format!("\"{}\"", field.name);
         let stored: Vec<String> = stored_fields(object).map(|(_, field)| quoted(field)).collect();
-        let all =
-            object.fields.iter().map(|field| if field.kind.is_compound() { "NULL".to_owned() } else { quoted(field) });
+        let all = object.fields.iter().map(|field| if field.is_stored() { quoted(field) } else { "NULL".to_owned() });
         let all: Vec<String> = all.collect();
         let places = vec!["?"; stored.len()].join(",");
         Self {
@@ -274,21 +412,11 @@ impl Statements {
     }
 }
 
-/// The statements that make an object's table and indexes. Text compares without case, as it does in SOQL; SQLite folds
-/// ASCII only.
+/// The statements that make an object's table and indexes.
 fn table(schema: &Schema, object: &SObject) -> String {
     let mut columns: Vec<String> = stored_fields(object)
         .map(|(_, field)| {
-            let kind = match field.kind {
-                FieldType::Id => "TEXT PRIMARY KEY NOT NULL",
-                FieldType::Boolean | FieldType::Int | FieldType::Long => "INTEGER",
-                FieldType::Double | FieldType::Currency | FieldType::Percent => "REAL",
-                FieldType::Reference | FieldType::Date | FieldType::DateTime | FieldType::Time | FieldType::AnyType => {
-                    "TEXT"
-                }
-                _ if field.case_sensitive => "TEXT",
-                _ => "TEXT COLLATE NOCASE",
-            };
+            let kind = column(field);
             let default = if field.name == "IsDeleted" { " NOT NULL DEFAULT 0" } else { "" };
             format!("\"{}\" {kind}{default}", field.name)
         })
@@ -306,17 +434,12 @@ fn table(schema: &Schema, object: &SObject) -> String {
          CREATE INDEX IF NOT EXISTS \"{name}~root\" ON \"{name}\"(\"{ROOT}\") WHERE \"{ROOT}\" IS NOT NULL;",
         columns.join(",")
     );
-    let owns = |field: &Field| {
-        schema
-            .objects()
-            .flat_map(|parent| &parent.children)
-            .any(|relation| relation.cascade_delete && relation.child == object.name && relation.field == field.name)
-    };
-    for (_, field) in
-        stored_fields(object).filter(|(_, field)| field.unique || field.name == "CreatedDate" || owns(field))
-    {
-        let on = &field.name;
-        sql.push_str(&format!("CREATE INDEX IF NOT EXISTS \"{name}~{on}\" ON \"{name}\"(\"{on}\");"));
+    for (_, field) in stored_fields(object).filter(|(_, field)| is_indexed(schema, object, field)) {
+        sql.push_str(&index(name, &field.name));
     }
     sql
+}
+
+pub(super) fn index(table: &str, column: &str) -> String {
+    format!("CREATE INDEX IF NOT EXISTS \"{table}~{column}\" ON \"{table}\"(\"{column}\");")
 }

@@ -1,18 +1,23 @@
 //! The org as a value: schema, records, topics, events, users, clock. No HTTP.
 
 mod administration;
+mod alteration;
 mod database;
 mod derive;
 mod event_log;
+mod history;
 mod id;
 mod identity;
+mod late;
 mod push_topic;
 mod reading;
 mod refusal;
 mod render;
+mod replication;
 mod schema;
 mod together;
 mod transaction;
+mod upsert;
 mod usage;
 mod value;
 
@@ -34,15 +39,25 @@ pub use identity::{
     AppPolicy, Approval, Credentials, KeyError, LoginHours, Network, OrgPolicy, Policies, UserPolicy, UserStatus,
 };
 pub(crate) use identity::{Assertion, Code, Denied, Face, Identity, Opened, Unfit};
-pub(crate) use push_topic::Topic;
+use late::LateTransactions;
+pub use late::{LateReport, LateTransaction};
+use push_topic::Rule;
+pub(crate) use push_topic::{Access, Topic};
 pub use reading::Ask;
 use reading::Cursors;
 pub use refusal::Refusal;
-pub use schema::{ChildRelationship, Field, FieldType, SObject, Schema};
+pub use replication::{Deleted, Span, Updated};
+pub use schema::{
+    ChildRelationship, Crowd, Feature, Field, FieldDefinition, FieldType, Fields, Mask, ObjectDefinition, SObject,
+    Schema, SchemaChange, SchemaError,
+};
+use schema::{Draft, Views};
+use transaction::Actor;
 pub use transaction::{ChangeKind, Transaction};
+pub use upsert::Upserted;
 use usage::Usage;
 use value::write_text;
-pub(crate) use value::{ADDRESS_PARTS, stamp};
+pub(crate) use value::{datetime, stamp};
 
 /// A Salesforce org. Clones share it.
 ///
@@ -59,9 +74,10 @@ struct Inner {
     org_id: Id,
     user_id: Id,
     database: Mutex<Database>,
+    late: Mutex<LateTransactions>,
     /// Replaced, never changed in place, and only while `database` is locked: whoever holds that lock sees the schema that
     /// the tables have.
-    schema: RwLock<Arc<Schema>>,
+    views: RwLock<Views>,
     /// Rings when a thread that kept the database to itself is done.
     released: Condvar,
     cursors: Mutex<Cursors>,
@@ -80,6 +96,9 @@ pub enum OpenError {
     /// The database cannot be opened, or is none of ours.
     #[error("opening the org's database")]
     Database(#[from] rusqlite::Error),
+    /// The starting objects were refused, or those of the file are not understood.
+    #[error("making the org's schema")]
+    Schema(#[from] SchemaError),
     /// The starting rows were refused.
     #[error("making the org's first records")]
     FirstRecords(#[from] Refusal),
@@ -88,8 +107,15 @@ pub enum OpenError {
 impl Org {
     /// Opens the org kept in `data`, or makes one in memory. The second value is true if it is new.
     pub fn open(data: Option<&Path>, seed: u64, settings: Settings) -> Result<(Self, bool), OpenError> {
-        let schema = Schema::load().map_err(OpenError::Describe)?;
-        let (database, fresh) = Database::open(data, &schema)?;
+        let mut whole = Schema::load(&settings.without).map_err(OpenError::Describe)?;
+        let (mut database, fresh) = Database::open(data)?;
+        for (at, change) in database.schema_changes()? {
+            let mut draft = Draft::of(&whole, at);
+            draft.make(&change, |_, _| None)?;
+            whole = draft.finish().0;
+        }
+        let views = Views::of(whole);
+        database.ensure(&views.whole, push_topic::OBJECT)?;
         let seed = if fresh { seed } else { database.meta::<i64>("seed")?.map_or(seed, i64::cast_unsigned) };
         if fresh {
             database.set_meta("seed", seed.cast_signed())?;
@@ -104,7 +130,7 @@ impl Org {
                 .map(|kept| (kept.stream, Announced { replay_id: kept.replay, at: kept.at, data: kept.data.into() }))
                 .collect(),
         );
-        let topics = Topic::load(&database.connection, &schema)?;
+        let topics = Topic::load(&database.connection, &views)?;
         let org = Self(Arc::new(Inner {
             clock: Clock::new(settings.frozen_at, ahead),
             identity: Mutex::new(Identity::new(seed, org_id, &settings)),
@@ -114,7 +140,8 @@ impl Org {
             org_id,
             user_id,
             database: Mutex::new(database),
-            schema: RwLock::new(Arc::new(schema)),
+            late: Mutex::default(),
+            views: RwLock::new(views),
             released: Condvar::new(),
             cursors: Mutex::default(),
             topics: RwLock::new(topics),
@@ -139,7 +166,7 @@ impl Org {
         let bin = SignedDuration::try_from(self.0.settings.recycle_bin).unwrap_or(SignedDuration::MAX);
         let purge_before = now.saturating_sub(bin).unwrap_or(Timestamp::MIN);
         let database = self.0.database();
-        database.purge(&self.0.schema(), &stamp(purge_before))?;
+        database.purge(&stamp(purge_before))?;
         if database.durable {
             let ahead = i64::try_from(self.0.clock.ahead().as_millis()).unwrap_or(i64::MAX);
             database.set_meta("clock_ahead", ahead)?;
@@ -148,14 +175,24 @@ impl Org {
         Ok(())
     }
 
-    /// The org's objects and fields as they are now. An administrator may change them; what was taken stays as it was.
+    /// The objects and fields that the user sees now. An administrator may change them; what was taken stays as it was.
     pub fn schema(&self) -> Arc<Schema> {
-        self.0.schema()
+        self.0.views().visible
     }
 
-    /// An object by its name in any case, as it is now.
+    /// An object by its name in any case, as the user sees it now.
     pub fn object(&self, name: &str) -> Result<Arc<SObject>, Refusal> {
-        self.0.schema().object(name).cloned().ok_or_else(Refusal::not_found)
+        self.0.views().visible.object(name).cloned().ok_or_else(Refusal::not_found)
+    }
+
+    /// Changes the schema as an administrator does: all of it, or nothing if one change is refused. Queries, transactions
+    /// and their events see the schema before or the one after; describes date from now.
+    ///
+    /// # Errors
+    /// If Salesforce offers no such change, and if the tables cannot be changed; the text says what would be right.
+    pub fn change_schema(&self, changes: impl IntoIterator<Item = SchemaChange>) -> Result<(), SchemaError> {
+        let changes: Vec<SchemaChange> = changes.into_iter().collect();
+        self.0.change_schema(&changes)
     }
 
     /// The org's settings.
@@ -178,10 +215,44 @@ impl Org {
         self.0.seed
     }
 
+    /// Adds objects and fields that a new org starts with: the crowd, then those described one by one, which may refer to
+    /// each other and to the crowd. Where an object is there already, its fields are added to it.
+    ///
+    /// # Errors
+    /// As for [`change_schema`](Self::change_schema).
+    pub fn define(&self, crowd: Crowd, objects: BTreeMap<String, ObjectDefinition>) -> Result<(), SchemaError> {
+        let schema = self.0.views().whole;
+        let (mut new, mut fields) = (Vec::new(), Vec::new());
+        if crowd != Crowd::default() {
+            new.push(SchemaChange::Populate(crowd));
+        }
+        for (object, mut definition) in objects {
+            let own = std::mem::take(&mut definition.fields).into_iter();
+            fields.extend(own.map(|(field, definition)| SchemaChange::AddField {
+                object: object.clone(),
+                field,
+                definition,
+            }));
+            match schema.object(&object) {
+                None => new.push(SchemaChange::CreateObject { object, definition }),
+                Some(_) if definition == ObjectDefinition::default() => {}
+                Some(_) => return Err(SchemaError::Exists(object)),
+            }
+        }
+        new.append(&mut fields);
+        if new.is_empty() { Ok(()) } else { self.change_schema(new) }
+    }
+
     /// Makes changes together: all of them, or none if `work` fails. PushTopics hear of them when they are made; a
     /// record that was changed twice is announced in reverse order, as Salesforce does.
     pub fn transaction<T>(&self, work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Refusal>) -> Result<T, Refusal> {
-        self.0.transaction(false, work)
+        self.0.transaction(Actor::Client, work)
+    }
+
+    /// Makes changes as the platform makes them: records and values the API may only read can be written. They are
+    /// announced like any others.
+    pub fn as_platform<T>(&self, work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Refusal>) -> Result<T, Refusal> {
+        self.0.transaction(Actor::Platform, work)
     }
 
     /// Adds rows without announcing them and without looking up what they refer to.
@@ -189,7 +260,7 @@ impl Org {
         &self,
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
-        self.0.transaction(true, work)
+        self.0.transaction(Actor::Seed, work)
     }
 
     /// Creates a record.
@@ -231,7 +302,8 @@ impl Org {
     pub fn reset(&self) -> Result<(), Refusal> {
         {
             let database = self.0.database();
-            database.clear(&self.0.schema())?;
+            database.clear()?;
+            self.0.late().forget_all();
             self.0.set_topics(Vec::new());
             self.0.log.retain(self.now(), |_| false);
         }
@@ -269,51 +341,61 @@ impl Org {
 impl Inner {
     fn transaction<T>(
         &self,
-        seeding: bool,
+        actor: Actor,
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
         let mut database = self.database();
-        let [begin, commit, rollback] = database.brackets();
-        database.connection.execute_batch(begin)?;
         let now = self.clock.now();
-        let stamp = database.next_stamp(now);
-        let schema = self.schema();
-        let mut transaction = Transaction {
-            org: self,
-            schema: Arc::clone(&schema),
-            database: &mut database,
-            stamp,
-            changes: Vec::new(),
-            topics_changed: false,
-            seeding,
-        };
-        let worked = work(&mut transaction);
-        let Transaction { changes, topics_changed, .. } = transaction;
-        let done = worked.and_then(|value| {
-            let events = self.announce(&database, changes, now)?;
+        let (value, events, topics_changed) = database.atomically(|database| {
+            let mut transaction = Transaction::open(self, database, actor);
+            let value = work(&mut transaction)?;
+            let Transaction { changes, topics_changed, database, .. } = transaction;
+            let events = self.announce(database, changes, now)?;
             database.keep_counters()?;
-            database.connection.execute_batch(commit)?;
-            Ok((value, events))
-        });
-        match done {
-            Ok((value, events)) => {
-                if let Some(bracket) = &mut database.bracket {
-                    bracket.events.extend(events);
-                    bracket.topics_changed |= topics_changed;
-                    return Ok(value);
-                }
-                self.log.append(events);
-                if topics_changed {
-                    self.set_topics(Topic::load(&database.connection, &schema)?);
-                    self.retain_events(&database, now)?;
-                }
-                Ok(value)
+            Ok::<_, Refusal>((value, events, topics_changed))
+        })?;
+        match &mut database.bracket {
+            Some(bracket) => {
+                bracket.events.extend(events);
+                bracket.topics_changed |= topics_changed;
             }
-            Err(refusal) => {
-                database.connection.execute_batch(rollback)?;
-                Err(refusal)
-            }
+            None => self.publish(&database, events, topics_changed)?,
         }
+        Ok(value)
+    }
+
+    /// Tells of what was committed.
+    fn publish(&self, database: &Database, events: Vec<(u64, Announced)>, topics_changed: bool) -> Result<(), Refusal> {
+        self.log.append(events);
+        if topics_changed {
+            self.set_topics(Topic::load(&database.connection, &self.views())?);
+            self.retain_events(database, self.clock.now())?;
+        }
+        Ok(())
+    }
+
+    fn change_schema(&self, changes: &[SchemaChange]) -> Result<(), SchemaError> {
+        let mut database = self.database();
+        let now = self.clock.now();
+        let topics = self.topics();
+        let streamed = |object: &str, field: Option<&str>| {
+            topics.iter().find(|topic| topic.reads(object, field)).map(|topic| topic.name.clone())
+        };
+        let mut draft = Draft::of(&self.views().whole, now);
+        changes.iter().try_for_each(|change| draft.make(change, streamed))?;
+        let (whole, edits) = draft.finish();
+        let views = Views::of(whole);
+        let topics = database.atomically(|database| {
+            database.alter(&views.whole, &edits)?;
+            for change in changes.iter().filter(|_| database.durable) {
+                database.keep_schema_change(now, change)?;
+            }
+            Topic::load(&database.connection, &views)
+        })?;
+        self.late().alter(&edits);
+        *self.views.write().unwrap_or_else(PoisonError::into_inner) = views;
+        self.set_topics(topics);
+        Ok(())
     }
 
     /// The events of a transaction's changes, in the order in which they are delivered.
@@ -323,15 +405,15 @@ impl Inner {
         changes: Vec<transaction::Change>,
         now: Timestamp,
     ) -> Result<Vec<(u64, Announced)>, Refusal> {
-        let topics = self.topics.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let topics = self.topics();
         let mut events = Vec::new();
         for change in delivery_order(changes) {
-            for topic in topics.iter().filter(|topic| topic.concerns(&change)) {
-                if !topic.matches(&database.connection, change.id)? {
+            for (topic, rule) in topics.iter().filter_map(|topic| Some((topic, topic.rule()?))) {
+                if !rule.concerns(&change) || !rule.matches(&database.connection, change.id)? {
                     continue;
                 }
                 let replay_id = self.log.issue();
-                let data = event(database, topic, &change, replay_id, now)?;
+                let data = event(database, rule, &change, replay_id, now)?;
                 if database.durable {
                     database.keep_event(&KeptEvent {
                         stream: topic.stream,
@@ -385,7 +467,7 @@ impl Inner {
             ("EmailEncodingKey", text("UTF-8")),
             ("ProfileId", text(Id::new("00e", self.pod, 1).as_str())),
         ];
-        self.transaction(true, |transaction| {
+        self.transaction(Actor::Seed, |transaction| {
             for (object, fields) in [("Organization", organization), ("User", user)] {
                 transaction.found(object, fields)?;
             }
@@ -399,8 +481,7 @@ impl Inner {
 
     /// Forgets events that are too old, and those of topics that are gone.
     fn retain_events(&self, database: &Database, now: Timestamp) -> Result<(), Refusal> {
-        let streams: Vec<u64> =
-            self.topics.read().unwrap_or_else(PoisonError::into_inner).iter().map(|topic| topic.stream).collect();
+        let streams: Vec<u64> = self.topics().iter().map(|topic| topic.stream).collect();
         let live = |stream| streams.contains(&stream);
         self.log.retain(now, live);
         if database.durable {
@@ -409,8 +490,16 @@ impl Inner {
         Ok(())
     }
 
-    fn schema(&self) -> Arc<Schema> {
-        Arc::clone(&self.schema.read().unwrap_or_else(PoisonError::into_inner))
+    fn views(&self) -> Views {
+        self.views.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn topics(&self) -> Vec<Arc<Topic>> {
+        self.topics.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn late(&self) -> MutexGuard<'_, LateTransactions> {
+        self.late.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn cursors(&self) -> MutexGuard<'_, Cursors> {
@@ -443,7 +532,7 @@ fn delivery_order(changes: Vec<transaction::Change>) -> Vec<transaction::Change>
 /// The `data` of an event. Values are those at commit; a deleted record has only its id.
 fn event(
     database: &Database,
-    topic: &Topic,
+    rule: &Rule,
     change: &transaction::Change,
     replay_id: i64,
     now: Timestamp,
@@ -459,10 +548,10 @@ fn event(
         write_text(&mut data, change.id.as_str());
         data.push(b'}');
     } else {
-        let mut statement = database.connection.prepare_cached(&topic.plan.record_sql())?;
+        let mut statement = database.connection.prepare_cached(&rule.plan.record_sql())?;
         let mut rows = statement.query([change.id.as_str()])?;
         let row = rows.next()?.ok_or_else(Refusal::not_found)?;
-        render::sobject(&mut data, &topic.plan, row)?;
+        render::sobject(&mut data, &rule.plan, row)?;
     }
     data.push(b'}');
     Ok(data)

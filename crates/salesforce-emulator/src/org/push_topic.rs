@@ -7,9 +7,9 @@ use rusqlite::types::Value as Stored;
 
 use super::id::Id;
 use super::refusal::Refusal;
-use super::schema::{FieldType, SObject, Schema};
+use super::schema::{FieldType, SObject, Schema, Views};
 use super::transaction::{Change, ChangeKind};
-use crate::soql::{self, Compiled, Gap, Query, Select, SelectItem};
+use crate::soql::{self, Compiled, FieldPath, Gap, Query, Select, SelectItem};
 
 /// Standard objects that can be streamed; all custom objects can. (Streaming API Developer Guide, "Supported Objects".)
 const SUPPORTED: [&str; 18] = [
@@ -33,19 +33,47 @@ const SUPPORTED: [&str; 18] = [
     "WorkOrderLineItem",
 ];
 
-/// A PushTopic ready to judge changes.
+/// The object whose records are PushTopics.
+pub(super) const OBJECT: &str = "PushTopic";
+
+/// A PushTopic of the org.
 #[derive(Debug)]
 pub(crate) struct Topic {
     pub(crate) name: String,
     /// Number of its log: the same for as long as the record lives, another after it was made anew.
     pub(crate) stream: u64,
     pub(crate) active: bool,
-    /// What its events carry.
-    pub(crate) plan: Compiled,
+    pub(crate) access: Access,
+    query: Query,
+    /// None when the query names what is no longer there, such as a removed field.
+    rule: Option<Rule>,
+}
+
+/// May the user listen to a topic?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    Granted,
+    /// The object is hidden from him, or gone.
+    NoObject,
+    /// A field of the WHERE is hidden from him.
+    NoFilterField,
+}
+
+/// What a topic makes of changes.
+#[derive(Debug)]
+pub(super) struct Rule {
+    /// What its events carry: of the selected fields those that the user may see.
+    pub(super) plan: Compiled,
     selected: Vec<usize>,
     filter: Option<(String, Vec<Stored>)>,
     filtered: Vec<usize>,
     notify_for: NotifyFor,
+    on: Operations,
+}
+
+/// What is announced at all.
+#[derive(Debug, Clone, Copy)]
+struct Operations {
     create: bool,
     update: bool,
     delete: bool,
@@ -62,7 +90,7 @@ enum NotifyFor {
 
 /// Is this the object whose records are PushTopics?
 pub(super) fn is(object: &SObject) -> bool {
-    object.name == "PushTopic"
+    object.name == OBJECT
 }
 
 /// Checks a PushTopic record that is about to be written.
@@ -125,73 +153,119 @@ fn understand(schema: &Schema, text: &str) -> Result<(Query, Compiled), String> 
     }
     let searched = |path: &soql::FieldPath| path.names.last().and_then(|name| object.field(name));
     if let Some(condition) = &query.condition {
-        let mut text_area = None;
+        let mut unsearchable = None;
         condition.fields(&mut |path| {
-            text_area = text_area.or(searched(path).filter(|field| field.kind == FieldType::TextArea));
+            let cannot = searched(path).filter(|field| field.kind == FieldType::TextArea || field.calculated);
+            unsearchable = unsearchable.or(cannot);
         });
-        if let Some(field) = text_area {
+        if let Some(field) = unsearchable {
             return Err(format!("field '{}' can not be filtered in a query call", field.name));
         }
+    }
+    let binary = |path: &&FieldPath| searched(path).is_some_and(|field| field.kind == FieldType::Base64);
+    if let Some(path) = selected(&query).find(binary) {
+        return Err(format!("field '{}' is not supported in a push topic", path.names.join(".")));
     }
     Ok((query, compiled))
 }
 
 impl Topic {
-    /// Reads the topics of the org. Queries were checked when they were written.
-    pub(super) fn load(connection: &Connection, schema: &Schema) -> rusqlite::Result<Vec<Arc<Self>>> {
+    /// Reads the topics of the org. Queries were checked when they were written; the schema may have changed since.
+    pub(super) fn load(connection: &Connection, views: &Views) -> rusqlite::Result<Vec<Arc<Self>>> {
         let mut statement = connection.prepare_cached(
             "SELECT Id,Name,Query,NotifyForFields,IsActive,NotifyForOperationCreate,NotifyForOperationUpdate,
                     NotifyForOperationDelete,NotifyForOperationUndelete FROM PushTopic WHERE IsDeleted=0",
         )?;
         let topics = statement.query_map([], |row| {
-            let (id, query): (String, String) = (row.get(0)?, row.get(2)?);
+            let (id, text): (String, String) = (row.get(0)?, row.get(2)?);
             let notify_for: String = row.get(3)?;
-            let Ok((query, plan)) = understand(schema, &query) else { return Ok(None) };
-            let object = Arc::clone(&plan.object);
-            let mut selected = Vec::new();
-            if let Select::Items(items) = &query.select {
-                for item in items {
-                    if let SelectItem::Field(path) = item {
-                        selected.extend(path.names.last().and_then(|name| object.position(name)));
-                    }
-                }
-            }
-            let mut filtered = Vec::new();
-            if let Some(condition) = &query.condition {
-                condition.fields(&mut |path| filtered.extend(path.names.last().and_then(|name| object.position(name))));
-            }
+            let Ok(query) = soql::parse(&text) else { return Ok(None) };
+            let on =
+                Operations { create: row.get(5)?, update: row.get(6)?, delete: row.get(7)?, undelete: row.get(8)? };
+            let notify_for = NotifyFor::parse(&notify_for).unwrap_or(NotifyFor::Referenced);
             Ok(Some(Arc::new(Self {
                 name: row.get(1)?,
                 stream: Id::parse(&id).map_or(0, stream_of),
                 active: row.get(4)?,
-                plan,
-                selected,
-                filter: soql::filter(schema, &object, &query).ok().flatten(),
-                filtered,
-                notify_for: NotifyFor::parse(&notify_for).unwrap_or(NotifyFor::Referenced),
-                create: row.get(5)?,
-                update: row.get(6)?,
-                delete: row.get(7)?,
-                undelete: row.get(8)?,
+                access: Access::to(&query, views),
+                rule: Rule::of(&text, views, notify_for, on),
+                query,
             })))
         })?;
         topics.filter_map(Result::transpose).collect()
     }
 
+    /// What it makes of changes, if the user hears of any.
+    pub(super) fn rule(&self) -> Option<&Rule> {
+        self.rule.as_ref().filter(|_| self.active && self.access == Access::Granted)
+    }
+
+    /// Does its query read the object, or name that field of it?
+    pub(super) fn reads(&self, object: &str, field: Option<&str>) -> bool {
+        let names = |wanted: &str| {
+            let mut named = false;
+            let mut look = |path: &FieldPath| named |= path.names.iter().any(|name| name.eq_ignore_ascii_case(wanted));
+            selected(&self.query).for_each(&mut look);
+            self.query.condition.iter().for_each(|condition| condition.fields(&mut |path| look(path)));
+            named
+        };
+        self.query.from.eq_ignore_ascii_case(object) && field.is_none_or(names)
+    }
+
+    /// Does its query select all of these fields? Names the ones it does not.
+    pub(crate) fn missing_fields(&self, fields: &[&str]) -> Vec<String> {
+        let selects = |wanted: &str| {
+            let named = |path: &FieldPath| path.names.last().is_some_and(|name| name.eq_ignore_ascii_case(wanted));
+            selected(&self.query).any(named)
+        };
+        fields.iter().filter(|name| !selects(name)).map(|name| (*name).to_owned()).collect()
+    }
+}
+
+impl Access {
+    fn to(query: &Query, views: &Views) -> Self {
+        let Some(object) = views.visible.object(&query.from) else { return Self::NoObject };
+        let whole = views.whole.object(&query.from);
+        let mut hidden = false;
+        if let Some(condition) = &query.condition {
+            condition.fields(&mut |path| {
+                let name = path.names.last().map_or("", String::as_str);
+                hidden |= object.field(name).is_none() && whole.is_some_and(|whole| whole.field(name).is_some());
+            });
+        }
+        if hidden { Self::NoFilterField } else { Self::Granted }
+    }
+}
+
+impl Rule {
+    fn of(text: &str, views: &Views, notify_for: NotifyFor, on: Operations) -> Option<Self> {
+        let (query, mut plan) = understand(&views.whole, text).ok()?;
+        let object = Arc::clone(&plan.object);
+        let position = |path: &FieldPath| path.names.last().and_then(|name| object.position(name));
+        let selected = selected(&query).filter_map(position).collect();
+        let mut filtered = Vec::new();
+        if let Some(condition) = &query.condition {
+            condition.fields(&mut |path| filtered.extend(position(path)));
+        }
+        let filter = soql::filter(&views.whole, &object, &query).ok()?;
+        plan.outputs.retain(|output| !object.hides(output.name()));
+        Some(Self { plan, selected, filter, filtered, notify_for, on })
+    }
+
     /// Is this change one the topic announces, before its WHERE is asked?
     pub(super) fn concerns(&self, change: &Change) -> bool {
-        if !self.active || !Arc::ptr_eq(&self.plan.object, &change.object) {
+        if !Arc::ptr_eq(&self.plan.object, &change.object) {
             return false;
         }
         match change.kind {
-            ChangeKind::Created => self.create,
-            ChangeKind::Deleted => self.delete,
-            ChangeKind::Undeleted => self.undelete,
+            ChangeKind::Created => self.on.create,
+            ChangeKind::Deleted => self.on.delete,
+            ChangeKind::Undeleted => self.on.undelete,
             ChangeKind::Updated => {
                 // Parts of a person's name count through `Name` alone; addresses are never among the changed, only their parts.
                 let counts = |at: &&usize| self.plan.object.fields[**at].compound() != Some("Name");
                 let among = |fields: &[usize]| change.changed.iter().filter(counts).any(|at| fields.contains(at));
-                self.update
+                self.on.update
                     && match self.notify_for {
                         NotifyFor::All => !change.changed.is_empty(),
                         NotifyFor::Referenced => among(&self.selected) || among(&self.filtered),
@@ -210,12 +284,6 @@ impl Topic {
         let id = Stored::Text(id.to_string());
         connection.prepare_cached(&sql)?.exists(rusqlite::params_from_iter(parameters.iter().chain([&id])))
     }
-
-    /// Does its query select all of these fields? Names the ones it does not.
-    pub(crate) fn missing_fields(&self, fields: &[&str]) -> Vec<String> {
-        let selects = |name: &str| self.plan.object.position(name).is_some_and(|at| self.selected.contains(&at));
-        fields.iter().filter(|name| !selects(name)).map(|name| (*name).to_owned()).collect()
-    }
 }
 
 impl NotifyFor {
@@ -228,6 +296,12 @@ impl NotifyFor {
             _ => return None,
         })
     }
+}
+
+/// The fields of the select list.
+fn selected(query: &Query) -> impl Iterator<Item = &FieldPath> {
+    let items = if let Select::Items(items) = &query.select { items.as_slice() } else { &[] };
+    items.iter().filter_map(|item| if let SelectItem::Field(path) = item { Some(path) } else { None })
 }
 
 /// The number of a topic's log, from the digits of its id, which are never given twice.

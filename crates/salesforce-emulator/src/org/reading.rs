@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::database::Database;
 use super::id::Id;
 use super::refusal::Refusal;
 use super::schema::SObject;
@@ -40,7 +41,8 @@ pub(super) struct Cursors {
 /// they are fetched, and rows deleted meanwhile are left out.
 #[derive(Debug)]
 struct Cursor {
-    plan: Compiled,
+    query: Query,
+    deleted: bool,
     rows: Vec<i64>,
     page: usize,
     opened: Timestamp,
@@ -51,8 +53,8 @@ impl Org {
     pub fn query(&self, ask: Ask<'_>) -> Result<Vec<u8>, Refusal> {
         let query = soql::parse(ask.soql).map_err(refuse)?;
         let page = ask.batch.map_or(2000, |batch| batch.clamp(200, 2000)).min(self.0.settings.query_page).max(1);
-        let database = self.0.database();
-        let plan = soql::compile(&self.0.schema(), &query, ask.deleted).map_err(refuse)?;
+        let mut database = self.0.database();
+        let plan = self.plan(&mut database, &query, ask.deleted)?;
         let parameters = || rusqlite::params_from_iter(plan.parameters.iter());
         if plan.count {
             let mut statement = database.connection.prepare_cached(&plan.count_sql())?;
@@ -82,11 +84,11 @@ impl Org {
         };
         drop(database);
         let total = row_ids.len();
-        let locator = self.open_cursor(Cursor { plan, rows: row_ids, page, opened: self.now() });
+        let locator = self.open_cursor(Cursor { query, deleted: ask.deleted, rows: row_ids, page, opened: self.now() });
         Ok(envelope(total, Some(&next(ask.version, &locator, page)), &records))
     }
 
-    /// Answers a query locator with the JSON of the page it names.
+    /// Answers a query locator with the JSON of the page it names. The query is read anew, by the schema as it is now.
     pub fn query_more(&self, locator: &str, version: &str) -> Result<Vec<u8>, Refusal> {
         let invalid = || Refusal::bad("INVALID_QUERY_LOCATOR", "invalid query locator");
         let (name, offset) = locator.rsplit_once('-').ok_or_else(invalid)?;
@@ -95,13 +97,14 @@ impl Org {
         let until = cursor.rows.len().min(offset.saturating_add(cursor.page));
         let wanted = cursor.rows.get(offset..until).filter(|rows| !rows.is_empty()).ok_or_else(invalid)?;
         let mut records = Vec::new();
-        let database = self.0.database();
-        let mut statement = database.connection.prepare_cached(&cursor.plan.row_sql())?;
+        let mut database = self.0.database();
+        let plan = self.plan(&mut database, &cursor.query, cursor.deleted)?;
+        let mut statement = database.connection.prepare_cached(&plan.row_sql())?;
         for row_id in wanted {
             let mut rows = statement.query([row_id])?;
             if let Some(row) = rows.next()? {
                 separate(&mut records);
-                render::record(&mut records, &cursor.plan, row, version)?;
+                render::record(&mut records, &plan, row, version)?;
             }
         }
         let next = (until < cursor.rows.len()).then(|| next(version, name, until));
@@ -117,18 +120,15 @@ impl Org {
                 names.iter().copied().filter(|name| !name.eq_ignore_ascii_case("Id")).chain(["Id"]).map(field).collect()
             }
         };
-        let database = self.0.database();
-        let plan = soql::compile(&self.0.schema(), &everything(object, select), true).map_err(refuse)?;
+        let mut database = self.0.database();
+        let plan = self.plan(&mut database, &everything(object, select), true)?;
         let mut statement = database.connection.prepare_cached(&plan.record_sql())?;
         let mut rows = statement.query([id.as_str()])?;
         let row = rows.next()?.ok_or_else(Refusal::not_found)?;
         let mut json = Vec::new();
         render::record(&mut json, &plan, row, version)?;
         drop(rows);
-        match database.row(object, id)? {
-            Some(row) if row.deleted => Err(Refusal::deleted()),
-            _ => Ok(json),
-        }
+        if database.is_deleted(object, id)? { Err(Refusal::deleted()) } else { Ok(json) }
     }
 
     /// Records by their ids, as a JSON array with one element for each: null where there is no such record, or not any
@@ -143,8 +143,8 @@ impl Org {
         // The id is there, asked for or not.
         let id = (!fields.iter().any(|name| name.eq_ignore_ascii_case("Id"))).then_some("Id");
         let select = fields.iter().copied().chain(id).map(field).collect();
-        let database = self.0.database();
-        let plan = soql::compile(&self.0.schema(), &everything(object, select), false).map_err(refuse)?;
+        let mut database = self.0.database();
+        let plan = self.plan(&mut database, &everything(object, select), false)?;
         let mut statement = database.connection.prepare_cached(&plan.live_record_sql())?;
         let mut json = vec![b'['];
         for id in ids {
@@ -168,10 +168,9 @@ impl Org {
     /// The truth to compare with: every row of an object as a JSON array, by id, spelled as the REST API spells it.
     /// With `deleted`, the recycle bin too.
     pub fn records(&self, object: &str, deleted: bool) -> Result<Vec<u8>, Refusal> {
-        let database = self.0.database();
+        let mut database = self.0.database();
         let object = self.object(object)?;
-        let query = everything(&object, all_fields(&object));
-        let plan = soql::compile(&self.0.schema(), &query, deleted).map_err(refuse)?;
+        let plan = self.plan(&mut database, &everything(&object, all_fields(&object)), deleted)?;
         let mut statement = database.connection.prepare_cached(&plan.rows_sql(u64::from(u32::MAX)))?;
         let mut rows = statement.query([])?;
         let mut json = vec![b'['];
@@ -187,8 +186,9 @@ impl Org {
 
     /// Ids of an object's live records, or of those in the recycle bin, in their order.
     pub fn ids(&self, object: &str, deleted: bool) -> Result<Vec<Id>, Refusal> {
-        let database = self.0.database();
+        let mut database = self.0.database();
         let object = self.object(object)?;
+        database.ensure(&self.0.views().whole, &object.name)?;
         let sql = format!("SELECT \"Id\" FROM \"{}\" WHERE \"IsDeleted\"=?1 ORDER BY \"Id\"", object.name);
         let mut statement = database.connection.prepare_cached(&sql)?;
         let mut rows = statement.query([deleted])?;
@@ -201,8 +201,17 @@ impl Org {
 
     /// Live rows of each object.
     pub fn counts(&self) -> Result<HashMap<String, u64>, Refusal> {
-        let database = self.0.database();
-        Ok(database.counts(&self.0.schema())?)
+        Ok(self.0.database().counts()?)
+    }
+
+    /// Compiles a query by the schema that the user sees now, and sees to the tables it reads.
+    fn plan(&self, database: &mut Database, query: &Query, deleted: bool) -> Result<Compiled, Refusal> {
+        let views = self.0.views();
+        let plan = soql::compile(&views.visible, query, deleted).map_err(refuse)?;
+        for object in plan.objects() {
+            database.ensure(&views.whole, &object.name)?;
+        }
+        Ok(plan)
     }
 
     fn open_cursor(&self, cursor: Cursor) -> String {
@@ -318,7 +327,7 @@ mod tests {
         ];
         for (soql, index) in table {
             for deleted in [false, true] {
-                let plan = soql::compile(&org.0.schema(), &soql::parse(soql).unwrap(), deleted).unwrap();
+                let plan = org.plan(&mut org.0.database(), &soql::parse(soql).unwrap(), deleted).unwrap();
                 for sql in [plan.rows_sql(2001), plan.row_ids_sql()] {
                     let database = org.0.database();
                     let mut statement = database.connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();

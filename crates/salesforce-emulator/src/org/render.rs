@@ -4,7 +4,7 @@ use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
 use super::schema::FieldType;
-use super::value::{ADDRESS_PARTS, Spelling, write, write_text};
+use super::value::{Spelling, write, write_text};
 use crate::soql::{Compiled, Output};
 
 /// Appends a record as the REST API spells it, `attributes` first.
@@ -13,7 +13,7 @@ pub(super) fn record(out: &mut Vec<u8>, plan: &Compiled, row: &Row<'_>, version:
     attributes(out, &plan.object.name, row.get_ref(0)?, version);
     for output in &plan.outputs {
         out.push(b',');
-        member(out, output, row, Form::Record { version })?;
+        member(out, output, row, Form::Record { version, object: &plan.object.name, id: row.get_ref(0)? })?;
     }
     out.push(b'}');
     Ok(())
@@ -34,7 +34,7 @@ pub(super) fn sobject(out: &mut Vec<u8>, plan: &Compiled, row: &Row<'_>) -> rusq
 
 #[derive(Clone, Copy)]
 enum Form<'a> {
-    Record { version: &'a str },
+    Record { version: &'a str, object: &'a str, id: ValueRef<'a> },
     Event,
 }
 
@@ -56,22 +56,36 @@ fn member(out: &mut Vec<u8>, output: &Output, row: &Row<'_>, form: Form<'_>) -> 
             key(out, name);
             write(out, *kind, row.get_ref(*column)?, spelling);
         }
-        Output::Address { name, columns } => {
+        Output::Blob { name, column } => {
             key(out, name);
-            address(out, row, columns, spelling)?;
+            match (form, row.get_ref(*column)?) {
+                (Form::Record { version, object, id }, ValueRef::Integer(1)) => {
+                    let id = id.as_str().unwrap_or_default();
+                    write_text(out, &format!("/services/data/v{version}/sobjects/{object}/{id}/{name}"));
+                }
+                _ => out.extend_from_slice(b"null"),
+            }
+        }
+        Output::Compound { name, parts } => {
+            key(out, name);
+            compound(out, row, parts, spelling)?;
         }
         Output::Parent { name, object, id, outputs } => {
             key(out, name);
             let id = row.get_ref(*id)?;
-            let version = match form {
-                Form::Record { version } if id != ValueRef::Null => version,
+            let form = match form {
+                Form::Record { version, .. } if id != ValueRef::Null => {
+                    Form::Record { version, object: &object.name, id }
+                }
                 _ => {
                     out.extend_from_slice(b"null");
                     return Ok(());
                 }
             };
             out.push(b'{');
-            attributes(out, &object.name, id, version);
+            if let Form::Record { version, object, id } = form {
+                attributes(out, object, id, version);
+            }
             for output in outputs {
                 out.push(b',');
                 member(out, output, row, form)?;
@@ -82,24 +96,28 @@ fn member(out: &mut Vec<u8>, output: &Output, row: &Row<'_>, form: Form<'_>) -> 
     Ok(())
 }
 
-/// An address without any part is null.
-fn address(out: &mut Vec<u8>, row: &Row<'_>, columns: &[usize; 8], spelling: Spelling) -> rusqlite::Result<()> {
+/// A compound without any part is null.
+fn compound(
+    out: &mut Vec<u8>,
+    row: &Row<'_>,
+    parts: &[(&str, FieldType, usize)],
+    spelling: Spelling,
+) -> rusqlite::Result<()> {
     let mut empty = true;
-    for column in columns {
+    for (_, _, column) in parts {
         empty &= row.get_ref(*column)? == ValueRef::Null;
     }
     if empty {
         out.extend_from_slice(b"null");
         return Ok(());
     }
-    for (at, (part, column)) in ADDRESS_PARTS.iter().zip(columns).enumerate() {
+    for (at, (part, kind, column)) in parts.iter().enumerate() {
         out.push(if at == 0 { b'{' } else { b',' });
         match spelling {
             Spelling::Event => key(out, part),
             Spelling::Rest => key(out, &format!("{}{}", part[..1].to_ascii_lowercase(), &part[1..])),
         }
-        let kind = if part.ends_with("itude") { FieldType::Double } else { FieldType::String };
-        write(out, kind, row.get_ref(*column)?, spelling);
+        write(out, *kind, row.get_ref(*column)?, spelling);
     }
     out.push(b'}');
     Ok(())

@@ -6,9 +6,8 @@
 use std::sync::{MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
-use super::database::Database;
+use super::database::{Begun, Database};
 use super::event_log::Announced;
-use super::push_topic::Topic;
 use super::{Inner, Org, Refusal};
 
 /// An open bracket.
@@ -16,14 +15,16 @@ use super::{Inner, Org, Refusal};
 pub(super) struct Bracket {
     /// The thread whose work it is.
     holder: ThreadId,
+    begun: Begun,
     /// What its transactions announced so far.
     pub(super) events: Vec<(u64, Announced)>,
     pub(super) topics_changed: bool,
 }
 
 impl Org {
-    /// Does `work` as one: if it fails, none of its changes was made. It has to stay on its thread, and nobody else sees
-    /// or changes the org meanwhile. The outer result is the database's, the inner one that of the work.
+    /// Does `work` as one: if it fails, none of its changes was made. It has to stay on its thread and to leave the
+    /// schema alone, and nobody else sees or changes the org meanwhile. The outer result is the database's, the inner one
+    /// that of the work.
     pub(crate) fn together<T, E>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<Result<T, E>, Refusal> {
         let org = &self.0;
         {
@@ -31,9 +32,9 @@ impl Org {
             if database.bracket.is_some() {
                 return Err(Refusal::not_imitated("a bracket of transactions inside another"));
             }
-            database.connection.execute_batch("BEGIN IMMEDIATE")?;
             let holder = thread::current().id();
-            database.bracket = Some(Bracket { holder, events: Vec::new(), topics_changed: false });
+            let begun = database.begin()?;
+            database.bracket = Some(Bracket { holder, begun, events: Vec::new(), topics_changed: false });
         }
         let mut closing = Closing { org, kept: false };
         let worked = work();
@@ -52,18 +53,14 @@ struct Closing<'a> {
 impl Closing<'_> {
     fn close(&mut self) -> Result<(), Refusal> {
         let mut database = self.org.database();
-        let Some(Bracket { events, topics_changed, .. }) = database.bracket.take() else { return Ok(()) };
+        let Some(Bracket { begun, events, topics_changed, .. }) = database.bracket.take() else { return Ok(()) };
         self.org.released.notify_all();
-        if !self.kept {
-            database.connection.execute_batch("ROLLBACK")?;
-            return Ok(());
+        let kept = if self.kept { database.commit(begun) } else { Ok(()) };
+        if !self.kept || kept.is_err() {
+            database.roll_back(begun)?;
+            return Ok(kept?);
         }
-        database.connection.execute_batch("COMMIT")?;
-        self.org.log.append(events);
-        if topics_changed {
-            self.org.set_topics(Topic::load(&database.connection, &self.org.schema())?);
-            self.org.retain_events(&database, self.org.clock.now())?;
-        }
+        self.org.publish(&database, events, topics_changed)?;
         Ok(())
     }
 }

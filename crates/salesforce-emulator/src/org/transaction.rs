@@ -8,23 +8,38 @@ use serde_json::{Map, Value as Json};
 use super::Inner;
 use super::database::{Database, StoredRow};
 use super::derive::derive;
+use super::history;
 use super::id::Id;
 use super::push_topic;
 use super::refusal::Refusal;
-use super::schema::{FieldType, SObject, Schema};
+use super::schema::{FieldType, SObject, Schema, Views};
 use super::value::{parse, stamp};
 
 /// An open transaction of an [`Org`](super::Org).
 pub struct Transaction<'a> {
     pub(super) org: &'a Inner,
     /// The schema does not change while the transaction is open.
-    pub(super) schema: Arc<Schema>,
+    pub(super) views: Views,
     pub(super) database: &'a mut Database,
     pub(super) stamp: String,
     pub(super) changes: Vec<Change>,
     pub(super) topics_changed: bool,
-    /// Rows come from a trusted seed: references are not looked up and nothing is announced.
-    pub(super) seeding: bool,
+    pub(super) actor: Actor,
+    /// The late transaction this is a part of.
+    pub(super) late: Option<u64>,
+    /// Records that were written.
+    pub(super) touched: Vec<(Arc<SObject>, Id)>,
+}
+
+/// On whose behalf records are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Actor {
+    /// Somebody who may do what the describes allow.
+    Client,
+    /// The platform, which makes what the API cannot, such as the presence of an agent.
+    Platform,
+    /// A trusted seed: moreover, references are not looked up and nothing is announced.
+    Seed,
 }
 
 /// One change to one record, as PushTopics see it.
@@ -35,6 +50,16 @@ pub(super) struct Change {
     pub(super) kind: ChangeKind,
     /// Places of the fields whose values differ, without those the org maintains itself.
     pub(super) changed: Vec<usize>,
+}
+
+impl Change {
+    /// The change of an object as a later schema has it; fields that are gone did not change.
+    pub(super) fn renewed(self, schema: &Schema) -> Option<Self> {
+        let object = Arc::clone(schema.object(&self.object.name)?);
+        let names = self.changed.iter().map(|at| &self.object.fields[*at].name);
+        let changed = names.filter_map(|name| object.position(name)).collect();
+        Some(Self { object, changed, ..self })
+    }
 }
 
 /// What happened to a record.
@@ -69,6 +94,15 @@ const MAINTAINED: [&str; 6] = [
     "LastActivityDate",
 ];
 
+impl<'a> Transaction<'a> {
+    /// A transaction at the current modstamp; beginning and ending it in the database is the caller's.
+    pub(super) fn open(org: &'a Inner, database: &'a mut Database, actor: Actor) -> Self {
+        let stamp = database.next_stamp(org.clock.now());
+        let (changes, touched) = (Vec::new(), Vec::new());
+        Self { org, views: org.views(), database, stamp, changes, topics_changed: false, actor, late: None, touched }
+    }
+}
+
 impl Transaction<'_> {
     /// Dates the records that follow: a seed's rows have a past.
     pub(crate) fn backdate(&mut self, at: jiff::Timestamp) {
@@ -78,7 +112,8 @@ impl Transaction<'_> {
     /// Creates a record.
     pub fn create(&mut self, object: &str, body: &Map<String, Json>) -> Result<Id, Refusal> {
         let object = self.object(object)?;
-        let Some(prefix) = object.key_prefix.as_deref().filter(|_| object.createable || self.seeding) else {
+        let Some(prefix) = object.key_prefix.as_deref().filter(|_| object.createable || self.actor != Actor::Client)
+        else {
             return Err(Refusal::bad(
                 "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
                 format!("entity type cannot be inserted: {}", object.label),
@@ -92,12 +127,14 @@ impl Transaction<'_> {
         derive(&object, &mut row, &self.stamp);
         self.check_unique(&object, &row, id)?;
         if push_topic::is(&object) {
-            push_topic::check(&self.schema, &object, &mut row)?;
+            push_topic::check(&self.views.visible, &object, &mut row)?;
             self.check_topic_quota()?;
             self.topics_changed = true;
         }
+        self.touch(&object, id)?;
         self.database.insert(&object, &row)?;
         self.database.next_id += 1;
+        self.remember_creation(&object, id)?;
         self.note(&object, id, ChangeKind::Created, Vec::new());
         Ok(id)
     }
@@ -112,6 +149,7 @@ impl Transaction<'_> {
                 format!("entity type cannot be updated: {}", object.label),
             ));
         }
+        self.touch(&object, id)?;
         let mut row = before.values.clone();
         self.fill(&object, &mut row, body, false)?;
         let emptied =
@@ -120,7 +158,7 @@ impl Transaction<'_> {
         derive(&object, &mut row, &self.stamp);
         self.check_unique(&object, &row, id)?;
         if push_topic::is(&object) {
-            push_topic::check(&self.schema, &object, &mut row)?;
+            push_topic::check(&self.views.visible, &object, &mut row)?;
             self.topics_changed = true;
         }
         let changed: Vec<usize> = (0..row.len()).filter(|at| row[*at] != before.values[*at]).collect();
@@ -129,6 +167,7 @@ impl Transaction<'_> {
         let maintained = ["LastModifiedDate", "LastModifiedById"].iter().filter_map(|name| object.position(name));
         let written: Vec<usize> = changed.iter().copied().chain(maintained).collect();
         self.database.update(&object, id, &row, &written, &self.stamp)?;
+        self.remember_change(&object, id, &before.values, &row)?;
         let seen = changed.into_iter().filter(|at| !MAINTAINED.contains(&object.fields[*at].name.as_str())).collect();
         self.note(&object, id, ChangeKind::Updated, seen);
         Ok(())
@@ -143,12 +182,10 @@ impl Transaction<'_> {
             return Err(Refusal { status: 403, ..Refusal::bad("INSUFFICIENT_ACCESS_OR_READONLY", message) });
         }
         self.topics_changed |= push_topic::is(&object);
+        self.touch(&object, id)?;
         self.database.bin(&object, id, id, &self.stamp)?;
         self.note(&object, id, ChangeKind::Deleted, Vec::new());
-        if self.org.settings.cascade_deletes {
-            self.cascade(&object, id, id)?;
-        }
-        Ok(())
+        self.cascade(&object, id, id)
     }
 
     /// Restores a record from the recycle bin, and the children that went there with it.
@@ -161,8 +198,11 @@ impl Transaction<'_> {
         if !object.undeletable {
             return Err(Refusal::bad("UNDELETE_FAILED", format!("entity type cannot be undeleted: {}", object.label)));
         }
-        for touched in self.schema.objects() {
-            self.database.restore(touched, id, &self.stamp)?;
+        for restored in Arc::clone(&self.views.whole).objects() {
+            for gone in self.database.gone_with(restored, id)? {
+                self.touch(restored, gone)?;
+            }
+            self.database.restore(restored, id, &self.stamp)?;
         }
         self.note(&object, id, ChangeKind::Undeleted, Vec::new());
         Ok(())
@@ -186,12 +226,18 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    fn object(&self, name: &str) -> Result<Arc<SObject>, Refusal> {
-        self.schema.object(name).cloned().ok_or_else(Refusal::not_found)
+    /// The whole of an object that the user sees, with its table.
+    pub(super) fn object(&mut self, name: &str) -> Result<Arc<SObject>, Refusal> {
+        let seen = if self.actor == Actor::Client { &self.views.visible } else { &self.views.whole };
+        let name = &seen.object(name).ok_or_else(Refusal::not_found)?.name;
+        let whole = self.views.whole.object(name).cloned().ok_or_else(Refusal::not_found)?;
+        self.database.ensure(&self.views.whole, name)?;
+        Ok(whole)
     }
 
     fn live(&self, object: &SObject, id: Id) -> Result<StoredRow, Refusal> {
-        if object.key_prefix.as_deref() != Some(id.prefix()) {
+        let prefix = object.key_prefix.as_deref().or(history::is(object).then_some(history::PREFIX));
+        if prefix != Some(id.prefix()) {
             let message = format!("{} ID: id value of incorrect type: {id}", object.label);
             return Err(Refusal::field("MALFORMED_ID", message, "Id"));
         }
@@ -216,7 +262,9 @@ impl Transaction<'_> {
                 };
                 return Err(Refusal::field(code, message, "Id"));
             }
-            let Some(at) = object.position(name) else {
+            // What the user may not see is not there for him.
+            let sees = |at: &usize| self.actor != Actor::Client || !object.hides(&object.fields[*at].name);
+            let Some(at) = object.position(name).filter(sees) else {
                 if object.parent(name).is_some() && value.is_object() {
                     return Err(Refusal::not_imitated(format!("references by external id ({}.{name})", object.name)));
                 }
@@ -227,7 +275,7 @@ impl Transaction<'_> {
             };
             let field = &object.fields[at];
             let writable = if creating { field.createable } else { field.updateable };
-            if !writable && !self.seeding {
+            if !writable && self.actor == Actor::Client {
                 let message = format!(
                     "Unable to create/update fields: {}. Please check the security settings of this field and verify that it is \
                      read/write for your profile or permission set.",
@@ -236,7 +284,9 @@ impl Transaction<'_> {
                 return Err(Refusal::field("INVALID_FIELD_FOR_INSERT_UPDATE", message, &field.name));
             }
             row[at] = parse(field, value)?;
-            if let (FieldType::Reference, Stored::Text(target), false) = (field.kind, &row[at], self.seeding) {
+            if let (FieldType::Reference, Stored::Text(target)) = (field.kind, &row[at])
+                && self.actor != Actor::Seed
+            {
                 self.check_reference(field, target)?;
             }
         }
@@ -245,7 +295,7 @@ impl Transaction<'_> {
 
     fn check_reference(&self, field: &super::schema::Field, target: &str) -> Result<(), Refusal> {
         let Some(id) = Id::parse(target) else { return Ok(()) };
-        let Some(object) = self.schema.of_id(id) else { return Ok(()) };
+        let Some(object) = self.views.whole.of_id(id) else { return Ok(()) };
         if !field.reference_to.contains(&object.name) {
             let message = format!("{}: id value of incorrect type: {id}", field.label);
             return Err(Refusal::field("FIELD_INTEGRITY_EXCEPTION", message, &field.name));
@@ -290,7 +340,7 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    fn check_unique(&self, object: &SObject, row: &[Stored], id: Id) -> Result<(), Refusal> {
+    pub(super) fn check_unique(&self, object: &SObject, row: &[Stored], id: Id) -> Result<(), Refusal> {
         for (at, field) in
             object.fields.iter().enumerate().filter(|(at, field)| field.unique && row[*at] != Stored::Null)
         {
@@ -329,26 +379,31 @@ impl Transaction<'_> {
     }
 
     /// Would deleting this record take others along?
-    pub fn has_dependants(&self, object: &str, id: Id) -> Result<bool, Refusal> {
+    pub fn has_dependants(&mut self, object: &str, id: Id) -> Result<bool, Refusal> {
         let object = self.object(object)?;
-        Ok(self.org.settings.cascade_deletes && !self.dependants(&object, id)?.is_empty())
+        Ok(self.dependants(&object, id)?.iter().any(|(dependant, _)| !history::is(dependant)))
     }
 
     /// Deletes the children of a record, level by level. PushTopics hear nothing of it.
     fn cascade(&mut self, parent: &SObject, id: Id, root: Id) -> Result<(), Refusal> {
         for (child, child_id) in self.dependants(parent, id)? {
+            self.touch(&child, child_id)?;
             self.database.bin(&child, child_id, root, &self.stamp)?;
             self.cascade(&child, child_id, root)?;
         }
         Ok(())
     }
 
-    /// The live children that are deleted with their parent.
+    /// The live children that are deleted with their parent: its history always, others where the org cascades.
     fn dependants(&self, parent: &SObject, id: Id) -> Result<Vec<(Arc<SObject>, Id)>, Refusal> {
         let mut dependants = Vec::new();
         for relation in parent.children.iter().filter(|relation| relation.cascade_delete) {
-            let Some(child) = self.schema.object(&relation.child) else { continue };
+            let goes = |child: &&Arc<SObject>| self.org.settings.cascade_deletes || history::is(child);
+            let Some(child) = self.views.whole.object(&relation.child).filter(goes) else { continue };
             let Some(field) = child.field(&relation.field) else { continue };
+            if !self.database.tables.contains(&child.name) {
+                continue;
+            }
             let sql = format!("SELECT \"Id\" FROM \"{}\" WHERE \"{}\"=? AND \"IsDeleted\"=0", child.name, field.name);
             let mut statement = self.database.connection.prepare_cached(&sql)?;
             let mut rows = statement.query([id.as_str()])?;
@@ -359,8 +414,18 @@ impl Transaction<'_> {
         Ok(dependants)
     }
 
+    /// Takes a record to write it, unless an open transaction has it.
+    pub(super) fn touch(&mut self, object: &Arc<SObject>, id: Id) -> Result<(), Refusal> {
+        if self.org.late().keeps_from(self.late, id) {
+            let message = format!("unable to obtain exclusive access to this record or 1 records: {id}");
+            return Err(Refusal::bad("UNABLE_TO_LOCK_ROW", message));
+        }
+        self.touched.push((Arc::clone(object), id));
+        Ok(())
+    }
+
     fn note(&mut self, object: &Arc<SObject>, id: Id, kind: ChangeKind, changed: Vec<usize>) {
-        if !self.seeding {
+        if self.actor != Actor::Seed {
             self.changes.push(Change { object: Arc::clone(object), id, kind, changed });
         }
     }

@@ -5,6 +5,8 @@
 
 use std::io::Write as _;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::Timestamp;
 use rusqlite::types::{Value as Stored, ValueRef};
 use serde_json::Value as Json;
@@ -21,10 +23,6 @@ pub(crate) enum Spelling {
     /// PushTopic events: datetimes end in `.000Z`, the keys of addresses are capitalised.
     Event,
 }
-
-/// The parts of an address in the order both spellings use, without their prefix.
-pub(crate) const ADDRESS_PARTS: [&str; 8] =
-    ["City", "Country", "GeocodeAccuracy", "Latitude", "Longitude", "PostalCode", "State", "Street"];
 
 /// The database's form of a datetime.
 pub(crate) fn stamp(at: Timestamp) -> String {
@@ -96,7 +94,14 @@ pub(crate) fn parse(field: &Field, json: &Json) -> Result<Stored, Refusal> {
             };
             Id::parse(text).map(|id| Stored::Text(id.to_string())).ok_or_else(malformed)
         }
-        FieldType::Address => Err(wrong()),
+        FieldType::Address | FieldType::Location => Err(wrong()),
+        FieldType::Base64 => {
+            let text = json.as_str().ok_or_else(wrong)?;
+            let bytes = BASE64
+                .decode(text)
+                .map_err(|_| Refusal::bad("INVALID_BASE64_VALUE", format!("{}: not base64", field.label)));
+            bytes.map(Stored::Blob)
+        }
         FieldType::AnyType => Ok(Stored::Text(json.to_string())),
         FieldType::String
         | FieldType::TextArea
@@ -105,6 +110,8 @@ pub(crate) fn parse(field: &Field, json: &Json) -> Result<Stored, Refusal> {
         | FieldType::Phone
         | FieldType::Picklist
         | FieldType::MultiPicklist
+        | FieldType::EncryptedString
+        | FieldType::DataCategoryGroupReference
         | FieldType::ComboBox => text(field, json, wrong),
     }
 }
@@ -188,6 +195,15 @@ pub(crate) fn write(out: &mut Vec<u8>, kind: FieldType, value: ValueRef<'_>, spe
         }
         (FieldType::AnyType, ValueRef::Text(text)) => out.extend_from_slice(text),
         (_, ValueRef::Text(text)) => write_text(out, &String::from_utf8_lossy(text)),
+    }
+}
+
+/// A number as people write it: `15000`, `2.5`.
+pub(super) fn spelled(value: &Stored) -> Option<String> {
+    match value {
+        Stored::Integer(n) => Some(n.to_string()),
+        Stored::Real(n) => Some(n.to_string()),
+        _ => None,
     }
 }
 

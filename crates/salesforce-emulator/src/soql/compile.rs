@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use rusqlite::types::Value as Stored;
 
-use super::Error;
 use super::query::{FieldPath, NullsOrder, Query, Select, SelectItem};
-use crate::org::{ADDRESS_PARTS, Field, FieldType, SObject, Schema};
+use super::{Error, column};
+use crate::org::{Field, FieldType, SObject, Schema};
 
 /// Most parameters of one statement; SQLite's default is 32,766.
 const MOST_PARAMETERS: usize = 32_000;
@@ -44,12 +44,19 @@ pub enum Output {
         /// Place in the row.
         column: usize,
     },
-    /// An address and the columns of its parts, in the order of [`ADDRESS_PARTS`].
-    Address {
+    /// Binary content, which is read at an address of its own.
+    Blob {
         /// Canonical name.
         name: String,
-        /// Places in the row.
-        columns: [usize; 8],
+        /// Place of whether there is any.
+        column: usize,
+    },
+    /// An address or a location, and where its parts are.
+    Compound {
+        /// Canonical name.
+        name: String,
+        /// Key in events, type, and place in the row.
+        parts: Vec<(&'static str, FieldType, usize)>,
     },
     /// Fields of a parent record.
     Parent {
@@ -128,6 +135,11 @@ pub fn filter(schema: &Schema, object: &Arc<SObject>, query: &Query) -> Result<O
 }
 
 impl Compiled {
+    /// The objects it reads.
+    pub fn objects(&self) -> impl Iterator<Item = &Arc<SObject>> {
+        std::iter::once(&self.object).chain(self.joins.iter().map(|join| &join.object))
+    }
+
     /// Reads the rows, at most `most` of them. Columns are as [`Output`] says; column 0 is the id.
     pub fn rows_sql(&self, most: u64) -> String {
         let limit = self.limit.map_or(most, |limit| limit.min(most));
@@ -271,15 +283,17 @@ impl Compiler<'_> {
 
     fn output(&mut self, object: &SObject, alias: &str, field: &Field) -> Output {
         let name = field.name.clone();
-        if field.kind != FieldType::Address {
-            return Output::Field { column: self.column(format!("{alias}.\"{name}\"")), kind: field.kind, name };
+        if field.kind == FieldType::Base64 {
+            return Output::Blob { name, column: self.column(column::shown(alias, field)) };
         }
-        let prefix = name.strip_suffix("Address").unwrap_or(&name).to_owned();
-        let columns = ADDRESS_PARTS.map(|part| match object.field(&format!("{prefix}{part}")) {
-            Some(part) => self.column(format!("{alias}.\"{}\"", part.name)),
-            None => self.column("NULL".to_owned()),
+        if !field.kind.is_compound() {
+            return Output::Field { name, kind: field.kind, column: self.column(column::shown(alias, field)) };
+        }
+        let parts = column::parts(object, field).into_iter().map(|(key, part)| match part {
+            Some(part) => (key, part.kind, self.column(column::shown(alias, part))),
+            None => (key, FieldType::String, self.column("NULL".to_owned())),
         });
-        Output::Address { name, columns }
+        Output::Compound { name, parts: parts.collect() }
     }
 
     fn column(&mut self, sql: String) -> usize {
@@ -375,15 +389,12 @@ impl Compiler<'_> {
                 (true, NullsOrder::Last, false) => " NULLS LAST",
                 _ => "",
             };
-            keys.push(format!("{alias}.\"{}\"{direction}{nulls}", field.name));
+            keys.push(format!("{}{direction}{nulls}", column::value(&alias, field)));
         }
         Ok(keys)
     }
 }
 
 fn named(outputs: &[Output], wanted: &str) -> Option<usize> {
-    outputs.iter().position(|output| {
-        let (Output::Field { name, .. } | Output::Address { name, .. } | Output::Parent { name, .. }) = output;
-        name.eq_ignore_ascii_case(wanted)
-    })
+    outputs.iter().position(|output| output.name().eq_ignore_ascii_case(wanted))
 }

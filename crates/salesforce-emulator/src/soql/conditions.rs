@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use rusqlite::types::Value as Stored;
 
-use super::Error;
 use super::compile::Compiler;
 use super::lexer::{like_pattern, unescape};
 use super::query::{Comparison, Condition, FieldPath, Literal};
+use super::{Error, column};
 use crate::org::{Field, FieldType, Id, SObject, stamp};
 
 impl Compiler<'_> {
@@ -38,7 +38,7 @@ impl Compiler<'_> {
         let field = &object.fields[at];
         if comparison == Comparison::Like {
             let Literal::Text(raw) = literal else { return Err(self.wrong_type(path, field)) };
-            if !is_text(field.kind) {
+            if !field.kind.is_text() {
                 let message = format!("invalid operator on {} field", field.kind.name());
                 return Err(Error::at("INVALID_QUERY_FILTER_OPERATOR", &self.query.text, path.span, &message));
             }
@@ -94,7 +94,7 @@ impl Compiler<'_> {
             let message = format!("field '{}' can not be filtered in a query call", field.name);
             return Err(Error::at("INVALID_FIELD", &self.query.text, path.span, &message));
         }
-        Ok((format!("{alias}.\"{}\"", field.name), object, at))
+        Ok((column::value(&alias, field), object, at))
     }
 
     fn bind(&mut self, value: Stored) -> String {
@@ -115,11 +115,11 @@ impl Compiler<'_> {
                     return Err(Error::at("INVALID_QUERY_FILTER_OPERATOR", &self.query.text, path.span, &message));
                 }
             },
-            (kind, Literal::Text(raw)) if is_text(kind) => match unescape(raw)? {
+            (kind, Literal::Text(raw)) if kind.is_text() => match unescape(raw)? {
                 text if text.is_empty() => Stored::Null,
                 text => Stored::Text(text),
             },
-            (kind, Literal::Number(n)) if is_number(kind) => Stored::Real(*n),
+            (kind, Literal::Number(n)) if kind.is_number() => Stored::Real(*n),
             (FieldType::Date, Literal::Date(date)) => Stored::Text(date.to_string()),
             (FieldType::DateTime, Literal::DateTime(at)) => Stored::Text(stamp(*at)),
             _ => return Err(self.wrong_type(path, field)),
@@ -127,25 +127,16 @@ impl Compiler<'_> {
     }
 
     fn wrong_type(&self, path: &FieldPath, field: &Field) -> Error {
-        let quotes = if is_text(field.kind) || matches!(field.kind, FieldType::Id | FieldType::Reference) {
+        let quotes = if field.kind.is_text() || matches!(field.kind, FieldType::Id | FieldType::Reference) {
             "should"
         } else {
             "should not"
         };
-        let kind = if is_text(field.kind) { "string" } else { field.kind.name() };
+        let kind = if field.kind.is_text() { "string" } else { field.kind.name() };
         let message = format!(
             "value of filter criterion for field '{}' must be of type {kind} and {quotes} be enclosed in quotes",
             field.name
         );
         Error::at("INVALID_FIELD", &self.query.text, path.span, &message)
     }
-}
-
-fn is_text(kind: FieldType) -> bool {
-    use FieldType::{ComboBox, Email, MultiPicklist, Phone, Picklist, String, TextArea, Url};
-    matches!(kind, String | TextArea | Url | Email | Phone | Picklist | MultiPicklist | ComboBox)
-}
-
-fn is_number(kind: FieldType) -> bool {
-    matches!(kind, FieldType::Int | FieldType::Long | FieldType::Double | FieldType::Currency | FieldType::Percent)
 }

@@ -3,6 +3,7 @@
 //! What Salesforce would refuse is an [`Error::Refused`] with its code and text; what it would accept and the emulated
 //! org cannot answer is an [`Error::Gap`]. Nothing is passed over in silence.
 
+mod column;
 mod compile;
 mod conditions;
 mod lexer;

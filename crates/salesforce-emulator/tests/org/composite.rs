@@ -1,6 +1,7 @@
 //! Requests inside a request: `/composite` and `/composite/batch`.
 
 use reqwest::Method;
+use salesforce_emulator::org::SchemaChange;
 use salesforce_emulator::{Config, FaultAction, FaultRule, Settings};
 use serde_json::{Value as Json, json};
 
@@ -95,6 +96,67 @@ async fn all_or_none() {
     // What was undone was never announced.
     let mut subscriber = crate::streaming::Subscriber::connect(&client).await;
     assert_eq!(subscriber.subscribe("/topic/A", -2).await.len(), 5);
+}
+
+/// An object is given its table when it is first touched, here by what is undone.
+#[tokio::test]
+async fn tables_made_in_vain_are_made_again() {
+    let client = Client::new().await;
+    let request = |all_or_none: bool, name: &str| {
+        json!({"allOrNone": all_or_none, "compositeRequest": [
+            {"method": "POST", "url": format!("{DATA}/sobjects/Account"), "referenceId": "a", "body": {"Name": "x"}},
+            {"method": "GET", "url": format!("{DATA}/query?q=SELECT Id FROM Campaign"), "referenceId": "q"},
+            {"method": "POST", "url": format!("{DATA}/sobjects/Lead"), "referenceId": "b", "body": {"LastName": name, "Company": "x"}},
+        ]})
+    };
+    let answer = composite(&client, request(true, "")).await;
+    assert_eq!(statuses(&answer)[2], r#""b" 400 "REQUIRED_FIELD_MISSING""#);
+    assert_eq!(client.emulator.org().counts().unwrap().get("Lead"), None);
+    let answer = composite(&client, request(false, "")).await;
+    assert_eq!(statuses(&answer), [r#""a" 201 null"#, r#""q" 200 null"#, r#""b" 400 "REQUIRED_FIELD_MISSING""#]);
+    let answer = composite(&client, request(true, "x")).await;
+    assert_eq!(statuses(&answer), [r#""a" 201 null"#, r#""q" 200 null"#, r#""b" 201 null"#]);
+    let counts = client.emulator.org().counts().unwrap();
+    assert_eq!((counts["Account"], counts["Campaign"], counts["Lead"]), (2, 0, 1));
+}
+
+/// The subrequests see the org as the user does.
+#[tokio::test]
+async fn what_is_hidden_is_hidden_inside() {
+    let client = Client::new().await;
+    let changes = [
+        SchemaChange::HideField { object: "Account".into(), field: "Phone".into() },
+        SchemaChange::HideObject { object: "Lead".into() },
+    ];
+    client.emulator.org().change_schema(changes).unwrap();
+    let requests = [
+        ("GET", "query?q=SELECT Phone FROM Account"),
+        ("POST", "sobjects/Account"),
+        ("GET", "sobjects/Account/updated?start=2025-12-31T00:00:00Z&end=2026-01-01T00:00:00Z"),
+        ("GET", "query?q=SELECT Id FROM Lead"),
+        ("GET", "sobjects/Lead/describe"),
+        ("GET", "composite/sobjects/Lead?ids=00Q000000000001&fields=Id"),
+        ("GET", "sobjects/Lead/updated?start=2025-12-31T00:00:00Z&end=2026-01-01T00:00:00Z"),
+        ("GET", "sobjects/Lead/deleted?start=2025-12-31T00:00:00Z&end=2026-01-01T00:00:00Z"),
+    ];
+    let requests = requests.iter().enumerate().map(|(at, (method, url))| {
+        let body = (*method == "POST").then(|| json!({"Name": "x", "Phone": "1"}));
+        json!({"method": method, "url": format!("{DATA}/{url}"), "referenceId": format!("r{at}"), "body": body})
+    });
+    let answer = composite(&client, json!({"compositeRequest": requests.collect::<Vec<_>>()})).await;
+    assert_eq!(
+        statuses(&answer),
+        [
+            r#""r0" 400 "INVALID_FIELD""#,
+            r#""r1" 400 "INVALID_FIELD""#,
+            r#""r2" 200 null"#,
+            r#""r3" 400 "INVALID_TYPE""#,
+            r#""r4" 404 "NOT_FOUND""#,
+            r#""r5" 404 "NOT_FOUND""#,
+            r#""r6" 404 "NOT_FOUND""#,
+            r#""r7" 404 "NOT_FOUND""#,
+        ]
+    );
 }
 
 /// While one composite request keeps the org to itself, others wait; none fails, and none sees half of it.

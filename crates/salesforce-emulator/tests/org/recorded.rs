@@ -98,6 +98,35 @@ async fn composites() {
     assert_eq!(counts.await.to_string(), recorded.to_string());
 }
 
+/// Collections in which one row failed, against ours with the same mistake.
+#[tokio::test]
+async fn rows() {
+    let client = Client::new().await;
+    let path = "/services/data/v62.0/composite/sobjects";
+    let record = |mut fields: Json| {
+        fields["attributes"] = json!({"type": "Contact"});
+        fields
+    };
+    let made = client.create("Contact", json!({"LastName": "x"})).await;
+    let other = client.create("Contact", json!({"LastName": "x"})).await;
+    let records = [
+        record(json!({"LastName": "Test", "id": made})),
+        record(json!({"LastName": "x", "Email": "badone", "id": other})),
+    ];
+    let ours = client.call(Method::PATCH, path, Some(json!({"allOrNone": false, "records": records}))).await;
+    let mut theirs = fixture!("collections-row-errors.json")[0]["response"]["body"].clone();
+    theirs[0]["id"] = made.into();
+    theirs[1]["errors"][0]["message"] = "Email: invalid email address: badone".into();
+    theirs[1]["errors"][0]["fields"] = json!(["Email"]);
+    assert_eq!((ours.status.as_u16(), ours.json().to_string()), (200, theirs.to_string()));
+
+    let recorded = fixture!("collections-row-errors.json");
+    let is_create = |exchange: &&Json| exchange["request"]["method"] == "POST";
+    let missing = recorded.as_array().unwrap().iter().find(is_create).unwrap();
+    let ours = client.call(Method::POST, path, Some(missing["request"]["body"].clone())).await;
+    assert_eq!(ours.json().to_string(), missing["response"]["body"].to_string());
+}
+
 #[tokio::test]
 async fn token_replies() {
     let client = Client::new().await;

@@ -17,6 +17,8 @@ pub(crate) use exchange::{Answer, Effect, Fault, Input, Level, Post};
 pub(crate) use session::Session;
 
 #[cfg(test)]
+mod foreign_tests; // sessions with servers written by others, recorded
+#[cfg(test)]
 mod script; // a session driven by hand, its effects as text
 #[cfg(test)]
 mod script_tests;

@@ -29,6 +29,7 @@ fn a_session_from_the_recorded_replies() {
     script.reply(Line::Connect, &fixture("connect-unknown-client"));
     assert_snapshot!(script.log(), @r#"
     sign in
+    clear cookies
     other> [{"channel":"/meta/handshake","id":"1","version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling"],"advice":{"timeout":60000,"interval":0},"ext":{"replay":true}}]
     connect> [{"channel":"/meta/connect","id":"2","clientId":"1cyu4thyxh3fgv1nqwcvebt3o9x","connectionType":"long-polling","advice":{"timeout":0}}]
     other> [{"channel":"/meta/subscribe","id":"3","clientId":"1cyu4thyxh3fgv1nqwcvebt3o9x","subscription":"/topic/InvoiceStatementUpdates","ext":{"replay":{"/topic/InvoiceStatementUpdates":-1}}},{"channel":"/meta/subscribe","id":"4","clientId":"1cyu4thyxh3fgv1nqwcvebt3o9x","subscription":"/topic/Example","ext":{"replay":{"/topic/Example":1553783}}}]
@@ -112,6 +113,7 @@ fn a_new_session_reads_on_from_what_was_written() {
     assert_snapshot!(script.log(), @r#"
     lost: the connect is refused: 403::Unknown client; next attempt in 0 s
     sign in
+    clear cookies
     other> [{"channel":"/meta/handshake","id":"8","version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling"],"advice":{"timeout":60000,"interval":0},"ext":{"replay":true}}]
     connect> [{"channel":"/meta/connect","id":"9","clientId":"1cyu4thyxh3fgv1nqwcvebt3o9x","connectionType":"long-polling","advice":{"timeout":0}}]
     other> [{"channel":"/meta/subscribe","id":"10","clientId":"1cyu4thyxh3fgv1nqwcvebt3o9x","subscription":"/topic/X","ext":{"replay":{"/topic/X":4}}},{"channel":"/meta/subscribe","id":"11","clientId":"1cyu4thyxh3fgv1nqwcvebt3o9x","subscription":"/topic/Y","ext":{"replay":{"/topic/Y":-2}}},{"channel":"/meta/subscribe","id":"12","clientId":"1cyu4thyxh3fgv1nqwcvebt3o9x","subscription":"/topic/Z","ext":{"replay":{"/topic/Z":-2}}}]
@@ -163,17 +165,17 @@ fn tokens_are_renewed_a_few_times_only() {
         script.reply(Line::Other, &fixture("handshake-401"));
     }
     assert_snapshot!(script.log(), @r#"
-    clear cookies
     lost: the connect is refused: 401::Authentication invalid; next attempt in 0 s
     sign in with a new token
-    other> [{"channel":"/meta/handshake","id":"5","version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling"],"advice":{"timeout":60000,"interval":0},"ext":{"replay":true}}]
     clear cookies
+    other> [{"channel":"/meta/handshake","id":"5","version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling"],"advice":{"timeout":60000,"interval":0},"ext":{"replay":true}}]
     lost: the handshake is refused: 401::Authentication invalid (403::Handshake denied); next attempt in 1 s
     sign in with a new token
-    other> [{"channel":"/meta/handshake","id":"6","version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling"],"advice":{"timeout":60000,"interval":0},"ext":{"replay":true}}]
     clear cookies
+    other> [{"channel":"/meta/handshake","id":"6","version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling"],"advice":{"timeout":60000,"interval":0},"ext":{"replay":true}}]
     lost: the handshake is refused: 401::Authentication invalid (403::Handshake denied); next attempt in 2 s
     sign in with a new token
+    clear cookies
     other> [{"channel":"/meta/handshake","id":"7","version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling"],"advice":{"timeout":60000,"interval":0},"ext":{"replay":true}}]
     end: Salesforce refuses access tokens that it just issued for streaming (the handshake is refused: 401::Authentication invalid (403::Handshake denied)); give the user the permission API Enabled, the connected app the scope api, and check login IP ranges and session policies
     "#);
@@ -211,6 +213,7 @@ fn a_lost_reply_may_have_carried_events_and_costs_the_session() {
     assert_snapshot!(script.log(), @r#"
     lost: it broke; next attempt in 0 s
     sign in
+    clear cookies
     other> [{"channel":"/meta/handshake","id":"5","version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling"],"advice":{"timeout":60000,"interval":0},"ext":{"replay":true}}]
     connect> [{"channel":"/meta/connect","id":"6","clientId":"1cyu4thyxh3fgv1nqwcvebt3o9x","connectionType":"long-polling","advice":{"timeout":0}}]
     other> [{"channel":"/meta/subscribe","id":"7","clientId":"1cyu4thyxh3fgv1nqwcvebt3o9x","subscription":"/topic/X","ext":{"replay":{"/topic/X":8}}}]
@@ -249,6 +252,7 @@ fn a_gap_or_a_refusal_rests_until_the_consumer_subscribes_again() {
     gap on /topic/X: reading after event 1553783 is refused (400::The replayId {1553783} you provided was invalid.  Please provide a valid ID, -2 to replay all events, or -1 to replay only new events.)
     lost: the connect is refused: 403::Unknown client; next attempt in 0 s
     sign in
+    clear cookies
     other> [{"channel":"/meta/handshake","id":"7","version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling"],"advice":{"timeout":60000,"interval":0},"ext":{"replay":true}}]
     connect> [{"channel":"/meta/connect","id":"8","clientId":"1cyu4thyxh3fgv1nqwcvebt3o9x","connectionType":"long-polling","advice":{"timeout":0}}]
     other> [{"channel":"/meta/subscribe","id":"9","clientId":"1cyu4thyxh3fgv1nqwcvebt3o9x","subscription":"/topic/Y","ext":{"replay":{"/topic/Y":-2}}}]
@@ -310,6 +314,7 @@ fn a_full_queue_ends_the_session_in_good_order_until_it_is_empty() {
     script.establish(1);
     assert_snapshot!(script.log(), @r#"
     sign in
+    clear cookies
     other> [{"channel":"/meta/handshake","id":"6","version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling"],"advice":{"timeout":60000,"interval":0},"ext":{"replay":true}}]
     connect> [{"channel":"/meta/connect","id":"7","clientId":"1cyu4thyxh3fgv1nqwcvebt3o9x","connectionType":"long-polling","advice":{"timeout":0}}]
     other> [{"channel":"/meta/subscribe","id":"8","clientId":"1cyu4thyxh3fgv1nqwcvebt3o9x","subscription":"/topic/X","ext":{"replay":{"/topic/X":7}}}]
@@ -366,6 +371,33 @@ fn the_advice_is_followed_and_remembered() {
     connect> [{"channel":"/meta/connect","id":"5","clientId":"1cyu4thyxh3fgv1nqwcvebt3o9x","connectionType":"long-polling"}]
     alive
     connect> [{"channel":"/meta/connect","id":"6","clientId":"1cyu4thyxh3fgv1nqwcvebt3o9x","connectionType":"long-polling"}]
+    "#);
+}
+
+#[test]
+fn a_new_session_begins_without_the_advice_and_the_cookies_of_the_one_before() {
+    let mut script = Script::connected(&[(X, Tip)]);
+    let advice = json!({"reconnect": "retry", "interval": 2000, "multiple-clients": true});
+    let reply = json!([{"channel": "/meta/connect", "successful": true, "advice": advice}]);
+    script.reply(Line::Connect, &reply.to_string());
+    script.pass(2);
+    script.reply(Line::Connect, &fixture("connect-unknown-client"));
+    script.log();
+    script.feed(Input::SignedIn);
+    script.reply(Line::Other, &fixture("handshake-ok"));
+    script.reply(Line::Connect, &connect_reply(&[]));
+    script.grant();
+    script.reply(Line::Connect, &connect_reply(&[]));
+    assert_snapshot!(script.log(), @r#"
+    clear cookies
+    other> [{"channel":"/meta/handshake","id":"6","version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling"],"advice":{"timeout":60000,"interval":0},"ext":{"replay":true}}]
+    connect> [{"channel":"/meta/connect","id":"7","clientId":"1cyu4thyxh3fgv1nqwcvebt3o9x","connectionType":"long-polling","advice":{"timeout":0}}]
+    other> [{"channel":"/meta/subscribe","id":"8","clientId":"1cyu4thyxh3fgv1nqwcvebt3o9x","subscription":"/topic/X","ext":{"replay":{"/topic/X":-2}}}]
+    subscribed /topic/X from the earliest event kept
+    connected
+    connect> [{"channel":"/meta/connect","id":"9","clientId":"1cyu4thyxh3fgv1nqwcvebt3o9x","connectionType":"long-polling"}]
+    alive
+    connect> [{"channel":"/meta/connect","id":"10","clientId":"1cyu4thyxh3fgv1nqwcvebt3o9x","connectionType":"long-polling"}]
     "#);
 }
 

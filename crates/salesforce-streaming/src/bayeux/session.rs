@@ -232,8 +232,13 @@ impl Session {
         self.send(Line::Other, Request::Disconnect { client }, FAREWELL, step);
     }
 
+    /// Begins a session, which owes nothing to the one before. Neither its advice nor its cookies: by them a server
+    /// that still holds the old session takes both for two windows of one browser, and lets only one of them wait for
+    /// events.
     fn signed_in(&mut self, step: &mut Step) {
         if let Phase::SigningIn { .. } = self.phase {
+            (self.hold, self.interval) = (HOLD, Duration::ZERO);
+            step.effects.push(Effect::ClearCookies);
             self.send(Line::Other, Request::Handshake, PROMPT, step);
             self.phase = Phase::Handshaking;
         }
@@ -436,11 +441,7 @@ impl Session {
         let why = format!("{what} is refused: {}", denial.words);
         let setback = match denial.cause {
             Cause::Unauthenticated => return self.unauthenticated(&why, step),
-            Cause::UnknownClient => Setback::Broken,
-            Cause::ForeignCookies => {
-                step.effects.push(Effect::ClearCookies);
-                Setback::Broken
-            }
+            Cause::UnknownClient | Cause::ForeignCookies => Setback::Broken,
             Cause::Refused(FailureKind::Busy) => Setback::Busy,
             Cause::Refused(FailureKind::TooManyClients) => Setback::TooManyClients,
             Cause::Refused(FailureKind::DailyLimit) => Setback::DailyLimit,
@@ -460,7 +461,6 @@ impl Session {
         if self.renewals > RENEWALS {
             return self.end(Some(Error::Unauthenticated { why: why.to_owned() }), step);
         }
-        step.effects.push(Effect::ClearCookies);
         self.set_back(Setback::Unauthenticated, why, step);
     }
 

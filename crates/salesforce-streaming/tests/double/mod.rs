@@ -192,8 +192,10 @@ impl Inner {
         let meta = message["channel"].as_str().expect("a channel").to_owned();
         let mut reply = json!({"channel": meta, "id": message["id"], "successful": true});
         let client = format!("client{}", self.sessions);
-        if meta != "/meta/handshake" {
-            let cookies = headers.get(header::COOKIE).map_or("", |value| value.to_str().expect("text"));
+        let cookies = headers.get(header::COOKIE).map_or("", |value| value.to_str().expect("text"));
+        if meta == "/meta/handshake" {
+            assert_eq!(cookies, "", "a session begins without cookies");
+        } else {
             assert!(cookies.contains("BAYEUX_BROWSER=b1"), "{meta} with the cookies {cookies:?}");
             assert_eq!(message["clientId"], client.as_str());
         }

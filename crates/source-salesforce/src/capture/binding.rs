@@ -130,6 +130,10 @@ impl Binding {
             Some(replay) => ReplayFrom::After(replay),
             None => ReplayFrom::Earliest,
         });
+        if topic.is_none() && was_streamed {
+            // What was announced until then is no word on what was visible then.
+            binding.live = binding.sound().map(|sound| sound.plus(-REPAIR_OVERLAP));
+        }
         if topic_replaced {
             // All events of the new topic count, whenever they were created.
             binding.repair();
@@ -197,11 +201,15 @@ impl Binding {
         self.gap();
     }
 
+    /// When the binding was last known to be complete, and its topic in order.
+    fn sound(&self) -> Option<Second> {
+        let polled = self.reads.iter().find_map(|read| read.covers);
+        [self.live.or(polled), self.checked.map(|checked| checked.at)].into_iter().flatten().min()
+    }
+
     /// What changed since the binding was last known to be complete is to be read.
     fn repair(&mut self) {
-        let polled = self.reads.iter().find_map(|read| read.covers);
-        let sound = [self.live.or(polled), self.checked.map(|checked| checked.at)].into_iter().flatten().min();
-        let since = sound.map_or(self.start, |sound| Some(sound.plus(-REPAIR_OVERLAP)));
+        let since = self.sound().map_or(self.start, |sound| Some(sound.plus(-REPAIR_OVERLAP)));
         let read = Read { after: None, since, deleted: true, covers: None };
         // A repair that has not begun covers this one too. One whose page is on its way has begun.
         let begun = usize::from(self.page.is_some());

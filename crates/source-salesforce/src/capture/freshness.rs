@@ -28,7 +28,8 @@ use super::second::Second;
 pub const CLOCK_SKEW: i64 = 2;
 
 /// An event tells when it was created, not when its change was committed; a delete event tells nothing else. Salesforce
-/// evaluates topics about once a second; ten times that is allowed for.
+/// evaluates topics about once a second; ten times that is allowed for. A transaction that deletes *and* restores one record, and
+/// takes longer than this, is the one case that is not.
 pub const EVALUATION_LAG: i64 = 10;
 
 /// Records whose last written second is remembered one by one.

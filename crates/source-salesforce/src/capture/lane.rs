@@ -86,8 +86,7 @@ pub(super) struct Lane {
     /// A page is on its way.
     paging: bool,
     fetching: bool,
-    /// What the org refused, if the object may have changed since it was described: nothing more is read until it is
-    /// described anew.
+    /// What the org refused, if the object or its topic may have changed: nothing more is read until both are looked at.
     pub(super) doubt: Option<Error>,
     /// How the object is to be read once nothing is on its way.
     pub(super) fresh: Option<Feed>,
@@ -216,7 +215,10 @@ impl Lane {
 
     /// Whether history is being read, or what a gap has cost.
     pub(super) fn is_backfilling(&self) -> bool {
-        self.machine.is_reading() && !(self.polls.is_some() && self.machine.live().is_some())
+        match self.polls {
+            Some(_) => self.machine.live().is_none(),
+            None => self.machine.is_reading(),
+        }
     }
 
     /// The next page to be sent for, if one is due.

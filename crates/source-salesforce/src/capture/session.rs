@@ -167,7 +167,7 @@ impl<O: Output> Session<O> {
                 return Ok(());
             }
             self.send(now);
-            match self.next(signals).await {
+            match self.next(signals, now).await {
                 Input::Signal(Signal::Stop) => return Ok(()),
                 Input::Signal(Signal::Broken(error)) => return Err(error),
                 Input::Signal(Signal::Acknowledged(commits)) => self.output.acknowledged(commits),
@@ -180,10 +180,10 @@ impl<O: Output> Session<O> {
     }
 
     /// Waits for the next thing to happen. Signals come first, then events: pages yield to both.
-    async fn next(&mut self, signals: &mut mpsc::UnboundedReceiver<Signal>) -> Input {
+    async fn next(&mut self, signals: &mut mpsc::UnboundedReceiver<Signal>, now: Instant) -> Input {
         let takes_events = !self.output.is_congested() && !self.lanes.iter().any(|lane| lane.machine.is_full());
         let page = self.lanes.iter().position(Lane::has_page);
-        let due = self.due();
+        let due = self.due(now);
         let due = async {
             match due {
                 Some(due) => tokio::time::sleep_until(due).await,
@@ -209,9 +209,9 @@ impl<O: Output> Session<O> {
     }
 
     /// When something is due, if nothing happens before. What a full output holds back is not: it is due when there is room.
-    fn due(&self) -> Option<Instant> {
+    fn due(&self, now: Instant) -> Option<Instant> {
         let quiet = self.lanes.iter().filter(|lane| self.options.until_caught_up && lane.machine.is_caught_up());
-        let quiet = quiet.map(Lane::quiet_at);
+        let quiet = quiet.map(Lane::quiet_at).filter(|at| *at > now);
         if self.output.is_congested() {
             return quiet.min();
         }
@@ -274,7 +274,7 @@ impl<O: Output> Session<O> {
             Done::Page { lane: n, result: Err(error), .. } => {
                 self.pages -= 1;
                 self.lanes[n].lost_page();
-                self.doubt(n, error)
+                self.refused(n, error)
             }
             Done::Page { lane, deleted, result: Ok(page) } => {
                 self.hear(page.answered());
@@ -283,7 +283,7 @@ impl<O: Output> Session<O> {
             }
             Done::Queried { lane: n, result: Err(error) } => {
                 self.lanes[n].lost_fetch();
-                self.doubt(n, error)
+                self.refused(n, error)
             }
             Done::Queried { lane, result: Ok(page) } => {
                 self.lanes[lane].take_fetched(page.rows().iter(), page.answered(), page.size(), &mut self.output)?;
@@ -312,23 +312,30 @@ impl<O: Output> Session<O> {
                 }
                 Err(error) => {
                     lane.lost_fetch();
-                    self.doubt(*n, error)?;
+                    self.refused(*n, error)?;
                 }
             }
         }
         self.commit(lanes).await
     }
 
-    /// A refusal ends the session, unless the object may have changed since it was described: that is looked into first.
-    fn doubt(&mut self, n: usize, error: salesforce_client::Error) -> Result<(), Error> {
+    /// A refusal ends the session, unless the object may have changed since it was described.
+    fn refused(&mut self, n: usize, error: salesforce_client::Error) -> Result<(), Error> {
         if !reads::may_be_outdated(&error) {
             return Err(error.into());
         }
-        let lane = &mut self.lanes[n];
-        tracing::info!(stream = lane.stream(), "describing the object anew, as the org refuses a read: {error}");
-        lane.doubt = Some(error.into());
-        self.inspection_due = self.inspection_due.map(|_| now());
+        tracing::info!(
+            stream = self.lanes[n].stream(),
+            "describing the object anew, as the org refuses a read: {error}"
+        );
+        self.doubt(n, error.into());
         Ok(())
+    }
+
+    /// Looks at once into what may explain a refusal. If nothing does, it ends the session.
+    fn doubt(&mut self, n: usize, error: Error) {
+        self.lanes[n].doubt = Some(error);
+        self.inspection_due = self.inspection_due.map(|_| now());
     }
 
     async fn take_findings(&mut self, doubted: &[usize], findings: Vec<Finding>) -> Result<(), Error> {
@@ -341,6 +348,7 @@ impl<O: Output> Session<O> {
                 && let Some(stream) = &mut self.stream
             {
                 stream.resubscribe(channel, from);
+                lane.doubt = None;
             }
             match feed {
                 Some(feed) => {
@@ -410,15 +418,21 @@ impl<O: Output> Session<O> {
                 self.commit(n..n + 1).await
             }
             Event::Refused { channel, failure } => {
-                let stream =
-                    self.lane_of(channel.name()).map(|n| self.lanes[n].stream().to_owned()).unwrap_or_default();
+                let Some(n) = self.lane_of(channel.name()) else { return Ok(()) };
+                let stream = self.lanes[n].stream().to_owned();
                 match failure.retry_in {
                     Some(wait) => {
                         tracing::warn!(stream, %channel, seconds = wait.as_secs(), "Salesforce refuses the subscription for now: {failure}");
-                        Ok(())
                     }
-                    None => Err(Error::Refused { stream, channel: channel.to_string(), why: failure.to_string() }),
+                    None => {
+                        tracing::warn!(stream, %channel, "looking after the PushTopic, as Salesforce refuses its subscription: {failure}");
+                        self.doubt(
+                            n,
+                            Error::Refused { stream, channel: channel.to_string(), why: failure.to_string() },
+                        );
+                    }
                 }
+                Ok(())
             }
             Event::Lost { why } => {
                 tracing::warn!("the streaming session is lost: {why}");

@@ -1,0 +1,129 @@
+//! What a binding may choose: how its changes are learned of, which fields are captured, where its history starts.
+
+use std::collections::BTreeSet;
+
+use salesforce_emulator::Settings;
+use serde_json::{Value, json};
+
+use super::{org::Org, task::Task};
+
+/// The last connector status in a log.
+fn status(log: &[String]) -> String {
+    let lines = log.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let statuses = lines.filter(|line| line["fields"]["eventType"] == "connectorStatus");
+    statuses.last().map(|line| line["message"].as_str().unwrap_or_default().to_owned()).unwrap_or_default()
+}
+
+/// The streams as bindings that differ in their mode alone.
+fn in_modes(modes: &[(&str, &str)]) -> Vec<Value> {
+    modes.iter().map(|(stream, mode)| json!({ "stream": stream, "mode": mode, "interval": "PT1S" })).collect()
+}
+
+/// Changes come while a session runs, and while none does.
+async fn captures_changes(task: &mut Task, org: &Org, streams: &[&str], seed: u64) -> Vec<String> {
+    org.change(streams, 60, seed).await;
+    let mut running = task.open().await;
+    running.agree(org).await;
+    org.change(streams, 60, seed + 1).await;
+    running.agree(org).await;
+    let log = running.end().await;
+    task.assert_faithful(org);
+    log
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_no_topic_left_is_polled_and_nothing_is_lost_on_the_way_to_and_fro() {
+    const STREAMS: [&str; 4] = ["Account", "Contact", "Lead", "Case"];
+    let rows = STREAMS.map(|stream| (stream, 20));
+    let org = Org::start_with(1, &rows, Settings { push_topics: 2, ..Settings::default() }).await;
+    let mut task = Task::prepare_bindings(org.config(), &in_modes(&STREAMS.map(|stream| (stream, "auto")))).await;
+    let log = captures_changes(&mut task, &org, &STREAMS, 1).await;
+    assert_eq!(
+        status(&log),
+        "Capturing changes of all 4 bindings: streaming 2, polling 2: Lead, Case (no PushTopic left in the org)"
+    );
+
+    // The others get the topics, and back again.
+    let poll_first = [("Account", "poll"), ("Contact", "poll"), ("Lead", "stream"), ("Case", "auto")];
+    let poll_last = [("Account", "auto"), ("Contact", "stream"), ("Lead", "auto"), ("Case", "poll")];
+    for (seed, modes, said) in [
+        (3, poll_first, "streaming 2, polling 2: Account, Contact (as configured)"),
+        (5, poll_last, "streaming 2, polling 2: Case (as configured), Account (no PushTopic left in the org)"),
+    ] {
+        task.choose(&in_modes(&modes)).await;
+        let log = captures_changes(&mut task, &org, &STREAMS, seed).await;
+        assert_eq!(status(&log), format!("Capturing changes of all 4 bindings: {said}"));
+        assert_eq!(org.topics().len(), 2);
+    }
+    org.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_of_the_administrator_is_used_and_left_alone() {
+    let org = Org::start(&[("Account", 20), ("Contact", 20)]).await;
+    let given = [
+        json!({ "Name": "Accounts", "Query": "SELECT Id FROM Account" }),
+        json!({ "Name": "Contacts", "Query": "SELECT Id, IsDeleted, LastName, SystemModstamp FROM Contact" }),
+    ];
+    for mut topic in given {
+        topic["ApiVersion"] = json!(61.0);
+        topic["NotifyForFields"] = json!("All");
+        org.create("PushTopic", topic);
+    }
+    let topics: BTreeSet<_> = org.topics().into_iter().collect();
+    let mut task = Task::prepare_bindings(
+        org.config(),
+        &[
+            json!({ "stream": "Account", "push_topic": "Accounts", "fields": { "exclude": ["Fax"] } }),
+            json!({ "stream": "Contact", "push_topic": "Contacts", "fields": { "exclude": ["Fax"] } }),
+        ],
+    )
+    .await;
+    task.admits = |field| field != "Fax";
+    captures_changes(&mut task, &org, &["Account", "Contact"], 2).await;
+    assert_eq!(org.topics().into_iter().collect::<BTreeSet<_>>(), topics);
+    org.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_hold_the_fields_that_were_chosen() {
+    let org = Org::start(&[("Account", 20)]).await;
+    let fields = json!({ "include": ["ID", "name", "Industry", "ShippingAddress"] });
+    let mut task = Task::prepare_bindings(org.config(), &[json!({ "stream": "Account", "fields": fields })]).await;
+    task.admits = |field| ["Id", "Name", "Industry", "ShippingAddress", "IsDeleted", "SystemModstamp"].contains(&field);
+    let mut running = task.open().await;
+    running.agree(&org).await;
+    org.change(&["Account"], 40, 3).await;
+    running.agree(&org).await;
+    let captured = std::mem::take(&mut running.captured);
+    running.end().await;
+    let fields = captured.iter().flat_map(|captured| captured.document.as_object().expect("an object").keys());
+    let others: BTreeSet<_> = fields.filter(|field| !(task.admits)(field) && *field != "_meta").collect();
+    assert_eq!(others, BTreeSet::new());
+    let announced = captured.iter().filter(|captured| captured.document["_meta"]["source"].is_object()).count();
+    assert!(announced > 10, "few fields fit into events: {announced}");
+    org.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn history_starts_where_its_binding_says() {
+    let org = Org::start(&[("Account", 5), ("Contact", 5), ("Lead", 5)]).await;
+    let hour = std::time::Duration::from_secs(3600);
+    org.emulator().org().advance(hour).expect("the clock moves");
+    let now = org.emulator().org().now();
+    let before = now - hour / 2;
+    let mut config = org.config();
+    config["start_date"] = json!(before.to_string());
+    let resources = [
+        json!({ "stream": "Account" }),
+        json!({ "stream": "Contact", "start_date": "2000-01-01T00:00:00Z" }),
+        json!({ "stream": "Lead", "start_date": "2000-01-01T00:00:00Z", "mode": "poll" }),
+    ];
+    let mut task = Task::prepare_bindings(config, &resources).await;
+    let mut running = task.open().await;
+    running.until_live().await;
+    running.end().await;
+    let rows = [0, 1, 2].map(|binding| task.capture.collection(binding).rows().len());
+    assert_eq!(rows, [0, 5, 5]);
+    org.shutdown().await;
+}
