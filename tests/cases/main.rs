@@ -25,6 +25,7 @@ mod flow_control;
 mod healing;
 mod kills;
 mod network;
+mod readme;
 mod recorded;
 mod schemas;
 mod secrets;

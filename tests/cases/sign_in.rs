@@ -218,7 +218,7 @@ async fn an_assertion_for_another_kind_of_org_is_told() {
     ];
     let outcomes = outcomes("a sandbox", configs).await;
     let [Err(last_words), Ok(()), Ok(())] = &outcomes[..] else { panic!("{outcomes:?}") };
-    insta::assert_snapshot!(last_words, @"signing in at acme--uat.sandbox.my.salesforce.com failed: invalid_grant: Audience validation failed [HTTP 400, request N]; the assertion names a login host that is not the org's: a sandbox or scratch org signs in at test.salesforce.com, every other at login.salesforce.com, and each at its My Domain");
+    insta::assert_snapshot!(last_words);
     sandbox.shutdown().await;
 }
 

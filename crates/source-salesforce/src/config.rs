@@ -29,7 +29,7 @@ pub struct RawConfig {
     #[serde(default)]
     #[schemars(title = "Sandbox", extend("order" = 1))]
     pub is_sandbox: bool,
-    /// The org's My Domain, such as acme.my.salesforce.com or acme--uat.sandbox.my.salesforce.com. Needed only where the org forbids signing in at login.salesforce.com and test.salesforce.com.
+    /// The org's My Domain, such as acme.my.salesforce.com or acme--uat.sandbox.my.salesforce.com. Needed for client credentials, and where the org prevents login from login.salesforce.com and test.salesforce.com.
     #[serde(default, deserialize_with = "setting::blank_is_absent")]
     #[schemars(with = "Option<String>", title = "My Domain", extend("order" = 2, "pattern" = MY_DOMAIN_PATTERN))]
     pub my_domain: Option<String>,
