@@ -189,12 +189,12 @@ const CHANGES: &[Change] = &[
     Change {
         what: "the topics are switched off",
         make: |org| topics(org, &json!({ "IsActive": false })),
-        then: Then::Mends("somebody changed the PushTopic"),
+        then: Then::Mends("the PushTopic was changed"),
     },
     Change {
         what: "the topics stop announcing updates",
         make: |org| topics(org, &json!({ "NotifyForOperationUpdate": false })),
-        then: Then::Mends("somebody changed the PushTopic"),
+        then: Then::Mends("the PushTopic was changed"),
     },
     Change {
         what: "the topics get a filter",
@@ -204,7 +204,7 @@ const CHANGES: &[Change] = &[
                 org.update("PushTopic", Id::parse(&id).expect("an id"), json!({ "Query": query }));
             }
         },
-        then: Then::Mends("somebody changed the PushTopic"),
+        then: Then::Mends("the PushTopic was changed"),
     },
     Change {
         what: "the topics are deleted",
@@ -238,7 +238,7 @@ const CHANGES: &[Change] = &[
                 .change_policies(|policies| policies.user.status = salesforce_emulator::org::UserStatus::Frozen);
         },
         then: Then::Ends {
-            says: "the user is deactivated or frozen",
+            says: "the user who authorised the app is frozen or deactivated",
             undo: |org| {
                 org.emulator()
                     .org()
@@ -391,7 +391,9 @@ async fn rows_change(running: &mut Running<'_>, org: &Org, what: &str, knows: Kn
     let mut expected = Vec::new();
     for (binding, object) in OBJECTS.iter().enumerate() {
         let ids = org.ids(object);
-        org.update(object, ids[0], json!({ "Name": format!("changed {}", ids.len()) }));
+        // An update that changes nothing is not announced.
+        let name = format!("{} again", org.truth(object)[ids[0].as_str()]["Name"].as_str().expect("a name"));
+        org.update(object, ids[0], json!({ "Name": name }));
         org.delete(object, ids[1]);
         let new = create(org, object, ids.len());
         expected.extend([(binding, ids[0]), (binding, ids[1]), (binding, new)]);

@@ -158,7 +158,12 @@ const TROUBLES: &[Trouble] = &[
     Trouble {
         what: "a fetch of changed records is lost on its way back",
         when: When::Live,
-        make: |org| rest(org, "retrieve", 1, FaultAction::DropReply),
+        // Records of one object, or of several at once.
+        make: |org| {
+            let path = Some("/services/data/v62.0/composite".to_owned());
+            let action = FaultAction::DropReply;
+            org.emulator().add_fault(FaultRule { method: None, path, kind: None, nth: 1, count: Some(1), action });
+        },
         says: &["reading records of", "will be repeated"],
     },
     Trouble {

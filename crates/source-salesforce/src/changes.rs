@@ -50,6 +50,8 @@ pub struct Topic {
     pub whole: bool,
     /// Its modstamp as it was found, before anything was done to it.
     pub found: Second,
+    /// Whether it named fields that are gone: it may have announced nothing since they went.
+    pub was_broken: bool,
     /// Its modstamp as it is now, in order.
     pub now: Checked,
 }

@@ -46,6 +46,13 @@ pub fn judge(topic: &Existing, feed: &Feed) -> Result<bool, String> {
     Ok(missing.is_empty() && query.fields.len() == feed.fields.len())
 }
 
+/// Whether the query `before` selects fields that the query `now` does not.
+pub fn loses_fields(before: &str, now: &str) -> bool {
+    let (Some(before), Some(now)) = (Query::read(before), Query::read(now)) else { return true };
+    let is_there = |field: &&str| now.fields.iter().any(|other| other.eq_ignore_ascii_case(field));
+    !before.fields.iter().all(|field| is_there(field))
+}
+
 fn silent_operations(operations: Operations) -> Vec<&'static str> {
     let Operations { create, update, delete, undelete } = operations;
     let flags = [

@@ -137,11 +137,13 @@ enum Kept {
 fn seen(before: &Look, after: &Look, name: &TopicName, whole: bool) -> Option<Topic> {
     let now = named(after, name)?;
     let modstamp = Second::from(now.modstamp);
+    let before = named(before, name).unwrap_or(now);
     Some(Topic {
         id: now.id,
         channel: Channel::topic(name),
         whole,
-        found: named(before, name).map_or(modstamp, |topic| topic.modstamp.into()),
+        found: before.modstamp.into(),
+        was_broken: given_topic::loses_fields(&before.query, &now.query),
         now: Checked { at: after.at.map_or(modstamp, Second::from), modstamp },
     })
 }

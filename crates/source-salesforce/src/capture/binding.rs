@@ -147,15 +147,15 @@ impl Binding {
         self.topic == Some(id)
     }
 
-    /// The topic was looked at: it had the modstamp `found`, and is in order `now`. Answers whether it was changed since the
-    /// last look: it may have announced nothing in between, which is then to be read.
-    pub fn topic_seen(&mut self, found: Second, now: Checked) -> bool {
-        let was_changed = self.checked.is_some_and(|last| last.modstamp != found);
-        if was_changed {
+    /// The topic was looked at: it had the modstamp `found`, and is in order `now`. If it was changed since the last look, or
+    /// `was_broken`, it may have announced nothing in between, which is then to be read. Answers whether that is so.
+    pub fn topic_seen(&mut self, found: Second, was_broken: bool, now: Checked) -> bool {
+        let was_silent = self.checked.is_some_and(|last| was_broken || last.modstamp != found);
+        if was_silent {
             self.repair();
         }
         self.checked = Some(now);
-        was_changed
+        was_silent
     }
 
     /// Changes are to be polled now. `covers` is the time up to which the org says all changes are visible, if it says so.
