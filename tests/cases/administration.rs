@@ -370,19 +370,26 @@ async fn story(Change { what, make, then }: &'static Change) {
 enum Knows {
     /// Perhaps not: a document may lack a new field, or still have one that is gone.
     Perhaps,
-    /// Documents have exactly the fields of the org.
+    /// Documents have exactly the fields of the declared schema.
     Surely,
 }
 
-fn is_same(row: &Value, truth: &Value, knows: Knows) -> bool {
-    let (mut row, mut truth) = (row.clone(), truth.clone());
-    if knows == Knows::Perhaps {
-        let (known, there) = (row.clone(), truth.clone());
-        row.as_object_mut().expect("a row").retain(|field, _| !there[field].is_null());
-        truth.as_object_mut().expect("a row").retain(|field, _| !known[field].is_null());
+fn is_same(row: &Value, truth: &Value, declared: Option<&Value>, knows: Knows) -> bool {
+    let (mut known, mut there) = (row.clone(), truth.clone());
+    let members = |value: &mut Value, keeps: &dyn Fn(&str) -> bool| {
+        value.as_object_mut().expect("a row").retain(|field, _| keeps(field));
+    };
+    match knows {
+        Knows::Perhaps => {
+            members(&mut known, &|field| truth.get(field).is_some());
+            members(&mut there, &|field| row.get(field).is_some());
+        }
+        Knows::Surely => {
+            members(&mut there, &|field| declared.is_some_and(|schema| schema["properties"].get(field).is_some()))
+        }
     }
     let one = |value| std::iter::once(("one".to_owned(), value)).collect();
-    Difference::between("", &one(row), &one(truth)).is_empty()
+    Difference::between("", &one(known), &one(there)).is_empty()
 }
 
 /// Rows are changed, made and deleted in each object, and arrive as the org has them, each valid against the schema declared
@@ -403,7 +410,7 @@ async fn rows_change(running: &mut Running<'_>, org: &Org, what: &str, knows: Kn
             let truth = org.truth(OBJECTS[*binding]);
             let id = id.to_string();
             match (capture.collection(*binding).rows().get(&id), truth.get(&id)) {
-                (Some(row), Some(truth)) => is_same(row, truth, knows),
+                (Some(row), Some(truth)) => is_same(row, truth, capture.sourced_schema(*binding), knows),
                 (row, truth) => row.is_none() && truth.is_none(),
             }
         })

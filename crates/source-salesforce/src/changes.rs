@@ -50,8 +50,9 @@ pub struct Topic {
     pub whole: bool,
     /// Its modstamp as it was found, before anything was done to it.
     pub found: Second,
-    /// Whether it named fields that are gone: it may have announced nothing since they went.
-    pub was_broken: bool,
+    /// Whether it was found in a state in which it may have announced nothing: modstamps have whole seconds, and do not tell
+    /// everything.
+    pub was_silent: bool,
     /// Its modstamp as it is now, in order.
     pub now: Checked,
 }

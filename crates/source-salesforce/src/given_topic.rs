@@ -46,11 +46,14 @@ pub fn judge(topic: &Existing, feed: &Feed) -> Result<bool, String> {
     Ok(missing.is_empty() && query.fields.len() == feed.fields.len())
 }
 
-/// Whether the query `before` selects fields that the query `now` does not.
-pub fn loses_fields(before: &str, now: &str) -> bool {
-    let (Some(before), Some(now)) = (Query::read(before), Query::read(now)) else { return true };
-    let is_there = |field: &&str| now.fields.iter().any(|other| other.eq_ignore_ascii_case(field));
-    !before.fields.iter().all(|field| is_there(field))
+/// Whether a topic as it was, `before`, may have kept silent about what it announces as it is `now`: it was switched off, or
+/// minded less, or its query had a filter or named fields that are gone.
+pub fn was_silent(before: &Existing, now: &Existing) -> bool {
+    let (Some(then), Some(today)) = (Query::read(&before.query), Query::read(&now.query)) else { return true };
+    let is_there = |field: &&str| today.fields.iter().any(|other| other.eq_ignore_ascii_case(field));
+    let minded_the_same =
+        before.is_active && before.notify_for == now.notify_for && before.operations == now.operations;
+    !minded_the_same || then.filters || !then.fields.iter().all(is_there)
 }
 
 fn silent_operations(operations: Operations) -> Vec<&'static str> {

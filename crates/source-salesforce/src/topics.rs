@@ -143,7 +143,7 @@ fn seen(before: &Look, after: &Look, name: &TopicName, whole: bool) -> Option<To
         channel: Channel::topic(name),
         whole,
         found: before.modstamp.into(),
-        was_broken: given_topic::loses_fields(&before.query, &now.query),
+        was_silent: given_topic::was_silent(before, now),
         now: Checked { at: after.at.map_or(modstamp, Second::from), modstamp },
     })
 }

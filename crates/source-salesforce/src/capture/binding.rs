@@ -148,14 +148,14 @@ impl Binding {
     }
 
     /// The topic was looked at: it had the modstamp `found`, and is in order `now`. If it was changed since the last look, or
-    /// `was_broken`, it may have announced nothing in between, which is then to be read. Answers whether that is so.
-    pub fn topic_seen(&mut self, found: Second, was_broken: bool, now: Checked) -> bool {
-        let was_silent = self.checked.is_some_and(|last| was_broken || last.modstamp != found);
-        if was_silent {
+    /// `was_silent`, it may have announced nothing in between, which is then to be read. Answers whether that is so.
+    pub fn topic_seen(&mut self, found: Second, was_silent: bool, now: Checked) -> bool {
+        let is_gap = self.checked.is_some_and(|last| was_silent || last.modstamp != found);
+        if is_gap {
             self.repair();
         }
         self.checked = Some(now);
-        was_silent
+        is_gap
     }
 
     /// Changes are to be polled now. `covers` is the time up to which the org says all changes are visible, if it says so.

@@ -118,7 +118,7 @@ impl Lane {
         let (mut machine, start) = Binding::resume(position, topic.as_ref().map(|topic| topic.id), start_date);
         let stream = &resource.stream;
         let was_changed =
-            topic.as_ref().is_some_and(|topic| machine.topic_seen(topic.found, topic.was_broken, topic.now));
+            topic.as_ref().is_some_and(|topic| machine.topic_seen(topic.found, topic.was_silent, topic.now));
         if start.topic_replaced {
             tracing::warn!(
                 stream,
@@ -273,7 +273,7 @@ impl Lane {
     pub(super) fn topic_seen(&mut self, topic: &Topic) -> Option<(Channel, ReplayFrom)> {
         self.whole = topic.whole;
         if self.machine.is_topic(topic.id) {
-            if self.machine.topic_seen(topic.found, topic.was_broken, topic.now) {
+            if self.machine.topic_seen(topic.found, topic.was_silent, topic.now) {
                 warn_of_changed_topic(self.stream());
             }
             return None;
@@ -283,7 +283,7 @@ impl Lane {
             "the PushTopic was deleted and is made anew: reading all changes since the last look at it"
         );
         self.machine.topic_replaced(topic.id);
-        self.machine.topic_seen(topic.found, topic.was_broken, topic.now);
+        self.machine.topic_seen(topic.found, topic.was_silent, topic.now);
         self.channel = Some(topic.channel.clone());
         Some((topic.channel.clone(), ReplayFrom::Tip))
     }
