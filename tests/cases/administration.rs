@@ -52,7 +52,7 @@ const CHANGES: &[Change] = &[
             each(
                 org,
                 |object| json!({ "add_field": { "object": object, "field": "New__c", "definition": { "type": "string" } } }),
-            )
+            );
         },
         then: Then::Declares(|schema| *kind(schema, "New__c") == json!(["string", "null"])),
     },
@@ -86,7 +86,7 @@ const CHANGES: &[Change] = &[
     Change {
         what: "a field is renamed",
         make: |org| {
-            each(org, |object| json!({ "rename_field": { "object": object, "field": "Text__c", "to": "Renamed__c" } }))
+            each(org, |object| json!({ "rename_field": { "object": object, "field": "Text__c", "to": "Renamed__c" } }));
         },
         then: Then::Declares(|schema| {
             schema["properties"]["Text__c"].is_null() && *kind(schema, "Renamed__c") == json!(["string", "null"])
@@ -149,14 +149,14 @@ const CHANGES: &[Change] = &[
     Change {
         what: "a field gets another label",
         make: |org| {
-            each(org, |object| json!({ "relabel": { "object": object, "field": "Text__c", "label": "Words" } }))
+            each(org, |object| json!({ "relabel": { "object": object, "field": "Text__c", "label": "Words" } }));
         },
         then: Then::Declares(|schema| schema["properties"]["Text__c"]["title"] == "Words"),
     },
     Change {
         what: "a field must have a value",
         make: |org| {
-            each(org, |object| json!({ "require_field": { "object": object, "field": "Text__c", "required": true } }))
+            each(org, |object| json!({ "require_field": { "object": object, "field": "Text__c", "required": true } }));
         },
         then: Then::Declares(|schema| *kind(schema, "Text__c") == json!("string")),
     },
@@ -385,7 +385,7 @@ fn is_same(row: &Value, truth: &Value, declared: Option<&Value>, knows: Knows) -
             members(&mut there, &|field| row.get(field).is_some());
         }
         Knows::Surely => {
-            members(&mut there, &|field| declared.is_some_and(|schema| schema["properties"].get(field).is_some()))
+            members(&mut there, &|field| declared.is_some_and(|schema| schema["properties"].get(field).is_some()));
         }
     }
     let one = |value| std::iter::once(("one".to_owned(), value)).collect();

@@ -1,17 +1,21 @@
 //! What a binding may choose: how its changes are learned of, which fields are captured, where its history starts.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
-use salesforce_emulator::Settings;
+use salesforce_emulator::{
+    Settings,
+    org::{Feature, SchemaChange},
+};
 use serde_json::{Value, json};
+use tokio::task::block_in_place;
 
-use super::{org::Org, task::Task};
+use super::{org::Org, program, task::Task};
 
 /// The last connector status in a log.
 fn status(log: &[String]) -> String {
     let lines = log.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let statuses = lines.filter(|line| line["fields"]["eventType"] == "connectorStatus");
-    statuses.last().map(|line| line["message"].as_str().unwrap_or_default().to_owned()).unwrap_or_default()
+    let mut statuses = lines.filter(|line| line["fields"]["eventType"] == "connectorStatus");
+    statuses.next_back().map(|line| line["message"].as_str().unwrap_or_default().to_owned()).unwrap_or_default()
 }
 
 /// The streams as bindings that differ in their mode alone.
@@ -125,5 +129,73 @@ async fn history_starts_where_its_binding_says() {
     running.end().await;
     let rows = [0, 1, 2].map(|binding| task.capture.collection(binding).rows().len());
     assert_eq!(rows, [0, 5, 5]);
+    org.shutdown().await;
+}
+
+/// A transaction that takes ten minutes stamps its row when it writes it. Polls that have gone on meanwhile find it all the same:
+/// the org says up to when all changes are visible, and that is before it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poll_finds_a_row_that_becomes_visible_late() {
+    let org = Org::start(&[("Contact", 5)]).await;
+    let mut task = Task::prepare_bindings(org.config(), &in_modes(&[("Contact", "poll")])).await;
+    let mut running = task.open().await;
+    running.agree(&org).await;
+    let late = org.emulator().org().begin_late();
+    let fields = json!({ "LastName": "late" });
+    block_in_place(|| late.write(|work| work.create("Contact", fields.as_object().expect("fields"))))
+        .expect("it is written");
+    for minutes in 1..=3 {
+        let clock = org.emulator().org().clone();
+        block_in_place(|| clock.advance(Duration::from_secs(300))).expect("the clock moves");
+        org.create("Contact", json!({ "LastName": format!("after {minutes}") }));
+        running.agree(&org).await;
+    }
+    block_in_place(|| late.commit()).expect("it is committed");
+    assert_eq!(org.ids("Contact").len(), 9);
+    running.agree(&org).await;
+    running.end().await;
+    task.assert_faithful(&org);
+    org.shutdown().await;
+}
+
+/// Four hundred fields with long names: more than a URL holds, and far more than a topic.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_too_wide_for_a_url_is_captured() {
+    let org = Org::start(&[]).await;
+    let fields: serde_json::Map<String, Value> =
+        (0..400).map(|n| (format!("A_name_as_long_as_a_name_can_be_{n:03}__c"), json!({ "type": "double" }))).collect();
+    let change = json!({ "create_object": { "object": "Vast__c", "definition": { "fields": fields } } });
+    let change: SchemaChange = serde_json::from_value(change).expect("a change");
+    block_in_place(|| org.emulator().org().change_schema([change])).expect("the object is made");
+    org.create_many("Vast__c", &json!({ "Name": "many", "A_name_as_long_as_a_name_can_be_007__c": 7 }), 30);
+    let mut task = Task::prepare(&org, &["Vast__c"]).await;
+    captures_changes(&mut task, &org, &["Vast__c"], 1).await;
+    let calls = org.emulator().org().calls();
+    assert!(calls.get("composite").is_some_and(|calls| *calls > 0), "{calls:?}");
+    org.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn misspelled_names_are_captured_under_their_names_and_absent_objects_are_not_listed() {
+    let without = vec![Feature::Quotes, Feature::Chat];
+    let settings = Settings { without, ..Settings::default() };
+    let org = Org::start_with(1, &[("ServiceContract", 2), ("ContractLineItem", 5)], settings).await;
+    let discovered = program::run(&["discover", "--config", "-"], org.config().to_string()).await.json();
+    let listed: BTreeSet<&str> = discovered["discovered"]["bindings"]
+        .as_array()
+        .expect("bindings")
+        .iter()
+        .filter_map(|binding| binding["recommendedName"].as_str())
+        .collect();
+    assert!(listed.contains("ContractLineItem") && !listed.contains("Quote") && !listed.contains("LiveChatTranscript"));
+
+    let stream = "{\"stream\":\"ContactLineItem\",\"mode\":\"poll\",\"fields\":{\"include\":[\"Id\"]}}";
+    let pulled = program::run(
+        &["pull", "--config", "-", "--stream", stream, "--tagged", "--until-caught-up"],
+        org.config().to_string(),
+    )
+    .await;
+    assert_eq!(pulled.code, Some(0), "{}", pulled.stderr);
+    assert_eq!(pulled.stdout.lines().filter(|line| line.starts_with("[\"ContactLineItem\",")).count(), 5);
     org.shutdown().await;
 }

@@ -1,13 +1,16 @@
 //! A capture task from its preparation to its agreement with the org.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    pin::{Pin, pin},
+};
 
 use demo::{
     runtime::{Binding, Capture, Captured, Connector, Exit, Group, Session},
     verdict::Difference,
 };
 use serde_json::Value;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Sleep, sleep, timeout};
 
 use super::{
     org::Org,
@@ -125,14 +128,11 @@ impl<'a> Running<'a> {
         Self { task, session, captured: Vec::new() }
     }
 
-    /// Takes the next group and commits it.
-    async fn take_by(&mut self, deadline: Instant) {
-        let group = timeout_at(deadline, self.session.group()).await.unwrap_or_else(|_| {
-            panic!("the connector does not say it; its log:\n{}", self.session.process().take_log().join("\n"))
-        });
-        match group.expect("the connector keeps to the protocol") {
-            Some(group) => self.commit(group).await,
-            None => panic!("the connector ended: {:?}", self.session.ended().await),
+    /// The next group, unless the time is up: however many groups come, a story ends.
+    async fn group_by(&mut self, deadline: &mut Pin<&mut Sleep>) -> Option<Group> {
+        tokio::select! {
+            group = self.session.group() => group.expect("the connector keeps to the protocol"),
+            () = deadline => None,
         }
     }
 
@@ -149,9 +149,15 @@ impl<'a> Running<'a> {
 
     /// Takes groups until what was committed satisfies `done`.
     pub(crate) async fn until(&mut self, mut done: impl FnMut(&Capture) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
+        let mut deadline = pin!(sleep(PATIENCE));
         while !done(&self.task.capture) {
-            self.take_by(deadline).await;
+            let Some(group) = self.group_by(&mut deadline).await else {
+                panic!(
+                    "what the test waits for is not said; the log:\n{}",
+                    self.session.process().take_log().join("\n")
+                )
+            };
+            self.commit(group).await;
         }
     }
 
@@ -178,14 +184,14 @@ impl<'a> Running<'a> {
             let ids = rows.keys().chain(truth.keys());
             open.extend(ids.filter(|id| differs(rows, truth, id)).map(|id| (binding, id.clone())));
         }
-        let deadline = Instant::now() + PATIENCE;
+        let mut deadline = pin!(sleep(PATIENCE));
         while !open.is_empty() {
-            let group = timeout_at(deadline, self.session.group()).await;
-            let Ok(Ok(Some(group))) = group else {
+            let group = self.group_by(&mut deadline).await;
+            let Some(group) = group else {
                 let log = self.session.process().take_log().join("\n");
                 let differences = self.task.differences(org);
                 let differences: Vec<String> = differences.iter().map(ToString::to_string).collect();
-                panic!("no agreement, {group:?}: {}\n{log}", differences.join("\n"));
+                panic!("no agreement: {}\n{log}", differences.join("\n"));
             };
             let touched: Vec<_> =
                 group.documents.iter().map(|captured| (captured.binding, id_of(&captured.document))).collect();
