@@ -66,7 +66,7 @@ pub struct RawAdvanced {
     #[serde(default, deserialize_with = "setting::blank_is_absent")]
     #[schemars(with = "Option<String>", title = "Inspection Interval", extend("order" = 3, "format" = "duration", "default" = "PT10M"))]
     pub inspection_interval: Option<String>,
-    /// An HTTP proxy to reach Salesforce through, such as http://user:password@proxy.example.com:3128. Without it the environment variable HTTPS_PROXY counts.
+    /// An HTTP proxy to reach Salesforce through: scheme, host and port, with user and password where it asks for them. Without it the environment variable HTTPS_PROXY counts.
     #[serde(default, deserialize_with = "setting::blank_is_absent")]
     #[schemars(with = "Option<String>", title = "Proxy", extend("order" = 4, "secret" = true))]
     pub proxy: Option<String>,
