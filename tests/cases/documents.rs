@@ -18,7 +18,7 @@ async fn every_document_satisfies_its_schemas() {
     let mut task = Task::prepare(&org, &STREAMS).await;
     let mut running = task.open().await;
     running.until_live().await;
-    org.change(&STREAMS, 400, 11).await;
+    org.change(&STREAMS, 800, 11).await;
     running.agree(&org).await;
 
     let captured = std::mem::take(&mut running.captured);

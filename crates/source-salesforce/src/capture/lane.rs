@@ -35,9 +35,6 @@ pub(super) const GROUP: usize = 1 << 20;
 /// A stream that has announced nothing for this long has nothing to say: topics are evaluated about once a second.
 const QUIET: Duration = Duration::from_secs(3);
 
-/// Bytes that a fetch should bring at most: it bounds how many wide records are fetched together.
-const FETCHED: usize = 4 << 20;
-
 /// Bytes of a field, until rows have shown how large they are.
 const FIELD: usize = 30;
 
@@ -234,9 +231,9 @@ impl Lane {
         !self.is_held() && !self.fetching && self.machine.wants_fetch()
     }
 
-    /// The fetch to be sent now.
-    pub(super) fn next_fetch(&mut self) -> Option<Fetch> {
-        let fetched = (FETCHED / self.row_bytes.max(1)).clamp(1, MOST_IDS);
+    /// The fetch to be sent now, of about so many bytes at most.
+    pub(super) fn next_fetch(&mut self, bytes: usize) -> Option<Fetch> {
+        let fetched = (bytes / self.row_bytes.max(1)).clamp(1, MOST_IDS);
         let fetch = self.machine.next_fetch(|door| match door {
             Door::Retrieve => fetched,
             Door::Query => fetched.min(QUERIED_IDS),

@@ -1,12 +1,14 @@
 //! The loop of a capture session: one thing happens at a time, each is handed to the machine it concerns, and what the
 //! machine says is done.
 
+mod events;
+
 use std::{collections::HashMap, time::Duration};
 
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use jiff::Timestamp;
 use salesforce_client::{Org, RecordId, retrieve::Retrieved};
-use salesforce_streaming::{Delivery, Event, ReplayFrom, Stream};
+use salesforce_streaming::{Event, Stream};
 use serde_json::{Map, Value, json};
 use tokio::{sync::mpsc, time::Instant};
 
@@ -23,8 +25,9 @@ use crate::{changes, config::Config, error::Error};
 /// Pages on their way or in hand at a time, over all bindings: they bound the memory of a session.
 const PAGES: usize = 2;
 
-/// A position that only says "nothing happened" is written when the last one is this old, in seconds.
-const HEARTBEAT: i64 = 300;
+/// Bytes that the records fetched by id at one time should have in all, as far as rows have shown their size: it bounds how many wide
+/// records are fetched together.
+const FETCHED: usize = 8 << 20;
 
 /// What the session is told from outside.
 #[derive(Debug)]
@@ -226,8 +229,10 @@ impl<O: Output> Session<O> {
             return;
         }
         if self.fetch_due <= now {
+            let wanting = self.lanes.iter().filter(|lane| lane.wants_fetch()).count();
+            let share = FETCHED / wanting.max(1);
             let wanted = self.lanes.iter_mut().enumerate().filter(|(_, lane)| lane.wants_fetch());
-            let wanted: Vec<_> = wanted.filter_map(|(n, lane)| Some((n, lane.next_fetch()?))).collect();
+            let wanted: Vec<_> = wanted.filter_map(|(n, lane)| Some((n, lane.next_fetch(share)?))).collect();
             if !wanted.is_empty() {
                 self.fetch_due = now + self.options.coalescing;
                 self.calls.extend(reads::fetches(&self.org, &self.lanes, wanted));
@@ -385,84 +390,6 @@ impl<O: Output> Session<O> {
         self.org_time = self.org_time.max(Some(answered(at)));
     }
 
-    async fn take_event(&mut self, event: Event) -> Result<(), Error> {
-        match event {
-            Event::Delivered(delivery) => self.take_delivery(&delivery).await,
-            Event::Subscribed { channel, from, at } => {
-                let Some(n) = self.lane_of(channel.name()) else { return Ok(()) };
-                tracing::info!(stream = self.lanes[n].stream(), %channel, "subscribed {from}");
-                self.hear(Some(at));
-                self.lanes[n].machine.subscribed(from, Second::from(at));
-                self.lanes[n].hear(now());
-                self.commit(n..n + 1).await
-            }
-            Event::Alive { at } => {
-                for lane in self.lanes.iter_mut().filter(|lane| lane.channel.is_some()) {
-                    lane.machine.alive(Second::from(at));
-                }
-                self.heartbeat(Second::from(at)).await
-            }
-            Event::Gap { channel, why } => {
-                let Some(n) = self.lane_of(channel.name()) else { return Ok(()) };
-                let lane = &mut self.lanes[n];
-                tracing::warn!(
-                    stream = lane.stream(),
-                    why = %why,
-                    "events may be missing: reading all changes since the stream was last complete; rows deleted and \
-                     purged from the recycle bin since then cannot be found out"
-                );
-                lane.machine.gap();
-                if let Some(stream) = &mut self.stream {
-                    stream.resubscribe(channel, ReplayFrom::Tip);
-                }
-                self.commit(n..n + 1).await
-            }
-            Event::Refused { channel, failure } => {
-                let Some(n) = self.lane_of(channel.name()) else { return Ok(()) };
-                let stream = self.lanes[n].stream().to_owned();
-                match failure.retry_in {
-                    Some(wait) => {
-                        tracing::warn!(stream, %channel, seconds = wait.as_secs(), "Salesforce refuses the subscription for now: {failure}");
-                    }
-                    None => {
-                        tracing::warn!(stream, %channel, "looking after the PushTopic, as Salesforce refuses its subscription: {failure}");
-                        self.doubt(
-                            n,
-                            Error::Refused { stream, channel: channel.to_string(), why: failure.to_string() },
-                        );
-                    }
-                }
-                Ok(())
-            }
-            Event::Lost { why } => {
-                tracing::warn!("the streaming session is lost: {why}");
-                Ok(())
-            }
-            Event::Connected => {
-                tracing::info!("a streaming session is established");
-                Ok(())
-            }
-        }
-    }
-
-    async fn take_delivery(&mut self, delivery: &Delivery) -> Result<(), Error> {
-        let now = now();
-        let mut touched = Vec::new();
-        for notification in delivery.notifications() {
-            let Some(n) = self.lane_of(&notification.channel) else { continue };
-            let lane = &mut self.lanes[n];
-            lane.hear(now);
-            lane.take_notification(notification, &mut self.output)?;
-            if !touched.contains(&n) {
-                touched.push(n);
-            }
-            if self.output.collected() >= GROUP {
-                self.commit(touched.drain(..)).await?;
-            }
-        }
-        self.commit(touched).await
-    }
-
     /// Writes the next part of a page.
     async fn write_page(&mut self, n: usize) -> Result<(), Error> {
         let lane = &mut self.lanes[n];
@@ -509,14 +436,6 @@ impl<O: Output> Session<O> {
             }
         }
         Ok(())
-    }
-
-    /// Where nothing happens for long, the position must still follow, or it falls out of the org's retention.
-    async fn heartbeat(&mut self, at: Second) -> Result<(), Error> {
-        match self.lanes.iter().any(|lane| lane.lags(at) >= HEARTBEAT) {
-            true => self.commit(0..self.lanes.len()).await,
-            false => Ok(()),
-        }
     }
 
     fn lane_of(&self, channel: &str) -> Option<usize> {
