@@ -68,6 +68,10 @@ async fn query(State(topics): State<Topics>, Query(q): Query<Vec<(String, String
             let starts = soql.split("LIKE '").nth(1).map(|rest| rest.trim_end_matches("%'").to_lowercase());
             starts.is_none_or(|start| name.starts_with(&start))
         })
+        .map(|mut row| {
+            row["SystemModstamp"] = "2026-11-22T10:00:00.000+0000".into();
+            row
+        })
         .collect();
     Json(json!({"totalSize": rows.len(), "done": true, "records": rows}))
 }
