@@ -78,3 +78,24 @@ pub fn demand(object: &SObjectName) -> Option<&'static str> {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_that_resist_are_told_from_their_likes() {
+        let demand = |name: &str| demand(&name.parse().unwrap());
+        for (name, says) in [
+            ("ContentDocumentLink", "only with a filter"),
+            ("vote", "only with a filter"),
+            ("ActivityHistory", "no queries"),
+            ("Readings__b", "big objects"),
+        ] {
+            assert!(demand(name).is_some_and(|why| why.contains(says)), "{name}");
+        }
+        for name in ["ContentDocument", "Vote__c", "LeadHistory", "OpportunityFieldHistory", "User"] {
+            assert_eq!(demand(name), None, "{name}");
+        }
+    }
+}

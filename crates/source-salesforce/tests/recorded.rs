@@ -1,7 +1,7 @@
 //! What recorded replies of real orgs become: the event of a Lead as a document, describes as schemas and queries.
 
 use flow_protocol::capture::Response;
-use salesforce_client::{Describe, GlobalDescribe, Record};
+use salesforce_client::{Describe, FieldType, GlobalDescribe, Record};
 use salesforce_streaming::push_topic::{Existing, NotifyFor, Operations};
 use serde_json::{Value, json, value::to_raw_value};
 use source_salesforce::{
@@ -201,6 +201,23 @@ fn a_binding_chooses_its_fields() {
     let unknown = leads(json!({ "fields": { "include": ["Id", "Cmpany"], "exclude": ["Fx"] } }));
     let unknown: Vec<_> = unknown.fields.unknown(&lead()).map(|(place, name)| format!("{place} {name}")).collect();
     assert_eq!(unknown, ["fields.include[1] Cmpany", "fields.exclude[0] Fx"]);
+}
+
+/// A link by default, which no topic can carry; left out where the binding says so.
+#[test]
+fn files_are_links_or_left_out() {
+    let mut describe = lead();
+    let mut file = describe.field("Company").expect("a field").clone();
+    (file.name, file.kind) = ("Body".parse().expect("a name"), FieldType::Base64);
+    describe.fields.push(file);
+    let feed = |options: Value| Feed::of(&describe, &leads(options)).expect("a feed");
+    let has_file = |feed: &Feed| feed.names.iter().any(|name| name.as_str() == "Body");
+    for (options, holds) in
+        [(json!({}), true), (json!({ "base64": "link" }), true), (json!({ "base64": "omit" }), false)]
+    {
+        let feed = feed(options.clone());
+        assert_eq!((has_file(&feed), feed.whole_topic().is_none()), (holds, holds), "{options}");
+    }
 }
 
 /// What is particular about a topic, and how it comes to be so.

@@ -358,6 +358,7 @@ impl Lane {
             let id = row.id().map_err(|source| self.bad_row("a fetch by id", source))?;
             count += 1;
             if let Some(op) = self.machine.fetched(id, self.feed.stamp(row), answered) {
+                self.seen.forget(id);
                 self.write_row(output, op, id, row);
             }
         }
