@@ -81,7 +81,7 @@ impl Transaction<'_> {
                 _ if at == parent => Stored::Text(id.to_string()),
                 "Id" => Stored::Text(row_id.to_string()),
                 "IsDeleted" => Stored::Integer(0),
-                "CreatedById" => Stored::Text(self.org.user_id.to_string()),
+                "CreatedById" => Stored::Text(self.user.to_string()),
                 "CreatedDate" => Stored::Text(self.stamp.clone()),
                 "Field" => Stored::Text(field.clone()),
                 "DataType" => Stored::Text(data_type.to_owned()),

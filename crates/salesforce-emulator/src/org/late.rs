@@ -96,7 +96,7 @@ impl LateTransaction {
         let mut database = org.database();
         let before = org.late().open.get(&self.number).cloned().ok_or_else(|| self.closed())?;
         let begun = database.begin()?;
-        let mut transaction = Transaction::open(org, &mut database, Actor::Client);
+        let mut transaction = Transaction::open(org, &mut database, self.org.user_id(), Actor::Client);
         transaction.late = Some(self.number);
         let worked = transaction
             .put(&before.rows)

@@ -60,11 +60,12 @@ use usage::Usage;
 use value::write_text;
 pub(crate) use value::{datetime, stamp};
 
-/// A Salesforce org. Clones share it.
+/// A Salesforce org, in the hands of one of its users. Clones share the org.
 ///
-/// Methods take locks and talk to a local database; in asynchronous code they belong on a thread that may block.
+/// What is read is what the user sees, what is written is written in their name and as far as they may. Methods take locks
+/// and talk to a local database; in asynchronous code they belong on a thread that may block.
 #[derive(Clone)]
-pub struct Org(Arc<Inner>);
+pub struct Org(Arc<Inner>, Id);
 
 /// What clones of an [`Org`] share. Locks are taken in the order of the fields, never backwards.
 struct Inner {
@@ -73,7 +74,8 @@ struct Inner {
     seed: u64,
     pod: [u8; 2],
     org_id: Id,
-    user_id: Id,
+    /// The first user, who may do everything.
+    administrator: Id,
     database: Mutex<Database>,
     late: Mutex<LateTransactions>,
     /// Replaced, never changed in place, and only while `database` is locked: whoever holds that lock sees the schema that
@@ -123,7 +125,7 @@ impl Org {
         }
         let ahead = Duration::from_millis(database.meta::<i64>("clock_ahead")?.unwrap_or(0).unsigned_abs());
         let pod = id::pod(seed);
-        let (org_id, user_id) = (Id::new("00D", pod, 1), Id::new("005", pod, 1));
+        let (org_id, administrator) = (Id::new("00D", pod, 1), Id::new("005", pod, 1));
         let log = EventLog::new(seed, database.meta::<i64>("last_replay")?.unwrap_or(0), settings.event_retention);
         let kept = database.kept_events()?;
         log.append(
@@ -132,14 +134,14 @@ impl Org {
                 .collect(),
         );
         let topics = Topic::load(&database.connection, &views)?;
-        let org = Self(Arc::new(Inner {
+        let inner = Inner {
             clock: Clock::new(settings.frozen_at, ahead),
             identity: Mutex::new(Identity::new(seed, org_id, &settings)),
             settings,
             seed,
             pod,
             org_id,
-            user_id,
+            administrator,
             database: Mutex::new(database),
             late: Mutex::default(),
             views: RwLock::new(views),
@@ -148,7 +150,8 @@ impl Org {
             topics: RwLock::new(topics),
             log,
             usage: Mutex::default(),
-        }));
+        };
+        let org = Self(Arc::new(inner), administrator);
         if fresh {
             org.found()?;
         }
@@ -178,12 +181,12 @@ impl Org {
 
     /// The objects and fields that the user sees now. An administrator may change them; what was taken stays as it was.
     pub fn schema(&self) -> Arc<Schema> {
-        self.0.views().visible
+        self.views().visible
     }
 
     /// An object by its name in any case, as the user sees it now.
     pub fn object(&self, name: &str) -> Result<Arc<SObject>, Refusal> {
-        self.0.views().visible.object(name).cloned().ok_or_else(Refusal::not_found)
+        self.views().visible.object(name).cloned().ok_or_else(Refusal::not_found)
     }
 
     /// The org's settings.
@@ -196,9 +199,15 @@ impl Org {
         self.0.org_id
     }
 
-    /// Id of its one user, who owns everything.
+    /// The user in whose hands this is.
     pub fn user_id(&self) -> Id {
-        self.0.user_id
+        self.1
+    }
+
+    /// The same org in the hands of another user. One that it does not have sees nothing.
+    #[must_use]
+    pub fn acting_as(&self, user: Id) -> Self {
+        Self(Arc::clone(&self.0), user)
     }
 
     /// What seeded the org.
@@ -209,13 +218,13 @@ impl Org {
     /// Makes changes together: all of them, or none if `work` fails. PushTopics hear of them when they are made; a
     /// record that was changed twice is announced in reverse order, as Salesforce does.
     pub fn transaction<T>(&self, work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Refusal>) -> Result<T, Refusal> {
-        self.0.transaction(Actor::Client, work)
+        self.0.transaction(self.1, Actor::Client, work)
     }
 
     /// Makes changes as the platform makes them: records and values the API may only read can be written. They are
     /// announced like any others.
     pub fn as_platform<T>(&self, work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Refusal>) -> Result<T, Refusal> {
-        self.0.transaction(Actor::Platform, work)
+        self.0.transaction(self.1, Actor::Platform, work)
     }
 
     /// Adds rows without announcing them and without looking up what they refer to.
@@ -223,7 +232,7 @@ impl Org {
         &self,
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
-        self.0.transaction(Actor::Seed, work)
+        self.0.transaction(self.1, Actor::Seed, work)
     }
 
     /// Creates a record.
@@ -276,6 +285,11 @@ impl Org {
         self.found()
     }
 
+    /// The schema that the tables have, and what the user sees of it.
+    fn views(&self) -> Views {
+        self.0.views(self.1)
+    }
+
     pub(crate) fn identity(&self) -> MutexGuard<'_, Identity> {
         self.0.identity()
     }
@@ -304,13 +318,14 @@ impl Org {
 impl Inner {
     fn transaction<T>(
         &self,
+        user: Id,
         actor: Actor,
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
         let mut database = self.database();
         let now = self.clock.now();
         let (value, events, topics_changed) = database.atomically(|database| {
-            let mut transaction = Transaction::open(self, database, actor);
+            let mut transaction = Transaction::open(self, database, user, actor);
             let value = work(&mut transaction)?;
             let Transaction { changes, topics_changed, database, .. } = transaction;
             let events = self.announce(database, changes, now)?;
@@ -331,7 +346,7 @@ impl Inner {
     fn publish(&self, database: &Database, events: Vec<(u64, Announced)>, topics_changed: bool) -> Result<(), Refusal> {
         self.log.append(events);
         if topics_changed {
-            self.set_topics(Topic::load(&database.connection, &self.views())?);
+            self.set_topics(Topic::load(&database.connection, &self.views(self.administrator))?);
             self.retain_events(database, self.clock.now())?;
         }
         Ok(())
@@ -391,7 +406,7 @@ impl Inner {
             ("WebToCaseDefaultOrigin", text("Web")),
         ];
         let user: &[(&str, Json)] = &[
-            ("Id", text(self.user_id.as_str())),
+            ("Id", text(self.administrator.as_str())),
             ("Username", text(username)),
             ("FirstName", text("Ada")),
             ("LastName", text("Admin")),
@@ -406,7 +421,7 @@ impl Inner {
             ("EmailEncodingKey", text("UTF-8")),
             ("ProfileId", text(Id::new("00e", self.pod, 1).as_str())),
         ];
-        self.transaction(Actor::Seed, |transaction| {
+        self.transaction(self.administrator, Actor::Seed, |transaction| {
             for (object, fields) in [("Organization", organization), ("User", user)] {
                 transaction.found(object, fields)?;
             }
@@ -429,7 +444,8 @@ impl Inner {
         Ok(())
     }
 
-    fn views(&self) -> Views {
+    /// The schema that the tables have, and what a user sees of it.
+    fn views(&self, _user: Id) -> Views {
         self.views.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

@@ -171,7 +171,7 @@ impl Org {
     /// The binary content of a field.
     pub fn blob(&self, object: &SObject, id: Id, field: &Field) -> Result<Vec<u8>, Refusal> {
         let mut database = self.0.database();
-        database.ensure(&self.0.views().whole, &object.name)?;
+        database.ensure(&self.views().whole, &object.name)?;
         let sql = format!("SELECT \"{}\" FROM \"{}\" WHERE \"Id\"=? AND \"IsDeleted\"=0", field.name, object.name);
         let mut statement = database.connection.prepare_cached(&sql)?;
         let content = statement.query_row([id.as_str()], |row| row.get::<_, Option<Vec<u8>>>(0)).optional()?;
@@ -201,7 +201,7 @@ impl Org {
     pub fn ids(&self, object: &str, deleted: bool) -> Result<Vec<Id>, Refusal> {
         let mut database = self.0.database();
         let object = self.object(object)?;
-        database.ensure(&self.0.views().whole, &object.name)?;
+        database.ensure(&self.views().whole, &object.name)?;
         let sql = format!("SELECT \"Id\" FROM \"{}\" WHERE \"IsDeleted\"=?1 ORDER BY \"Id\"", object.name);
         let mut statement = database.connection.prepare_cached(&sql)?;
         let mut rows = statement.query([deleted])?;
@@ -219,7 +219,7 @@ impl Org {
 
     /// Compiles a query by the schema that the user sees now, and sees to the tables it reads.
     fn plan(&self, database: &mut Database, query: &Query, deleted: bool) -> Result<Compiled, Refusal> {
-        let views = self.0.views();
+        let views = self.views();
         let plan = soql::compile(&views.visible, query, deleted).map_err(refuse)?;
         for object in plan.objects() {
             database.ensure(&views.whole, &object.name)?;

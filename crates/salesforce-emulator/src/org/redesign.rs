@@ -23,7 +23,7 @@ impl Org {
     /// # Errors
     /// As for [`change_schema`](Self::change_schema).
     pub fn define(&self, crowd: Crowd, objects: BTreeMap<String, ObjectDefinition>) -> Result<(), SchemaError> {
-        let schema = self.0.views().whole;
+        let schema = self.views().whole;
         let (mut new, mut fields, mut formulas) = (Vec::new(), Vec::new(), Vec::new());
         if crowd != Crowd::default() {
             new.push(SchemaChange::Populate(crowd));
@@ -54,7 +54,7 @@ impl Inner {
         let streamed = |object: &str, field: Option<&str>| {
             topics.iter().find(|topic| topic.reads(object, field)).map(|topic| topic.name.clone())
         };
-        let mut draft = Draft::of(&self.views().whole, now);
+        let mut draft = Draft::of(&self.views(self.administrator).whole, now);
         changes.iter().try_for_each(|change| draft.make(change, streamed))?;
         let (whole, edits) = draft.finish();
         let views = Views::of(whole);

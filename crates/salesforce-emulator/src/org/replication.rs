@@ -69,7 +69,7 @@ impl Org {
         let mut database = self.0.database();
         let (object, now) = (self.replicateable(object)?, self.now());
         within(span, now, UPDATED_REACH)?;
-        database.ensure(&self.0.views().whole, &object.name)?;
+        database.ensure(&self.views().whole, &object.name)?;
         let by = ["SystemModstamp", "LastModifiedDate"].into_iter().find(|name| object.field(name).is_some());
         let by = by.unwrap_or("CreatedDate");
         let sql = format!(

@@ -24,6 +24,8 @@ pub struct Transaction<'a> {
     pub(super) stamp: String,
     pub(super) changes: Vec<Change>,
     pub(super) topics_changed: bool,
+    /// In whose name records are written.
+    pub(super) user: Id,
     pub(super) actor: Actor,
     /// The late transaction this is a part of.
     pub(super) late: Option<u64>,
@@ -96,10 +98,11 @@ const MAINTAINED: [&str; 6] = [
 
 impl<'a> Transaction<'a> {
     /// A transaction at the current modstamp; beginning and ending it in the database is the caller's.
-    pub(super) fn open(org: &'a Inner, database: &'a mut Database, actor: Actor) -> Self {
+    pub(super) fn open(org: &'a Inner, database: &'a mut Database, user: Id, actor: Actor) -> Self {
         let stamp = database.next_stamp(org.clock.now());
         let (changes, touched) = (Vec::new(), Vec::new());
-        Self { org, views: org.views(), database, stamp, changes, topics_changed: false, actor, late: None, touched }
+        let views = org.views(user);
+        Self { org, views, database, stamp, changes, topics_changed: false, user, actor, late: None, touched }
     }
 }
 
@@ -163,7 +166,7 @@ impl Transaction<'_> {
         }
         let changed: Vec<usize> = (0..row.len()).filter(|at| row[*at] != before.values[*at]).collect();
         self.set(&object, &mut row, "LastModifiedDate", Stored::Text(self.stamp.clone()));
-        self.set(&object, &mut row, "LastModifiedById", Stored::Text(self.org.user_id.to_string()));
+        self.set(&object, &mut row, "LastModifiedById", Stored::Text(self.user.to_string()));
         let maintained = ["LastModifiedDate", "LastModifiedById"].iter().filter_map(|name| object.position(name));
         let written: Vec<usize> = changed.iter().copied().chain(maintained).collect();
         self.database.update(&object, id, &row, &written, &self.stamp)?;
@@ -317,7 +320,7 @@ impl Transaction<'_> {
             row[at] = match (field.name.as_str(), field.kind) {
                 ("Id", _) => text(id.as_str()),
                 ("CreatedDate" | "LastModifiedDate" | "SystemModstamp", _) => text(&self.stamp),
-                ("CreatedById" | "LastModifiedById" | "OwnerId", _) => text(self.org.user_id.as_str()),
+                ("CreatedById" | "LastModifiedById" | "OwnerId", _) => text(self.user.as_str()),
                 ("PhotoUrl", _) => Stored::Text(format!("/services/images/photo/{id}")),
                 _ if field.auto_number => Stored::Text(format!("{:08}", self.database.next_id)),
                 _ => match field.default() {
