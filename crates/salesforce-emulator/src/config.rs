@@ -88,12 +88,32 @@ pub struct Settings {
     pub tracked_fields: BTreeMap<String, Vec<String>>,
     /// Deleting a parent deletes its children where the describe says so; PushTopics stay silent about them.
     pub cascade_deletes: bool,
+    /// What becomes of lookups to a record that is deleted, where the describe neither deletes their record nor keeps
+    /// the other from being deleted.
+    pub lookups_to_deleted: LookupsToDeleted,
+    /// The process that archives old activities moves their modstamps, so that those who go by them hear of it. The
+    /// vendor's help can be read so, and does not say so.
+    pub archiving_moves_modstamps: bool,
+    /// Children that a merge gives another parent are announced as updated. Tasks never are.
+    pub merges_announce_children: bool,
     /// What token replies give as `instance_url`; the address the client used if `None`.
     pub instance_url: Option<String>,
     /// Stop the clock at this instant; it then moves only when told to. For tests that compare whole replies.
     pub frozen_at: Option<Timestamp>,
     /// Timers and limits of the CometD endpoint.
     pub streaming: crate::cometd::Settings,
+}
+
+/// What becomes of lookups to a record that is deleted. That they are emptied, without an event, is documented; what their
+/// record's modstamp does is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LookupsToDeleted {
+    /// They name it still.
+    Kept,
+    /// They are emptied, and the modstamp of their record moves, as after other work of the platform's own.
+    Emptied,
+    /// They are emptied, and only who reads their record again can tell.
+    EmptiedSilently,
 }
 
 impl Default for Settings {
@@ -116,6 +136,9 @@ impl Default for Settings {
             without: Vec::new(),
             tracked_fields: tracked_fields(),
             cascade_deletes: true,
+            lookups_to_deleted: LookupsToDeleted::Emptied,
+            archiving_moves_modstamps: false,
+            merges_announce_children: true,
             instance_url: None,
             frozen_at: None,
             streaming: crate::cometd::Settings::default(),

@@ -35,7 +35,7 @@ mod fault;
 mod seed;
 mod wire;
 
-pub use config::{Config, Settings};
+pub use config::{Config, LookupsToDeleted, Settings};
 pub use control::{Mix, Workload, WorkloadReport};
 pub use emulator::{Emulator, StartError};
 pub use fault::{FaultAction, FaultRule};

@@ -104,7 +104,11 @@ impl Maker {
         let mut body = Map::new();
         for field in object.fields.iter().filter(|field| is_given(object, field)) {
             let usual = field.required() || is_usual(field) || self.draw.percent(if field.custom { 60 } else { 15 });
-            if usual && let Some(value) = self.value(object, field, place) {
+            // A lead is converted by a conversion.
+            if usual
+                && let Some(value) = self.value(object, field, place)
+                && field.name != "IsConverted"
+            {
                 body.insert(field.name.clone(), value);
             }
         }
@@ -278,7 +282,7 @@ pub(crate) fn fill(org: &Org, rows: &[(String, u64)]) -> Result<(), Refusal> {
         made.truncate(made.len().div_ceil(2));
         maker.adopt(&object.name, made);
     }
-    Ok(())
+    org.archive()
 }
 
 fn unknown(object: &str) -> Refusal {

@@ -246,6 +246,7 @@ fn answer_data(app: &App, call: &Call, version: &str, data: Data<'_>) -> Result<
         Data::DeleteRows => rows::delete(org, call),
         Data::Upsert { object, field, value } => upsert::upsert(org, call, object, field, value, version),
         Data::ReadBy { object, field, value } => upsert::read(org, call, object, field, value, version),
+        Data::DeleteBy { object, field, value } => upsert::delete(org, object, field, value, version),
         Data::Retrieve { object } => collections::retrieve(org, call, object, version),
         Data::NotImitated(what) => Err(Refusal::not_imitated(what)),
         Data::MethodNotAllowed(allowed) => Err(method_not_allowed(&effective_method(&call.head), allowed)),

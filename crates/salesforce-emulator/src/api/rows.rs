@@ -59,7 +59,7 @@ pub(super) fn update(org: &Org, call: &Call) -> Result<Reply, Refusal> {
 /// `PATCH /composite/sobjects/X/FIELD`
 pub(super) fn upsert(org: &Org, call: &Call, object: &str, field: &str) -> Result<Reply, Refusal> {
     let described = org.object(object)?;
-    described.identifying(field)?;
+    let by = described.identifying(field)?;
     let (all_or_none, rows) = typed(call)?;
     if let Some((other, _)) = rows.iter().find(|(name, _)| !name.eq_ignore_ascii_case(&described.name)) {
         return Err(Refusal::bad("INVALID_INPUT", format!("records of {other} in an upsert of {}", described.name)));
@@ -67,17 +67,14 @@ pub(super) fn upsert(org: &Org, call: &Call, object: &str, field: &str) -> Resul
     let mut seen = HashSet::new();
     write(org, all_or_none, rows, |transaction, (object, mut body)| {
         let value = take(&mut body, field).unwrap_or_default();
-        if !value.is_null() && !seen.insert(value.to_string()) {
+        if !value.is_null() && !seen.insert(by.key(&value)) {
             let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             return Err(Refusal::bad("DUPLICATE_VALUE", format!("Duplicate external id specified: {shown}")));
         }
         match transaction.upsert(&object, field, &value, body).map_err(crossed)? {
             Upserted::Created(id) => Ok((id, Some(true))),
             Upserted::Updated(id) => Ok((id, Some(false))),
-            Upserted::Ambiguous(_) => {
-                let message = format!("{field}: more than one record found for external id field");
-                Err(Refusal::field("DUPLICATE_EXTERNAL_ID", message, field))
-            }
+            Upserted::Ambiguous(ids) => Err(Refusal::ambiguous(by, &ids)),
         }
     })
 }

@@ -76,6 +76,24 @@ pub(super) fn read(
     }
 }
 
+/// `DELETE /sobjects/X/FIELD/VALUE`
+pub(super) fn delete(org: &Org, object: &str, field: &str, value: &str, version: &str) -> Result<Reply, Refusal> {
+    let described = org.object(object)?;
+    let value = Json::from(decoded(value));
+    let found = org.transaction(|transaction| {
+        let found = transaction.find(object, field, &value)?;
+        if let [id] = found[..] {
+            transaction.delete(object, id)?;
+        }
+        Ok(found)
+    })?;
+    match found[..] {
+        [] => Err(Refusal::not_found()),
+        [_] => Ok(Reply::empty(StatusCode::NO_CONTENT)),
+        ref ids => Ok(several(&described, ids, version)),
+    }
+}
+
 /// Which of them is meant?
 fn several(object: &SObject, ids: &[Id], version: &str) -> Reply {
     let urls: Vec<Json> = ids.iter().map(|id| url(object, *id, version).into()).collect();

@@ -2,6 +2,7 @@
 
 mod lag;
 mod policies;
+mod records;
 mod workload;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -53,6 +54,7 @@ impl Desk {
             .route("/__emulator/users", get(policies::users).post(policies::change_user))
             .route("/__emulator/reset", post(reset))
             .merge(lag::routes())
+            .merge(records::routes())
             .with_state(self)
     }
 

@@ -1,5 +1,7 @@
 //! Random changes, so that something happens in the org.
 
+mod becoming;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -69,11 +71,28 @@ pub struct Mix {
     pub update: u64,
     pub delete: u64,
     pub undelete: u64,
+    /// Of records of an object that can be merged.
+    pub merge: u64,
+    /// Of leads.
+    pub convert: u64,
 }
 
 impl Default for Mix {
     fn default() -> Self {
-        Self { create: 3, update: 5, delete: 1, undelete: 1 }
+        Self { create: 3, update: 5, delete: 1, undelete: 1, merge: 0, convert: 0 }
+    }
+}
+
+impl Mix {
+    fn weights(self) -> [(Kind, u64); 6] {
+        [
+            (Kind::Create, self.create),
+            (Kind::Update, self.update),
+            (Kind::Delete, self.delete),
+            (Kind::Undelete, self.undelete),
+            (Kind::Merge, self.merge),
+            (Kind::Convert, self.convert),
+        ]
     }
 }
 
@@ -90,6 +109,12 @@ pub struct WorkloadReport {
     pub deleted: u64,
     /// Records restored.
     pub undeleted: u64,
+    /// Records merged into others.
+    #[serde(default)]
+    pub merged: u64,
+    /// Leads converted.
+    #[serde(default)]
+    pub converted: u64,
     /// Changes among these that were committed late.
     pub late: u64,
     /// Changes for which no fitting record was found, or only one that a late transaction keeps to itself.
@@ -110,12 +135,8 @@ impl Workload {
         {
             return Err("rate and seconds must be numbers from 0 on".to_owned());
         }
-        let Mix { create, update, delete, undelete } = self.mix;
-        if [create, update, delete, undelete]
-            .iter()
-            .try_fold(0_u64, |sum, weight| sum.checked_add(*weight))
-            .is_none_or(|sum| sum == 0)
-        {
+        let weights = self.mix.weights();
+        if weights.iter().try_fold(0_u64, |sum, (_, weight)| sum.checked_add(*weight)).is_none_or(|sum| sum == 0) {
             return Err("the mix needs a weight above 0".to_owned());
         }
         match self.objects.iter().find(|name| schema.object(name).is_none_or(|object| !is_made(object))) {
@@ -245,8 +266,8 @@ struct Known {
     bin: Vec<Id>,
 }
 
-/// Others may have changed or deleted a record meanwhile, or what it refers to.
-const ELSEWHERE: [&str; 7] = [
+/// Others may have changed or deleted a record meanwhile, or what it refers to, or may need it.
+const ELSEWHERE: [&str; 10] = [
     "ENTITY_IS_DELETED",
     "NOT_FOUND",
     "UNDELETE_FAILED",
@@ -254,6 +275,9 @@ const ELSEWHERE: [&str; 7] = [
     "DUPLICATE_VALUE",
     "UNABLE_TO_LOCK_ROW",
     "INVALID_FIELD",
+    "CANNOT_UPDATE_CONVERTED_LEAD",
+    "CIRCULAR_DEPENDENCY",
+    "DELETE_FAILED",
 ];
 
 #[derive(Clone, Copy)]
@@ -262,6 +286,8 @@ enum Kind {
     Update,
     Delete,
     Undelete,
+    Merge,
+    Convert,
 }
 
 impl Changer {
@@ -301,6 +327,8 @@ impl Changer {
             Kind::Update => self.update(at),
             Kind::Delete => self.delete(at),
             Kind::Undelete => self.undelete(at),
+            Kind::Merge => self.merge(at),
+            Kind::Convert => self.convert(at),
         };
         let made = match made {
             Ok(made) => made,
@@ -314,15 +342,17 @@ impl Changer {
             Kind::Update => &mut report.updated,
             Kind::Delete => &mut report.deleted,
             Kind::Undelete => &mut report.undeleted,
+            Kind::Merge => &mut report.merged,
+            Kind::Convert => &mut report.converted,
         };
         *counter += 1;
         Ok(())
     }
 
     fn kind(&mut self) -> Kind {
-        let Mix { create, update, delete, undelete } = self.workload.mix;
-        let mut ticket = self.draw.below(create + update + delete + undelete);
-        for (kind, weight) in [(Kind::Create, create), (Kind::Update, update), (Kind::Delete, delete)] {
+        let weights = self.workload.mix.weights();
+        let mut ticket = self.draw.below(weights.iter().map(|(_, weight)| weight).sum());
+        for (kind, weight) in weights {
             if ticket < weight {
                 return kind;
             }

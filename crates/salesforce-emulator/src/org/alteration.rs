@@ -33,8 +33,8 @@ impl Database {
         };
         let Some(object) = schema.object(object) else { return Ok(()) };
         // A later change may have dropped the column again.
-        match object.field(name).filter(|field| field.is_stored() && is_indexed(schema, object, field)) {
-            Some(field) => self.connection.execute_batch(&index(&object.name, &field.name)),
+        match object.field(name).filter(|field| field.is_stored() && is_indexed(schema, field)) {
+            Some(field) => self.connection.execute_batch(&index(&object.name, field)),
             None => Ok(()),
         }
     }

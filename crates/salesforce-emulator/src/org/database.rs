@@ -9,7 +9,7 @@ use rusqlite::types::{Type, Value as Stored};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::id::Id;
-use super::schema::{ChildRelationship, Field, FieldType, SObject, Schema, SchemaChange};
+use super::schema::{Field, FieldType, SObject, Schema, SchemaChange};
 use super::together::Bracket;
 use super::value::stamp;
 
@@ -74,6 +74,8 @@ impl Database {
              CREATE TABLE IF NOT EXISTS \"~meta\"(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
              CREATE TABLE IF NOT EXISTS \"~event\"(stream INTEGER, replay INTEGER PRIMARY KEY, at INTEGER, data BLOB);
              CREATE TABLE IF NOT EXISTS \"~deletion\"(object TEXT, at TEXT, id TEXT, PRIMARY KEY(object, at, id)) WITHOUT ROWID;
+             CREATE TABLE IF NOT EXISTS \"~orphan\"(parent TEXT, object TEXT, id TEXT, field TEXT, at TEXT,
+                 PRIMARY KEY(parent, object, id, field)) WITHOUT ROWID;
              CREATE TABLE IF NOT EXISTS \"~schema\"(number INTEGER PRIMARY KEY, at INTEGER, change TEXT);",
         )?;
         connection.set_prepared_statement_cache_capacity(256);
@@ -110,9 +112,9 @@ impl Database {
             return Ok(());
         }
         let Some(object) = schema.object(object) else { return Ok(()) };
-        if !self.tables.contains(&object.name) {
-            self.connection.execute_batch(&table(schema, object))?;
-            self.tables.insert(object.name.clone());
+        // A table may be there already, made when other columns were worth an index.
+        self.connection.execute_batch(&table(schema, object))?;
+        if self.tables.insert(object.name.clone()) {
             self.fresh_tables.push(object.name.clone());
         }
         self.statements.insert(object.name.clone(), Statements::of(object));
@@ -306,6 +308,7 @@ impl Database {
     /// Removes for good what was deleted before `before`, and the memory of it.
     pub(super) fn purge(&self, before: &str) -> rusqlite::Result<()> {
         self.trim_deletions(before)?;
+        self.connection.execute("DELETE FROM \"~orphan\" WHERE at<?", [before])?;
         for table in &self.tables {
             let sql = format!("DELETE FROM \"{table}\" WHERE \"IsDeleted\"=1 AND \"{DELETED_AT}\"<?");
             self.connection.execute(&sql, [before])?;
@@ -329,7 +332,7 @@ impl Database {
         for table in &self.tables {
             self.connection.execute(&format!("DELETE FROM \"{table}\""), [])?;
         }
-        self.connection.execute_batch("DELETE FROM \"~event\"; DELETE FROM \"~deletion\";")?;
+        self.connection.execute_batch("DELETE FROM \"~event\"; DELETE FROM \"~deletion\"; DELETE FROM \"~orphan\";")?;
         Ok(())
     }
 
@@ -389,13 +392,12 @@ pub(super) fn column(field: &Field) -> &'static str {
     }
 }
 
-/// Is the column worth an index? Records are looked up by it when others are written or deleted.
-pub(super) fn is_indexed(schema: &Schema, object: &SObject, field: &Field) -> bool {
-    let owns = |relation: &ChildRelationship| {
-        relation.cascade_delete && relation.child == object.name && relation.field == field.name
-    };
-    let parents = field.reference_to.iter().filter_map(|parent| schema.object(parent));
-    field.unique || field.name == "CreatedDate" || parents.flat_map(|parent| &parent.children).any(owns)
+/// Is the column worth an index? Records are looked up by it when others are written, deleted or merged.
+pub(super) fn is_indexed(schema: &Schema, field: &Field) -> bool {
+    let identifies = field.unique || field.external_id || field.id_lookup;
+    let deletable = |parent: &String| schema.object(parent).is_some_and(|parent| parent.deletable);
+    let refers = field.kind == FieldType::Reference && field.reference_to.iter().any(deletable);
+    (identifies && field.kind != FieldType::Id) || field.name == "CreatedDate" || refers
 }
 
 impl Statements {
@@ -434,12 +436,15 @@ fn table(schema: &Schema, object: &SObject) -> String {
          CREATE INDEX IF NOT EXISTS \"{name}~root\" ON \"{name}\"(\"{ROOT}\") WHERE \"{ROOT}\" IS NOT NULL;",
         columns.join(",")
     );
-    for (_, field) in stored_fields(object).filter(|(_, field)| is_indexed(schema, object, field)) {
-        sql.push_str(&index(name, &field.name));
+    for (_, field) in stored_fields(object).filter(|(_, field)| is_indexed(schema, field)) {
+        sql.push_str(&index(name, field));
     }
     sql
 }
 
-pub(super) fn index(table: &str, column: &str) -> String {
-    format!("CREATE INDEX IF NOT EXISTS \"{table}~{column}\" ON \"{table}\"(\"{column}\");")
+/// Most of what may be empty is, and an index does without that.
+pub(super) fn index(table: &str, field: &Field) -> String {
+    let column = &field.name;
+    let filled = if field.nillable { format!(" WHERE \"{column}\" IS NOT NULL") } else { String::new() };
+    format!("CREATE INDEX IF NOT EXISTS \"{table}~{column}\" ON \"{table}\"(\"{column}\"){filled};")
 }

@@ -2,13 +2,19 @@
 
 mod administration;
 mod alteration;
+mod archive;
+mod children;
+mod conversion;
 mod database;
+mod deletion;
 mod derive;
 mod event_log;
 mod history;
 mod id;
 mod identity;
 mod late;
+mod lookups;
+mod merge;
 mod push_topic;
 mod reading;
 mod redesign;
@@ -18,6 +24,7 @@ mod replication;
 mod schema;
 mod together;
 mod transaction;
+mod uniqueness;
 mod upsert;
 mod usage;
 mod value;
@@ -32,7 +39,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value as Json};
 
 use crate::clock::Clock;
-use crate::config::Settings;
+use crate::config::{LookupsToDeleted, Settings};
+pub(crate) use archive::is_archived;
+pub use conversion::{Conversion, Converted};
 use database::{Database, KeptEvent};
 pub(crate) use event_log::{Announced, EventLog};
 pub use id::Id;
@@ -42,6 +51,7 @@ pub use identity::{
 pub(crate) use identity::{Assertion, Code, Denied, Face, Identity, Opened, Unfit};
 use late::LateTransactions;
 pub use late::{LateReport, LateTransaction};
+pub use merge::Merged;
 use push_topic::Rule;
 pub(crate) use push_topic::{Access, Topic};
 pub use reading::Ask;
@@ -163,14 +173,15 @@ impl Org {
         self.0.clock.now()
     }
 
-    /// Moves virtual time forward: sessions end, events and deleted rows age out.
+    /// Moves virtual time forward: sessions end, events and deleted rows age out, old activities are archived.
     pub fn advance(&self, by: Duration) -> Result<(), Refusal> {
         self.0.clock.advance(by);
         let now = self.now();
         let bin = SignedDuration::try_from(self.0.settings.recycle_bin).unwrap_or(SignedDuration::MAX);
         let purge_before = now.saturating_sub(bin).unwrap_or(Timestamp::MIN);
-        let database = self.0.database();
+        let mut database = self.0.database();
         database.purge(&stamp(purge_before))?;
+        database.archive(now, self.0.settings.archiving_moves_modstamps)?;
         if database.durable {
             let ahead = i64::try_from(self.0.clock.ahead().as_millis()).unwrap_or(i64::MAX);
             database.set_meta("clock_ahead", ahead)?;

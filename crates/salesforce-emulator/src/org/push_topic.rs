@@ -7,7 +7,7 @@ use rusqlite::types::Value as Stored;
 
 use super::id::Id;
 use super::refusal::Refusal;
-use super::schema::{FieldType, SObject, Schema, Views};
+use super::schema::{Field, FieldType, SObject, Schema, Views};
 use super::transaction::{Change, ChangeKind};
 use crate::soql::{self, Compiled, FieldPath, Gap, Query, Select, SelectItem};
 
@@ -32,6 +32,10 @@ const SUPPORTED: [&str; 18] = [
     "WorkOrder",
     "WorkOrderLineItem",
 ];
+
+/// Fields whose changes are told through others: a task's being closed through its status, how many people it is about
+/// through one of them. (Streaming API Developer Guide, "Supported PushTopic Queries".)
+const FOLLOWING: [(&str, &str); 3] = [("Task", "IsClosed"), ("Task", "WhoCount"), ("Task", "WhatCount")];
 
 /// The object whose records are PushTopics.
 pub(super) const OBJECT: &str = "PushTopic";
@@ -239,8 +243,9 @@ impl Access {
 
 impl Rule {
     fn of(text: &str, views: &Views, notify_for: NotifyFor, on: Operations) -> Option<Self> {
-        let (query, mut plan) = understand(&views.whole, text).ok()?;
-        let object = Arc::clone(&plan.object);
+        let (query, compiled) = understand(&views.whole, text).ok()?;
+        let object = compiled.object;
+        let mut plan = soql::compile(&views.whole, &with_whole_names(&query, &object), true).ok()?;
         let position = |path: &FieldPath| path.names.last().and_then(|name| object.position(name));
         let selected = selected(&query).filter_map(position).collect();
         let mut filtered = Vec::new();
@@ -263,7 +268,10 @@ impl Rule {
             ChangeKind::Undeleted => self.on.undelete,
             ChangeKind::Updated => {
                 // Parts of a person's name count through `Name` alone; addresses are never among the changed, only their parts.
-                let counts = |at: &&usize| self.plan.object.fields[**at].compound() != Some("Name");
+                let counts = |at: &&usize| {
+                    let field = &self.plan.object.fields[**at];
+                    field.compound() != Some("Name") && !FOLLOWING.contains(&(&*self.plan.object.name, &*field.name))
+                };
                 let among = |fields: &[usize]| change.changed.iter().filter(counts).any(|at| fields.contains(at));
                 self.on.update
                     && match self.notify_for {
@@ -296,6 +304,29 @@ impl NotifyFor {
             _ => return None,
         })
     }
+}
+
+/// The query as its events answer it: of a person's name all parts are told, even if only one was asked for. (Streaming API
+/// Developer Guide, "Compound Fields in PushTopic Queries".)
+fn with_whole_names(query: &Query, object: &SObject) -> Query {
+    let mut query = query.clone();
+    let part = |field: &Field| field.compound() == Some("Name");
+    let asked = |wanted: &Field| {
+        selected(&query).any(|path| path.names.last().is_some_and(|name| name.eq_ignore_ascii_case(&wanted.name)))
+    };
+    if !object.has_person_name()
+        || !object.fields.iter().any(|field| (part(field) || field.name == "Name") && asked(field))
+    {
+        return query;
+    }
+    let span = query.from_span;
+    let missing = object.fields.iter().filter(|field| part(field) && !asked(field));
+    let missing =
+        missing.map(|field| SelectItem::Field(FieldPath { names: vec![field.name.clone()], span })).collect::<Vec<_>>();
+    if let Select::Items(items) = &mut query.select {
+        items.extend(missing);
+    }
+    query
 }
 
 /// The fields of the select list.

@@ -178,12 +178,13 @@ impl Org {
         content.flatten().ok_or_else(Refusal::not_found)
     }
 
-    /// The truth to compare with: every row of an object as a JSON array, by id, spelled as the REST API spells it.
-    /// With `deleted`, the recycle bin too.
+    /// The truth to compare with: every row of an object as a JSON array, by id, spelled as the REST API spells it,
+    /// archived or not. With `deleted`, the recycle bin too.
     pub fn records(&self, object: &str, deleted: bool) -> Result<Vec<u8>, Refusal> {
         let mut database = self.0.database();
         let object = self.object(object)?;
-        let plan = self.plan(&mut database, &everything(&object, all_fields(&object)), deleted)?;
+        let mut plan = self.plan(&mut database, &everything(&object, all_fields(&object)), deleted)?;
+        plan.with_archived = true;
         let mut statement = database.connection.prepare_cached(&plan.rows_sql(u64::from(u32::MAX)))?;
         let mut rows = statement.query([])?;
         let mut json = vec![b'['];

@@ -152,6 +152,9 @@ impl Transaction<'_> {
                 format!("entity type cannot be updated: {}", object.label),
             ));
         }
+        if self.actor == Actor::Client {
+            self.check_unconverted(&object, id)?;
+        }
         self.touch(&object, id)?;
         let mut row = before.values.clone();
         self.fill(&object, &mut row, body, false)?;
@@ -179,16 +182,12 @@ impl Transaction<'_> {
     /// Moves a record to the recycle bin, and silently with it the children whose describe says so.
     pub fn delete(&mut self, object: &str, id: Id) -> Result<(), Refusal> {
         let object = self.object(object)?;
-        self.live(&object, id)?;
-        if !object.deletable {
-            let message = format!("entity type cannot be deleted: {}", object.label);
-            return Err(Refusal { status: 403, ..Refusal::bad("INSUFFICIENT_ACCESS_OR_READONLY", message) });
-        }
+        self.check_deletable(&object, id)?;
         self.topics_changed |= push_topic::is(&object);
         self.touch(&object, id)?;
         self.database.bin(&object, id, id, &self.stamp)?;
         self.note(&object, id, ChangeKind::Deleted, Vec::new());
-        self.cascade(&object, id, id)
+        self.take_along(&object, id, id)
     }
 
     /// Restores a record from the recycle bin, and the children that went there with it.
@@ -201,12 +200,7 @@ impl Transaction<'_> {
         if !object.undeletable {
             return Err(Refusal::bad("UNDELETE_FAILED", format!("entity type cannot be undeleted: {}", object.label)));
         }
-        for restored in Arc::clone(&self.views.whole).objects() {
-            for gone in self.database.gone_with(restored, id)? {
-                self.touch(restored, gone)?;
-            }
-            self.database.restore(restored, id, &self.stamp)?;
-        }
+        self.bring_back(id)?;
         self.note(&object, id, ChangeKind::Undeleted, Vec::new());
         Ok(())
     }
@@ -238,7 +232,7 @@ impl Transaction<'_> {
         Ok(whole)
     }
 
-    fn live(&self, object: &SObject, id: Id) -> Result<StoredRow, Refusal> {
+    pub(super) fn live(&self, object: &SObject, id: Id) -> Result<StoredRow, Refusal> {
         let prefix = object.key_prefix.as_deref().or(history::is(object).then_some(history::PREFIX));
         if prefix != Some(id.prefix()) {
             let message = format!("{} ID: id value of incorrect type: {id}", object.label);
@@ -248,9 +242,19 @@ impl Transaction<'_> {
         if row.deleted { Err(Refusal::deleted()) } else { Ok(row) }
     }
 
+    /// Refuses to delete what cannot be deleted, or is already.
+    pub(super) fn check_deletable(&self, object: &SObject, id: Id) -> Result<(), Refusal> {
+        self.live(object, id)?;
+        if object.deletable {
+            return Ok(());
+        }
+        let message = format!("entity type cannot be deleted: {}", object.label);
+        Err(Refusal { status: 403, ..Refusal::bad("INSUFFICIENT_ACCESS_OR_READONLY", message) })
+    }
+
     /// Puts the client's values into the row.
     fn fill(
-        &self,
+        &mut self,
         object: &SObject,
         row: &mut [Stored],
         body: &Map<String, Json>,
@@ -267,10 +271,9 @@ impl Transaction<'_> {
             }
             // What the user may not see is not there for him.
             let sees = |at: &usize| self.actor != Actor::Client || !object.hides(&object.fields[*at].name);
-            let Some(at) = object.position(name).filter(sees) else {
-                if object.parent(name).is_some() && value.is_object() {
-                    return Err(Refusal::not_imitated(format!("references by external id ({}.{name})", object.name)));
-                }
+            let own = object.position(name).filter(sees);
+            let nested = value.is_object() || value.is_null();
+            let Some(at) = own.or_else(|| object.referring(name).filter(sees).filter(|_| nested)) else {
                 return Err(Refusal::bad(
                     "INVALID_FIELD",
                     format!("No such column '{name}' on sobject of type {}", object.name),
@@ -286,7 +289,10 @@ impl Transaction<'_> {
                 );
                 return Err(Refusal::field("INVALID_FIELD_FOR_INSERT_UPDATE", message, &field.name));
             }
-            row[at] = parse(field, value)?;
+            row[at] = match own {
+                Some(_) => parse(field, value)?,
+                None => parse(field, &self.referred(field, value)?)?,
+            };
             if let (FieldType::Reference, Stored::Text(target)) = (field.kind, &row[at])
                 && self.actor != Actor::Seed
             {
@@ -294,20 +300,6 @@ impl Transaction<'_> {
             }
         }
         Ok(())
-    }
-
-    fn check_reference(&self, field: &super::schema::Field, target: &str) -> Result<(), Refusal> {
-        let Some(id) = Id::parse(target) else { return Ok(()) };
-        let Some(object) = self.views.whole.of_id(id) else { return Ok(()) };
-        if !field.reference_to.contains(&object.name) {
-            let message = format!("{}: id value of incorrect type: {id}", field.label);
-            return Err(Refusal::field("FIELD_INTEGRITY_EXCEPTION", message, &field.name));
-        }
-        if self.database.lives(object, id)? {
-            return Ok(());
-        }
-        let message = "invalid cross reference id";
-        Err(Refusal { fields: Some(Vec::new()), ..Refusal::bad("INVALID_CROSS_REFERENCE_KEY", message) })
     }
 
     /// Gives the fields that were not named the values the org gives them.
@@ -343,27 +335,6 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    pub(super) fn check_unique(&self, object: &SObject, row: &[Stored], id: Id) -> Result<(), Refusal> {
-        for (at, field) in
-            object.fields.iter().enumerate().filter(|(at, field)| field.unique && row[*at] != Stored::Null)
-        {
-            let name = &field.name;
-            let sql = format!(
-                "SELECT \"Id\" FROM \"{}\" WHERE \"{name}\"=?1 AND \"Id\"<>?2 AND \"IsDeleted\"=0",
-                object.name
-            );
-            let mut statement = self.database.connection.prepare_cached(&sql)?;
-            let mut rows = statement.query(rusqlite::params![row[at], id.as_str()])?;
-            if let Some(other) = rows.next()? {
-                let other: String = other.get(0)?;
-                let message =
-                    format!("duplicate value found: {name} duplicates value on record with id: {}", &other[..15]);
-                return Err(Refusal { fields: Some(Vec::new()), ..Refusal::bad("DUPLICATE_VALUE", message) });
-            }
-        }
-        Ok(())
-    }
-
     fn check_topic_quota(&self) -> Result<(), Refusal> {
         let sql = "SELECT COUNT(*) FROM \"PushTopic\" WHERE \"IsDeleted\"=0 AND \"IsActive\"=1";
         let count: i64 = self.database.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
@@ -381,42 +352,6 @@ impl Transaction<'_> {
         }
     }
 
-    /// Would deleting this record take others along?
-    pub fn has_dependants(&mut self, object: &str, id: Id) -> Result<bool, Refusal> {
-        let object = self.object(object)?;
-        Ok(self.dependants(&object, id)?.iter().any(|(dependant, _)| !history::is(dependant)))
-    }
-
-    /// Deletes the children of a record, level by level. PushTopics hear nothing of it.
-    fn cascade(&mut self, parent: &SObject, id: Id, root: Id) -> Result<(), Refusal> {
-        for (child, child_id) in self.dependants(parent, id)? {
-            self.touch(&child, child_id)?;
-            self.database.bin(&child, child_id, root, &self.stamp)?;
-            self.cascade(&child, child_id, root)?;
-        }
-        Ok(())
-    }
-
-    /// The live children that are deleted with their parent: its history always, others where the org cascades.
-    fn dependants(&self, parent: &SObject, id: Id) -> Result<Vec<(Arc<SObject>, Id)>, Refusal> {
-        let mut dependants = Vec::new();
-        for relation in parent.children.iter().filter(|relation| relation.cascade_delete) {
-            let goes = |child: &&Arc<SObject>| self.org.settings.cascade_deletes || history::is(child);
-            let Some(child) = self.views.whole.object(&relation.child).filter(goes) else { continue };
-            let Some(field) = child.field(&relation.field) else { continue };
-            if !self.database.tables.contains(&child.name) {
-                continue;
-            }
-            let sql = format!("SELECT \"Id\" FROM \"{}\" WHERE \"{}\"=? AND \"IsDeleted\"=0", child.name, field.name);
-            let mut statement = self.database.connection.prepare_cached(&sql)?;
-            let mut rows = statement.query([id.as_str()])?;
-            while let Some(row) = rows.next()? {
-                dependants.extend(row.get_ref(0)?.as_str().ok().and_then(Id::parse).map(|id| (Arc::clone(child), id)));
-            }
-        }
-        Ok(dependants)
-    }
-
     /// Takes a record to write it, unless an open transaction has it.
     pub(super) fn touch(&mut self, object: &Arc<SObject>, id: Id) -> Result<(), Refusal> {
         if self.org.late().keeps_from(self.late, id) {
@@ -427,7 +362,7 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    fn note(&mut self, object: &Arc<SObject>, id: Id, kind: ChangeKind, changed: Vec<usize>) {
+    pub(super) fn note(&mut self, object: &Arc<SObject>, id: Id, kind: ChangeKind, changed: Vec<usize>) {
         if self.actor != Actor::Seed {
             self.changes.push(Change { object: Arc::clone(object), id, kind, changed });
         }

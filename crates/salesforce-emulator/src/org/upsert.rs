@@ -31,6 +31,14 @@ impl SObject {
     }
 }
 
+impl Field {
+    /// A value by which records are told apart, so that values that mean the same record are the same.
+    pub(crate) fn key(&self, value: &Json) -> String {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        if self.case_sensitive { value } else { value.to_ascii_lowercase() }
+    }
+}
+
 impl Transaction<'_> {
     /// Updates the record whose `field` has this value, or creates one that has it. The `body` need not repeat the value.
     /// A null id creates.
@@ -88,7 +96,7 @@ impl Transaction<'_> {
         done
     }
 
-    fn identified(&self, object: &SObject, field: &Field, value: &Json) -> Result<Box<[Id]>, Refusal> {
+    pub(super) fn identified(&self, object: &SObject, field: &Field, value: &Json) -> Result<Box<[Id]>, Refusal> {
         let value = parse(field, value)?;
         if value == Stored::Null {
             let message = format!("{} not specified", field.name);

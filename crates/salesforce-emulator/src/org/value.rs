@@ -8,6 +8,8 @@ use std::io::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use rusqlite::types::{Value as Stored, ValueRef};
 use serde_json::Value as Json;
 
@@ -67,16 +69,20 @@ pub(crate) fn parse(field: &Field, json: &Json) -> Result<Stored, Refusal> {
         }),
         FieldType::Double | FieldType::Currency | FieldType::Percent => {
             let n = number(json).ok_or_else(wrong)?;
-            if n.is_finite() && n.abs() < 1e18 { Ok(Stored::Real(n)) } else { Err(outside(field, json)) }
+            if n.is_finite() && n.abs() < field.bound() { Ok(Stored::Real(n)) } else { Err(outside(field, json)) }
         }
         FieldType::Date => {
             let text = json.as_str().ok_or_else(wrong)?;
             text.get(..10)
                 .and_then(|day| day.parse::<jiff::civil::Date>().ok())
                 .ok_or_else(wrong)
-                .map(|day| Stored::Text(day.to_string()))
+                .and_then(|day| within_calendar(field, day.at(0, 0, 0, 0)))
+                .map(|day| Stored::Text(day.date().to_string()))
         }
-        FieldType::DateTime => json.as_str().and_then(datetime).map(|at| Stored::Text(stamp(at))).ok_or_else(wrong),
+        FieldType::DateTime => {
+            let at = json.as_str().and_then(datetime).ok_or_else(wrong)?;
+            within_calendar(field, at.to_zoned(TimeZone::UTC).datetime()).map(|_| Stored::Text(stamp(at)))
+        }
         FieldType::Time => {
             let text = json.as_str().ok_or_else(wrong)?.trim_end_matches('Z');
             text.parse::<jiff::civil::Time>()
@@ -153,6 +159,15 @@ fn separator(kind: FieldType) -> &'static [char] {
 fn outside(field: &Field, json: &Json) -> Refusal {
     let message = format!("{}: value outside of valid range on numeric field: {json}", field.label);
     Refusal::field("NUMBER_OUTSIDE_VALID_RANGE", message, &field.name)
+}
+
+/// Dates reach from 1700 to 4000. (Salesforce Help, "Date Fields"; the text, which is Java's, seen in Apex logs.)
+fn within_calendar(field: &Field, at: DateTime) -> Result<DateTime, Refusal> {
+    if (1700..=4000).contains(&at.year()) {
+        return Ok(at);
+    }
+    let message = format!("{}: invalid date: {}", field.label, at.strftime("%a %b %d %H:%M:%S GMT %Y"));
+    Err(Refusal::field("FIELD_INTEGRITY_EXCEPTION", message, &field.name))
 }
 
 fn number(json: &Json) -> Option<f64> {

@@ -7,7 +7,7 @@ use rusqlite::types::Value as Stored;
 
 use super::query::{FieldPath, NullsOrder, Query, Select, SelectItem};
 use super::{Error, column};
-use crate::org::{Field, FieldType, SObject, Schema};
+use crate::org::{Field, FieldType, SObject, Schema, is_archived};
 
 /// Most parameters of one statement; SQLite's default is 32,766.
 const MOST_PARAMETERS: usize = 32_000;
@@ -25,6 +25,8 @@ pub struct Compiled {
     joins: Vec<Join>,
     condition: Option<String>,
     with_deleted: bool,
+    /// Include archived activities.
+    pub with_archived: bool,
     order: Vec<String>,
     limit: Option<u64>,
     offset: Option<u64>,
@@ -79,7 +81,7 @@ struct Join {
     sql: String,
 }
 
-/// Resolves a query against the schema. `with_deleted` includes the recycle bin.
+/// Resolves a query against the schema. `with_deleted` includes the recycle bin and archived activities.
 pub fn compile(schema: &Schema, query: &Query, with_deleted: bool) -> Result<Compiled, Error> {
     let Some(object) = schema.object(&query.from) else {
         let message = format!(
@@ -118,6 +120,7 @@ pub fn compile(schema: &Schema, query: &Query, with_deleted: bool) -> Result<Com
         joins,
         condition,
         with_deleted,
+        with_archived: with_deleted || !is_archived(object),
         order,
         limit: query.limit,
         offset: query.offset,
@@ -159,8 +162,8 @@ impl Compiled {
 
     /// Reads one row by its SQLite row id, as long as the query may still see it.
     pub fn row_sql(&self) -> String {
-        let visible = if self.with_deleted { "" } else { " AND t0.\"IsDeleted\"=0" };
-        format!("SELECT {} FROM {} WHERE t0.rowid=?1{visible}", self.columns.join(","), self.from())
+        let conditions: Vec<&str> = std::iter::once("t0.rowid=?1").chain(self.visible()).collect();
+        format!("SELECT {} FROM {} WHERE {}", self.columns.join(","), self.from(), conditions.join(" AND "))
     }
 
     /// Reads one row by its id, deleted or not.
@@ -186,9 +189,15 @@ impl Compiled {
         format!("\"{}\" t0{joins}", self.object.name)
     }
 
+    /// What keeps rows from being seen.
+    fn visible(&self) -> impl Iterator<Item = &str> {
+        let deleted = (!self.with_deleted).then_some("t0.\"IsDeleted\"=0");
+        let archived = (!self.with_archived).then_some("t0.\"IsArchived\"=0");
+        deleted.into_iter().chain(archived)
+    }
+
     fn tail(&self) -> String {
-        let visible = (!self.with_deleted).then(|| "t0.\"IsDeleted\"=0".to_owned());
-        let conditions: Vec<String> = visible.into_iter().chain(self.condition.clone()).collect();
+        let conditions: Vec<&str> = self.visible().chain(self.condition.as_deref()).collect();
         let mut sql = self.from();
         if !conditions.is_empty() {
             sql.push_str(" WHERE ");

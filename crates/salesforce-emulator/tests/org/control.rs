@@ -84,7 +84,7 @@ async fn the_truth_is_spelled_like_rest() {
 
 #[tokio::test]
 async fn workloads_repeat_with_their_seed() {
-    let mix = Mix { create: 3, update: 4, delete: 2, undelete: 1 };
+    let mix = Mix { create: 3, update: 4, delete: 2, undelete: 1, ..Mix::default() };
     let objects = ["Account", "Contact", "Lead", "Opportunity", "Case", "Wide__c", "Task"].map(str::to_owned).to_vec();
     let workload = Workload { rate: 0.0, seed: 7, objects, mix, total: Some(300), twice: 20, ..Workload::default() };
     let mut truths = Vec::new();
@@ -113,7 +113,7 @@ async fn no_update_of_a_workload_is_idle() {
     let client = Client::with_rows(&[("Contact", 20)]).await;
     let body = json!({"Name": "C", "Query": "SELECT Id FROM Contact", "ApiVersion": 62.0, "NotifyForFields": "All"});
     client.create("PushTopic", body).await;
-    let mix = Mix { create: 0, update: 1, delete: 0, undelete: 0 };
+    let mix = Mix { create: 0, update: 1, delete: 0, undelete: 0, ..Mix::default() };
     let objects = vec!["Contact".to_owned()];
     client
         .emulator

@@ -176,7 +176,7 @@ async fn a_workload_commits_some_changes_late() {
     let mut reports = Vec::new();
     for _ in 0..2 {
         let client = Client::with_rows(&[("Account", 20), ("Lead", 20)]).await;
-        let mix = Mix { create: 3, update: 4, delete: 2, undelete: 1 };
+        let mix = Mix { create: 3, update: 4, delete: 2, undelete: 1, ..Mix::default() };
         let objects = ["Account", "Lead"].map(str::to_owned).to_vec();
         let workload = Workload { rate: 0.0, objects, mix, total: Some(300), late: 30, lag: 10, ..Workload::default() };
         client.emulator.start_workload(workload).unwrap();

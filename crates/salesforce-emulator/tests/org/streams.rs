@@ -40,7 +40,7 @@ async fn a_workload_changes_every_one() {
             rate: 0.0,
             seed,
             objects: vec![(*object).to_owned()],
-            mix: Mix { create: 4, update: 4, delete: 2, undelete: 1 },
+            mix: Mix { create: 4, update: 4, delete: 2, undelete: 1, ..Mix::default() },
             total: Some(60),
             cascade: true,
             ..Workload::default()

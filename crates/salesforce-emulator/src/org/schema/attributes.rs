@@ -254,6 +254,6 @@ pub(super) fn child(object: &SObject, field: &str, definition: &FieldDefinition)
         junction_id_list_names: Vec::new(),
         junction_reference_to: Vec::new(),
         relationship_name: Some(if field.ends_with("__c") { format!("{name}__r") } else { name }),
-        restricted_delete: false,
+        restricted_delete: definition.required && !definition.cascade,
     }
 }

@@ -214,6 +214,14 @@ impl Field {
         self.createable && !self.nillable && !self.defaulted_on_create
     }
 
+    /// What a number must stay below: its digits before the point are counted.
+    pub(in crate::org) fn bound(&self) -> f64 {
+        match self.precision.saturating_sub(self.scale) {
+            0 => 1e18,
+            digits => 10_f64.powi(digits.into()),
+        }
+    }
+
     /// Has a column of its own: it is no compound and no formula this org computes.
     pub fn is_stored(&self) -> bool {
         !self.kind.is_compound() && self.calculated_formula.is_none()

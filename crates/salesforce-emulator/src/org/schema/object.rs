@@ -54,7 +54,8 @@ pub struct SObject {
     pub name: String,
     /// Label in the singular.
     pub label: String,
-    pub(super) plural: String,
+    /// Label in the plural.
+    pub plural: String,
     /// First three characters of ids; history objects have none of their own.
     pub key_prefix: Option<String>,
     /// Added by the org's administrator.
@@ -98,7 +99,8 @@ pub struct ChildRelationship {
     pub(super) junction_id_list_names: Vec<String>,
     pub(super) junction_reference_to: Vec<String>,
     pub(super) relationship_name: Option<String>,
-    pub(super) restricted_delete: bool,
+    /// As long as there are children, the parent cannot be deleted.
+    pub restricted_delete: bool,
 }
 
 /// The fields of an object: a slice, made when it is first looked at, because an org has thousands of objects that nobody

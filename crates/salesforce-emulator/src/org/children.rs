@@ -1,0 +1,52 @@
+//! The records that refer to a record.
+
+use std::sync::Arc;
+
+use super::schema::{ChildRelationship, Field, SObject};
+use super::{Id, Refusal, Transaction};
+
+/// A live record, and its field that names the parent.
+#[derive(Debug, Clone)]
+pub(super) struct Child {
+    pub(super) object: Arc<SObject>,
+    /// Place of the field.
+    pub(super) by: usize,
+    pub(super) id: Id,
+}
+
+impl Child {
+    /// The field that names the parent.
+    pub(super) fn field(&self) -> &Field {
+        &self.object.fields[self.by]
+    }
+}
+
+impl Transaction<'_> {
+    /// The children of a record in the relationships that are wanted, as the whole schema has them.
+    pub(super) fn children(
+        &self,
+        parent: &SObject,
+        id: Id,
+        wanted: impl Fn(&ChildRelationship, &SObject, &Field) -> bool,
+    ) -> Result<Vec<Child>, Refusal> {
+        let mut children = Vec::new();
+        for relation in &parent.children {
+            let Some(object) = self.views.whole.object(&relation.child) else { continue };
+            let Some(by) = object.position(&relation.field).filter(|by| object.fields[*by].is_stored()) else {
+                continue;
+            };
+            let field = &object.fields[by];
+            if !self.database.tables.contains(&object.name) || !wanted(relation, object, field) {
+                continue;
+            }
+            let sql = format!("SELECT \"Id\" FROM \"{}\" WHERE \"{}\"=? AND \"IsDeleted\"=0", object.name, field.name);
+            let mut statement = self.database.connection.prepare_cached(&sql)?;
+            let mut rows = statement.query([id.as_str()])?;
+            while let Some(row) = rows.next()? {
+                let id = row.get_ref(0)?.as_str().ok().and_then(Id::parse);
+                children.extend(id.map(|id| Child { object: Arc::clone(object), by, id }));
+            }
+        }
+        Ok(children)
+    }
+}
