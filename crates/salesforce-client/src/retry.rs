@@ -6,6 +6,7 @@ use http::StatusCode;
 
 use crate::{
     advice::barred,
+    bulk::is_quota,
     failure::{Failure, Fault, Refusal},
 };
 
@@ -138,6 +139,7 @@ fn classify_fault(fault: &Fault) -> Option<Class> {
         // Too many slow calls at this moment, or too many calls in a day.
         "REQUEST_LIMIT_EXCEEDED" if fault.message.starts_with("ConcurrentRequests") => Class::Retry,
         "REQUEST_LIMIT_EXCEEDED" => Class::Wait,
+        _ if is_quota(fault) => Class::Wait,
         // Refused and rolled back, whatever the status, for a reason that passes.
         "UNABLE_TO_LOCK_ROW" | "SERVER_UNAVAILABLE" | "APEX_ERROR" => Class::Retry,
         _ => return None,
