@@ -139,9 +139,9 @@ fn classify_fault(fault: &Fault) -> Option<Class> {
         // Too many slow calls at this moment, or too many calls in a day.
         "REQUEST_LIMIT_EXCEEDED" if fault.message.starts_with("ConcurrentRequests") => Class::Retry,
         "REQUEST_LIMIT_EXCEEDED" => Class::Wait,
-        _ if is_quota(fault) => Class::Wait,
         // Refused and rolled back, whatever the status, for a reason that passes.
         "UNABLE_TO_LOCK_ROW" | "SERVER_UNAVAILABLE" | "APEX_ERROR" => Class::Retry,
+        _ if is_quota(fault) => Class::Wait,
         _ => return None,
     };
     Some(class)
@@ -202,6 +202,7 @@ mod tests {
                 "",
                 both(Fatal),
             ),
+            ("ExceededQuota EXCEEDEDQUOTA", 400, "", both(Wait)),
             ("SERVER_UNAVAILABLE", 503, "", both(Retry)),
             ("UNKNOWN_EXCEPTION", 500, "", (Retry, Unclear)),
             ("UNABLE_TO_LOCK_ROW APEX_ERROR", 400, "", both(Retry)),

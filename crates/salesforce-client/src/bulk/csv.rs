@@ -159,15 +159,14 @@ impl Reader {
     /// last cell is closed.
     ///
     /// # Errors
-    /// [`Defect::Cut`], or a [`Defect`] of the last row.
+    /// [`Defect::Cut`].
     pub fn end(&mut self) -> Result<Option<Found>, Defect> {
-        let (last, cut) = (self.last, Defect::Cut { row: self.number() });
-        // A line end is all that can be missing. Within quotes it would be part of the cell.
-        let found = self.read(&mut Bytes::from_static(b"\n"))?;
-        match found {
-            Some(_) if last != b'"' => Err(cut),
-            None if self.filled > 0 => Err(cut),
-            found => Ok(found),
+        let (last, row) = (self.last, self.number());
+        // A line end is all that may be missing. Within quotes it becomes part of the cell.
+        match self.read(&mut Bytes::from_static(b"\n")) {
+            Ok(Some(found)) if last == b'"' => Ok(Some(found)),
+            Ok(None) if self.filled == 0 => Ok(None),
+            _ => Err(Defect::Cut { row }),
         }
     }
 

@@ -167,9 +167,9 @@ impl ResultPage {
     /// and nothing is lost when that wait is given up.
     ///
     /// # Errors
-    /// Rows that were handed out before an error stand: no other attempt will find them different. `Unexpected`
-    /// failures name row and column of what cannot be read; [`Error::obstacle`] tells when the job is gone. Otherwise
-    /// as any call.
+    /// The rows handed out before it stand, and [`Results::skip`] continues after them. An `Unexpected` failure names
+    /// the row, and the column where it can, of what cannot be read; if that is a cell that is no text, the next call
+    /// goes on after its row. [`Error::obstacle`] tells when the job is gone. Otherwise as any call.
     pub async fn next_row(&mut self) -> Result<Option<Row<'_>>, Error> {
         loop {
             match self.find_row().await {
