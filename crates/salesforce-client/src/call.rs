@@ -1,5 +1,7 @@
 //! The loop around a request: send, classify, decide, wait.
 
+use std::{sync::Arc, time::Duration};
+
 use http::{HeaderValue, Method, StatusCode, header};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -8,7 +10,7 @@ use tokio::time::Instant;
 use crate::{
     Action, Error, LastModified, Org, Token,
     failure::{Failure, Refusal},
-    http::Reply,
+    http::{Arrival, Reply},
     retry::{Attempt, Class, Decision, Effect, Policy, classify, decide},
 };
 
@@ -20,14 +22,24 @@ pub(crate) struct Call {
     pub(crate) query: Option<String>,
     pub(crate) since: Option<LastModified>,
     pub(crate) body: Option<Box<RawValue>>,
+    accept: &'static str,
     effect: Effect,
     anonymous: bool,
 }
 
 impl Call {
     pub(crate) fn read(action: Action) -> Call {
-        let (method, effect) = (Method::GET, Effect::Repeatable);
-        Call { action, method, path: String::new(), query: None, since: None, body: None, effect, anonymous: false }
+        Call {
+            action,
+            method: Method::GET,
+            path: String::new(),
+            query: None,
+            since: None,
+            body: None,
+            accept: "application/json",
+            effect: Effect::Repeatable,
+            anonymous: false,
+        }
     }
 
     pub(crate) fn write(action: Action, method: Method, effect: Effect) -> Call {
@@ -54,6 +66,11 @@ impl Call {
         Call { body: Some(body), ..self }
     }
 
+    /// Answered with CSV.
+    pub(crate) fn csv(self) -> Call {
+        Call { accept: "text/csv", ..self }
+    }
+
     /// Sent without the token, and not charged to the org's allocation.
     pub(crate) fn anonymous(self) -> Call {
         Call { anonymous: true, ..self }
@@ -65,7 +82,7 @@ impl Call {
         url.set_query(self.query.as_deref());
         let mut request = reqwest::Request::new(self.method.clone(), url);
         let headers = request.headers_mut();
-        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(header::ACCEPT, HeaderValue::from_static(self.accept));
         if !self.anonymous {
             headers.insert(header::AUTHORIZATION, token.bearer());
         }
@@ -116,27 +133,30 @@ impl Org {
         failing: impl Fn(&T) -> Option<&Failure>,
     ) -> Result<T, Error> {
         let mut tries = Tries::begin(self.policy());
+        let mut token = self.token().await?;
         loop {
-            let token = self.token().await?;
             let outcome = self.attempt(call, &token, &read).await;
             let failure = match &outcome {
                 Ok(value) => failing(value),
                 Err(failure) => Some(failure),
             };
-            let Some(failure) = failure else { return outcome.map_err(|failure| call.error(failure)) };
-            match tries.decide(call.classify(failure), Some(failure)) {
-                Decision::Again(pause) => {
-                    tracing::warn!(action = %call.action, ?pause, reason = %failure, "a call failed and will be repeated");
-                    // It may hold a whole reply, and the pause may be long.
-                    drop(outcome);
-                    tokio::time::sleep(pause).await;
-                }
-                Decision::Renew => {
-                    tracing::debug!(action = %call.action, reason = %failure, "the token will be renewed");
-                    self.renew(&token).await?;
-                }
-                Decision::Stop => return outcome.map_err(|failure| call.error(failure)),
+            let Some(remedy) = failure.and_then(|failure| tries.remedy(call, failure)) else {
+                return outcome.map_err(|failure| call.error(failure));
+            };
+            // It may hold a whole reply, and the pause may be long.
+            drop(outcome);
+            token = self.apply(remedy, &token).await?;
+        }
+    }
+
+    /// Does what is to be done before the next attempt; answers the token to make it with.
+    pub(crate) async fn apply(&self, remedy: Remedy, token: &Token) -> Result<Arc<Token>, Error> {
+        match remedy {
+            Remedy::Pause(pause) => {
+                tokio::time::sleep(pause).await;
+                self.token().await
             }
+            Remedy::NewToken => self.renew(token).await,
         }
     }
 
@@ -146,36 +166,64 @@ impl Org {
         token: &Token,
         read: impl Fn(&Reply) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let outcome = self.sender().exchange(call.request(token)).await;
-        if !call.anonymous && !matches!(outcome, Err(Failure::Unsent { .. })) {
-            self.sender().count();
-        }
-        let reply = outcome?;
+        let reply = self.begin(call, token).await?.whole().await?;
         let (status, bytes, request) = (reply.status.as_u16(), reply.body.len(), reply.request_id());
         tracing::debug!(action = %call.action, status, bytes, request, "answered");
         call.judge(&reply, read)
     }
+
+    /// Sends a request once, charged where it is, and waits until the reply begins.
+    pub(crate) async fn begin(&self, call: &Call, token: &Token) -> Result<Arrival, Failure> {
+        let outcome = self.sender().begin(call.request(token)).await;
+        if !call.anonymous && !matches!(outcome, Err(Failure::Unsent { .. })) {
+            self.sender().count();
+        }
+        outcome
+    }
+}
+
+/// What is to be done before the next attempt.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Remedy {
+    Pause(Duration),
+    NewToken,
 }
 
 /// The attempts at one request: what [`decide`] wants to know of the world.
-pub(crate) struct Tries<'a> {
-    policy: &'a Policy,
+pub(crate) struct Tries {
+    policy: Policy,
     started: Instant,
     attempt: Attempt,
 }
 
-impl Tries<'_> {
+impl Tries {
     #[expect(clippy::disallowed_methods, reason = "the sender is the shell that knows how long it has been trying")]
-    pub(crate) fn begin(policy: &Policy) -> Tries<'_> {
+    pub(crate) fn begin(policy: &Policy) -> Tries {
         let attempt = Attempt { number: 1, renewed: false, retry_after: None, roll: 0.0 };
-        Tries { policy, started: Instant::now(), attempt }
+        Tries { policy: policy.clone(), started: Instant::now(), attempt }
+    }
+
+    /// What may cure this failure of a call; `None` if it is to be given up.
+    pub(crate) fn remedy(&mut self, call: &Call, failure: &Failure) -> Option<Remedy> {
+        let (action, reason) = (&call.action, failure);
+        match self.decide(call.classify(failure), Some(failure)) {
+            Decision::Again(pause) => {
+                tracing::warn!(%action, ?pause, %reason, "a call failed and will be repeated");
+                Some(Remedy::Pause(pause))
+            }
+            Decision::Renew => {
+                tracing::debug!(%action, %reason, "the token will be renewed");
+                Some(Remedy::NewToken)
+            }
+            Decision::Stop => None,
+        }
     }
 
     /// What to do about an attempt that failed; the next one counts from here.
     pub(crate) fn decide(&mut self, class: Class, failure: Option<&Failure>) -> Decision {
         self.attempt.retry_after = failure.and_then(Failure::refusal).and_then(|refusal| refusal.retry_after);
         self.attempt.roll = rand::random();
-        let decision = decide(class, &self.attempt, self.started.elapsed(), self.policy);
+        let decision = decide(class, &self.attempt, self.started.elapsed(), &self.policy);
         self.attempt.number += 1;
         self.attempt.renewed |= decision == Decision::Renew;
         decision

@@ -6,6 +6,7 @@ use crate::{
     ApiVersion, RecordId, SObjectName,
     advice::advice,
     auth::SignInFailure,
+    bulk::JobId,
     failure::{Failure, chain},
     retry::Class,
 };
@@ -173,6 +174,18 @@ pub enum Action {
     QueryMore(SObjectName),
     /// Reading an object's records by id.
     Retrieve(SObjectName),
+    /// Having a query run as a job.
+    CreateQueryJob(SObjectName),
+    /// Asking how a query job stands.
+    QueryJob(SObjectName, JobId),
+    /// Aborting a query job.
+    AbortQueryJob(SObjectName, JobId),
+    /// Deleting a query job.
+    DeleteQueryJob(SObjectName, JobId),
+    /// Reading results of a query job.
+    QueryResults(SObjectName, JobId),
+    /// Listing the org's query jobs.
+    QueryJobs,
     /// Listing an object's changed records.
     Updated(SObjectName),
     /// Listing an object's deleted records.
@@ -192,11 +205,18 @@ impl Action {
     #[must_use]
     pub fn object(&self) -> Option<&SObjectName> {
         match self {
-            Action::Versions | Action::DescribeGlobal | Action::Limits | Action::Together(..) => None,
+            Action::Versions | Action::DescribeGlobal | Action::Limits | Action::QueryJobs | Action::Together(..) => {
+                None
+            }
             Action::Describe(object)
             | Action::Query(object)
             | Action::QueryMore(object)
             | Action::Retrieve(object)
+            | Action::CreateQueryJob(object)
+            | Action::QueryJob(object, _)
+            | Action::AbortQueryJob(object, _)
+            | Action::DeleteQueryJob(object, _)
+            | Action::QueryResults(object, _)
             | Action::Updated(object)
             | Action::Deleted(object)
             | Action::Create(object)
@@ -221,6 +241,12 @@ impl fmt::Display for Action {
             Action::Query(object) => write!(f, "querying {object}"),
             Action::QueryMore(object) => write!(f, "fetching the next page of {object}"),
             Action::Retrieve(object) => write!(f, "reading records of {object}"),
+            Action::CreateQueryJob(object) => write!(f, "creating a query job on {object}"),
+            Action::QueryJob(object, id) => write!(f, "asking after query job {id} on {object}"),
+            Action::AbortQueryJob(object, id) => write!(f, "aborting query job {id} on {object}"),
+            Action::DeleteQueryJob(object, id) => write!(f, "deleting query job {id} on {object}"),
+            Action::QueryResults(object, id) => write!(f, "reading results of query job {id} on {object}"),
+            Action::QueryJobs => f.write_str("listing query jobs"),
             Action::Updated(object) => write!(f, "listing changed records of {object}"),
             Action::Deleted(object) => write!(f, "listing deleted records of {object}"),
             Action::Create(object) => write!(f, "creating a record of {object}"),

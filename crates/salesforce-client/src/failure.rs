@@ -26,7 +26,7 @@ pub enum Failure {
         /// What the connection failed with.
         cause: Cause,
     },
-    /// A reply of success is no whole JSON document: it was cut off, or is a page for people.
+    /// A reply of success is not whole: it was cut off, or is a page for people.
     #[error("the reply of HTTP {} is unreadable: {why}", status.as_u16())]
     Garbled {
         /// The status of the reply.
@@ -34,7 +34,7 @@ pub enum Failure {
         /// What is wrong, and where; never the content.
         why: String,
     },
-    /// A reply of success is JSON, but not what was asked for.
+    /// A reply of success can be read, but is not what was asked for.
     #[error("the reply of HTTP {} is not what was expected: {why}", status.as_u16())]
     Unexpected {
         /// The status of the reply.
@@ -207,7 +207,7 @@ fn bare_word(body: &[u8]) -> Option<Fault> {
 const LONGEST_TEXT: usize = 1_000;
 
 /// Text from a reply on one line: SOQL errors embed a snippet with newlines and a caret.
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     let mut line = String::new();
     for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
         if !line.is_empty() {

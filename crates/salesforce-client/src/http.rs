@@ -74,29 +74,21 @@ impl Http {
 
     /// Sends one request and reads the whole reply, whatever its status.
     pub(crate) async fn exchange(&self, request: reqwest::Request) -> Result<Reply, Failure> {
+        self.begin(request).await?.whole().await
+    }
+
+    /// Sends one request and waits until the reply begins.
+    pub(crate) async fn begin(&self, request: reqwest::Request) -> Result<Arrival, Failure> {
         let host = shown_host(request.url());
         let mut response = self.client.execute(request).await.map_err(|error| {
             let unsent = error.is_connect() || error.is_builder();
             let (host, cause) = (host.clone(), error.without_url().into());
             if unsent { Failure::Unsent { host, cause } } else { Failure::Lost { host, cause } }
         })?;
-
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
-        let mut body = BytesMut::new();
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|error| Failure::Lost { host: host.clone(), cause: error.without_url().into() })?
-        {
-            if body.len() + chunk.len() > LONGEST_BODY {
-                return Err(Failure::TooLong { host, limit: LONGEST_BODY });
-            }
-            body.extend_from_slice(&chunk);
-        }
-
-        let reply = Reply { status, headers, body: body.freeze() };
-        self.learn(&reply);
-        Ok(reply)
+        let head = Reply { status, headers, body: Bytes::new() };
+        self.learn(&head);
+        Ok(Arrival { head, host, response })
     }
 
     /// Counts a request that is charged to the org's daily allocation.
@@ -108,6 +100,35 @@ impl Http {
         if let Some(usage) = reply.header("sforce-limit-info").and_then(Usage::parse) {
             *self.usage.lock().unwrap_or_else(PoisonError::into_inner) = Some(usage);
         }
+    }
+}
+
+/// A reply whose body is on its way.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    /// The reply without its body.
+    pub(crate) head: Reply,
+    host: String,
+    response: reqwest::Response,
+}
+
+impl Arrival {
+    /// The next piece of the body; `None` after the last. Nothing is lost when the wait for it is given up.
+    pub(crate) async fn piece(&mut self) -> Result<Option<Bytes>, Failure> {
+        let lost = |error: reqwest::Error| Failure::Lost { host: self.host.clone(), cause: error.without_url().into() };
+        self.response.chunk().await.map_err(lost)
+    }
+
+    /// The reply with all of its body.
+    pub(crate) async fn whole(mut self) -> Result<Reply, Failure> {
+        let mut body = BytesMut::new();
+        while let Some(piece) = self.piece().await? {
+            if body.len() + piece.len() > LONGEST_BODY {
+                return Err(Failure::TooLong { host: self.host, limit: LONGEST_BODY });
+            }
+            body.extend_from_slice(&piece);
+        }
+        Ok(Reply { body: body.freeze(), ..self.head })
     }
 }
 
@@ -178,7 +199,8 @@ impl Reply {
         unreadable(self.status, error, ".")
     }
 
-    fn garbled(&self, why: String) -> Failure {
+    /// The failure to make anything of the body.
+    pub(crate) fn garbled(&self, why: String) -> Failure {
         Failure::Garbled { status: self.status, why }
     }
 }

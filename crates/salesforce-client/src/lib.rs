@@ -1,4 +1,4 @@
-//! An org over HTTP: OAuth, REST, SOQL, describe, limits.
+//! An org over HTTP: OAuth, REST, SOQL, Bulk, describe, limits.
 //!
 //! [`Org`] is the door: it signs in, sends, repeats what may be repeated and answers with typed values.
 //!
@@ -50,6 +50,7 @@ pub mod limits; // the org's allocations: of calls as its reply headers tell it,
 pub mod retry; // classify a failure, decide what to do about it: pure
 
 // The org and its doors.
+pub mod bulk; // queries as jobs, their results streamed
 mod call; // the loop: send, classify, decide, wait
 pub mod composite; // several calls as one
 pub mod describe; // what objects exist and what their fields are

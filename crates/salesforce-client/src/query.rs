@@ -122,6 +122,11 @@ impl Locator {
         &self.0
     }
 
+    /// The path in a reply; `None` if it leads elsewhere.
+    pub(crate) fn on_instance(path: &str) -> Option<Locator> {
+        Some(Locator(path.into())).filter(Locator::is_on_instance)
+    }
+
     fn is_on_instance(&self) -> bool {
         self.0.starts_with("/services/data/")
     }
@@ -157,14 +162,19 @@ impl Org {
     }
 
     async fn first_page(&self, door: &str, object: &SObjectName, soql: &str) -> Result<Page, Error> {
-        let length = soql.chars().count();
-        if length > LONGEST_QUERY {
-            return Err(Error::QueryTooLong { object: object.clone(), length, limit: LONGEST_QUERY });
-        }
+        check_length(object, soql)?;
         let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("q", soql).finish();
         let fits = query.len() <= LONGEST_URL;
         let path = self.data_path(format_args!("/{door}"));
         let call = Call::read(Action::Query(object.clone())).path(path).query(query);
         if fits { self.send(&call, Page::read_first).await } else { self.send_wrapped(&call, Page::read_first).await }
+    }
+}
+
+/// Refuses what the org would refuse, before it is sent.
+pub(crate) fn check_length(object: &SObjectName, soql: &str) -> Result<(), Error> {
+    match soql.chars().count() {
+        ..=LONGEST_QUERY => Ok(()),
+        length => Err(Error::QueryTooLong { object: object.clone(), length, limit: LONGEST_QUERY }),
     }
 }

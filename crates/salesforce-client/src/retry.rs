@@ -6,6 +6,7 @@ use http::StatusCode;
 
 use crate::{
     advice::barred,
+    bulk::is_quota,
     failure::{Failure, Fault, Refusal},
 };
 
@@ -140,6 +141,7 @@ fn classify_fault(fault: &Fault) -> Option<Class> {
         "REQUEST_LIMIT_EXCEEDED" => Class::Wait,
         // Refused and rolled back, whatever the status, for a reason that passes.
         "UNABLE_TO_LOCK_ROW" | "SERVER_UNAVAILABLE" | "APEX_ERROR" => Class::Retry,
+        _ if is_quota(fault) => Class::Wait,
         _ => return None,
     };
     Some(class)
@@ -200,6 +202,7 @@ mod tests {
                 "",
                 both(Fatal),
             ),
+            ("ExceededQuota EXCEEDEDQUOTA", 400, "", both(Wait)),
             ("SERVER_UNAVAILABLE", 503, "", both(Retry)),
             ("UNKNOWN_EXCEPTION", 500, "", (Retry, Unclear)),
             ("UNABLE_TO_LOCK_ROW APEX_ERROR", 400, "", both(Retry)),

@@ -1,7 +1,10 @@
 //! The client against a server in this process that answers what each test tells it to.
 
+mod bulk;
+mod bulk_results;
 mod by_id;
 mod calls;
+mod csv;
 mod grants;
 mod long_queries;
 mod network;
