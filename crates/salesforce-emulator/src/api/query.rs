@@ -8,6 +8,9 @@ use crate::org::{Ask, Org, Refusal};
 
 /// `GET /query?q=…` and `/queryAll?q=…`
 pub(super) fn query(org: &Org, call: &Call, version: &str, deleted: bool) -> Result<Reply, Refusal> {
+    if call.parameter("explain").is_some() {
+        return Err(Refusal::not_imitated("query plans"));
+    }
     let soql =
         call.parameter("q").ok_or_else(|| Refusal::bad("MALFORMED_QUERY", "A query string has to be specified"))?;
     org.query(Ask { soql: &soql, deleted, version, batch: batch(call) }).map(Reply::json)

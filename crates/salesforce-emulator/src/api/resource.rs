@@ -200,6 +200,7 @@ impl<'a> Data<'a> {
                 "POST" if id.eq_ignore_ascii_case("Id") => Self::Create { object },
                 _ => Self::MethodNotAllowed("DELETE, GET, HEAD, PATCH"),
             },
+            ["sobjects", "User", _, "password"] => Self::NotImitated("passwords set by clients"),
             ["sobjects", object, field, value] => match method.as_str() {
                 "GET" | "HEAD" => Self::ReadBy { object, field, value },
                 "PATCH" => Self::Upsert { object, field, value },
@@ -225,8 +226,27 @@ impl<'a> Data<'a> {
             ["search" | "parameterizedSearch", ..] => Self::NotImitated("SOSL"),
             ["event", "eventSchema", ..] => Self::NotImitated("event schemas"),
             [
-                "actions" | "recent" | "analytics" | "chatter" | "process" | "ui-api" | "wave" | "metadata" | "theme"
-                | "tabs",
+                "actions"
+                | "analytics"
+                | "appMenu"
+                | "async-queries"
+                | "chatter"
+                | "compactLayouts"
+                | "connect"
+                | "consent"
+                | "dedupe"
+                | "folders"
+                | "knowledgeManagement"
+                | "licensing"
+                | "metadata"
+                | "process"
+                | "quickActions"
+                | "recent"
+                | "support"
+                | "tabs"
+                | "theme"
+                | "ui-api"
+                | "wave",
                 ..,
             ] => Self::NotImitated("this resource"),
             _ => Self::Unknown,
@@ -294,6 +314,8 @@ mod tests {
             "DELETE /services/data/v62.0/sobjects/Account/Ext__c/1",
             "POST /services/data/v62.0/composite/tree/Account",
             "GET /services/data/v62.0/sobjects/Attachment/00P/Body/x",
+            "GET /services/data/v62.0/quickActions/LogACall/describe",
+            "POST /services/data/v62.0/sobjects/User/005/password",
             "GET /services/data/v62.0/nonsense",
             "POST /services/oauth2/token",
             "GET /services/oauth2/token",

@@ -1,5 +1,5 @@
-//! `POST /services/Soap/u/VV.V`: the partner API's `login()`, the way in without an app. Of the rest of SOAP nothing
-//! is here.
+//! `POST /services/Soap/u/VV.V`: the partner API's `login()`, the way in without an app, and `logout()`. Of the rest of
+//! SOAP nothing is here.
 
 use http::{HeaderName, StatusCode};
 use roxmltree::{Document, Node};
@@ -19,7 +19,14 @@ const SOAP_ACTION: HeaderName = HeaderName::from_static("soapaction");
 /// What the envelope asks for.
 #[derive(Debug, PartialEq, Eq)]
 enum Operation {
-    Login { username: String, password: String },
+    Login {
+        username: String,
+        password: String,
+    },
+    /// Ends the session of the header.
+    Logout {
+        session: String,
+    },
     Other(String),
 }
 
@@ -47,10 +54,11 @@ pub(super) fn partner(app: &App, call: &Call, version: &str) -> Result<Reply, Re
                 Ok(opened) => result(app, call, version, &opened),
                 Err(denied) => {
                     let (code, message) = denied.soap();
-                    login_fault(code, message)
+                    detailed_fault("LoginFault", code, message)
                 }
             })
         }
+        Some(Operation::Logout { session }) => Ok(logout(app, &session)),
     }
 }
 
@@ -63,14 +71,21 @@ impl Operation {
         let root = document.root_element();
         let body = root.has_tag_name((ENVELOPE, "Envelope")).then(|| child(root, ENVELOPE, "Body"))??;
         let asked = document.get_node(body)?.first_element_child()?;
-        if !asked.has_tag_name((PARTNER, "login")) {
-            return Some(Self::Other(asked.tag_name().name().to_owned()));
-        }
-        let text = |name| {
-            let node = child(asked, PARTNER, name).and_then(|id| document.get_node(id));
+        let text = |within: Option<Node<'_, '_>>, name| {
+            let node = within.and_then(|node| child(node, PARTNER, name)).and_then(|id| document.get_node(id));
             node.and_then(|node| node.text()).unwrap_or_default().to_owned()
         };
-        Some(Self::Login { username: text("username"), password: text("password") })
+        Some(match (asked.tag_name().namespace(), asked.tag_name().name()) {
+            (Some(PARTNER), "login") => {
+                Self::Login { username: text(Some(asked), "username"), password: text(Some(asked), "password") }
+            }
+            (Some(PARTNER), "logout") => {
+                let header = child(root, ENVELOPE, "Header").and_then(|id| document.get_node(id));
+                let header = header.and_then(|node| child(node, PARTNER, "SessionHeader"));
+                Self::Logout { session: text(header.and_then(|id| document.get_node(id)), "sessionId") }
+            }
+            (_, name) => Self::Other(name.to_owned()),
+        })
     }
 }
 
@@ -108,11 +123,22 @@ fn result(app: &App, call: &Call, version: &str, opened: &Opened) -> Reply {
     ))
 }
 
-/// `login()` says no.
-fn login_fault(code: &str, message: &str) -> Reply {
+/// Ends a session that lives.
+fn logout(app: &App, session: &str) -> Reply {
+    let (now, mut identity) = (app.org.now(), app.org.identity());
+    if identity.session(session, now).is_none() {
+        let message = "Invalid Session ID found in SessionHeader: Illegal Session";
+        return detailed_fault("UnexpectedErrorFault", "INVALID_SESSION_ID", message);
+    }
+    identity.revoke(session);
+    Reply::xml(envelope(&format!("xmlns=\"{PARTNER}\""), "<logoutResponse/>"))
+}
+
+/// An operation says no.
+fn detailed_fault(kind: &str, code: &str, message: &str) -> Reply {
     let detail = format!(
-        "<detail><sf:LoginFault xsi:type=\"sf:LoginFault\"><sf:exceptionCode>{code}</sf:exceptionCode>\
-         <sf:exceptionMessage>{}</sf:exceptionMessage></sf:LoginFault></detail>",
+        "<detail><sf:{kind} xsi:type=\"sf:{kind}\"><sf:exceptionCode>{code}</sf:exceptionCode>\
+         <sf:exceptionMessage>{}</sf:exceptionMessage></sf:{kind}></detail>",
         escaped(message)
     );
     faulty(&format!("sf:{code}"), &format!("{code}: {message}"), &detail)
@@ -170,7 +196,15 @@ mod tests {
                 login("a&b", "<p"),
             ),
             (wrapped(&format!("\n <p:login xmlns:p='{PARTNER}'><p:username>a</p:username></p:login>")), login("a", "")),
-            (wrapped(&format!("<logout xmlns='{PARTNER}'/>")), Some(Operation::Other("logout".to_owned()))),
+            (wrapped(&format!("<query xmlns='{PARTNER}'/>")), Some(Operation::Other("query".to_owned()))),
+            (wrapped(&format!("<logout xmlns='{PARTNER}'/>")), Some(Operation::Logout { session: String::new() })),
+            (
+                wrapped(&format!("<logout xmlns='{PARTNER}'/>")).replace(
+                    "<e:Header/>",
+                    &format!("<e:Header><h:SessionHeader xmlns:h='{PARTNER}'><h:sessionId>00D!a</h:sessionId></h:SessionHeader></e:Header>"),
+                ),
+                Some(Operation::Logout { session: "00D!a".to_owned() }),
+            ),
             (wrapped("<login/>"), Some(Operation::Other("login".to_owned()))),
             (wrapped(""), None),
             (format!("<login xmlns='{PARTNER}'/>"), None),

@@ -93,6 +93,21 @@ async fn claims_that_are_taken_and_claims_that_are_not() {
     insta::assert_snapshot!(said_of_each.join("\n"));
 }
 
+/// simple-salesforce asks for three minutes from now and rounds: half a second more is no more than three minutes.
+#[tokio::test]
+async fn three_minutes_rounded_up() {
+    let settings = Settings { frozen_at: Some("2026-01-01T00:00:00.5Z".parse().unwrap()), ..still() };
+    let client = Client::with(Config { settings, ..Config::default() }).await;
+    let (key, mut claims) = (offered(&client), claims(&client));
+    let midnight = client.emulator.org().now().as_second();
+    let mut statuses = Vec::new();
+    for exp in [midnight, midnight + 1, midnight + 181, midnight + 182] {
+        claims["exp"] = json!(exp);
+        statuses.push(bearer(&client, &signed(&key, &json!({"alg": "RS256"}), &claims)).await.status.as_u16());
+    }
+    assert_eq!(statuses, [400, 200, 200, 400]);
+}
+
 #[tokio::test]
 async fn only_the_registered_key_and_rs256() {
     let client = Client::new().await;

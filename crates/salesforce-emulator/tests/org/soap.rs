@@ -117,6 +117,26 @@ async fn trusted_addresses_need_no_security_token() {
 }
 
 #[tokio::test]
+async fn logout_ends_the_session() {
+    let client = Client::new().await;
+    let envelope = format!(
+        r#"<se:Envelope xmlns:se="http://schemas.xmlsoap.org/soap/envelope/"><se:Header>
+        <SessionHeader xmlns="urn:partner.soap.sforce.com"><sessionId>{}</sessionId></SessionHeader></se:Header>
+        <se:Body><logout xmlns="urn:partner.soap.sforce.com"/></se:Body></se:Envelope>"#,
+        client.token
+    );
+    let answer = post(&client, client.emulator.url(), "62.0", envelope.clone()).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(
+        Document::parse(&answer.text).unwrap().descendants().last().unwrap().tag_name().name(),
+        "logoutResponse"
+    );
+    assert_eq!(client.get("/services/data/v62.0/limits").await.status, 401);
+    let again = post(&client, client.emulator.url(), "62.0", envelope).await;
+    assert_eq!(fault(&again), "500 INVALID_SESSION_ID: Invalid Session ID found in SessionHeader: Illegal Session");
+}
+
+#[tokio::test]
 async fn what_is_no_login() {
     let client = Client::new().await;
     let url = client.emulator.url();

@@ -66,7 +66,8 @@ impl<'a> Assertion<'a> {
         &self.claims.sub
     }
 
-    /// Checks the signature, for whom it was made, and that it ends within `longest` from now.
+    /// Checks the signature, for whom it was made, and that it ends within `longest` from now. Ends are whole seconds,
+    /// which clients round up as well as down.
     pub(crate) fn check(
         &self,
         key: &PublicKey,
@@ -81,7 +82,8 @@ impl<'a> Assertion<'a> {
             return Err(Denied::WrongAudience);
         }
         let left = self.claims.exp.saturating_sub(now.as_second());
-        if left <= 0 || u64::try_from(left).is_ok_and(|left| left > longest.as_secs()) {
+        let most = longest.as_secs() + u64::from(now.subsec_nanosecond() > 0);
+        if left <= 0 || u64::try_from(left).is_ok_and(|left| left > most) {
             return Err(Denied::StaleAssertion);
         }
         Ok(())
