@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::fault::Rule;
+use super::fault::{Planned, Rule};
 use super::server::Server;
 
 /// A handle to the running server; clones share it.
@@ -65,6 +65,11 @@ impl Control {
     /// Adds a rule; rules of the same kind strike in the order they were added.
     pub fn script(&self, rule: Rule) {
         self.0.with(|sessions, _| sessions.faults().add(rule));
+    }
+
+    /// From now on each occasion asks this plan too. It is asked with the sessions locked and must not call back.
+    pub fn follow(&self, plan: Arc<dyn Planned>) {
+        self.0.with(|sessions, _| sessions.faults().follow(plan));
     }
 
     /// Removes all rules.

@@ -51,6 +51,8 @@ struct Session {
     ending: bool,
     /// Events are held back until then by a scripted delay.
     quiet_until: Option<Instant>,
+    /// Replies that still go without events.
+    withheld: u32,
 }
 
 /// Where a session stands between its connects.

@@ -138,6 +138,10 @@ impl Bus for FakeBus {
         self.state().deliveries_left
     }
 
+    fn expire_sessions(&self) {
+        self.state().tokens.clear();
+    }
+
     fn delivered(&self, _who: &Principal, count: u64) {
         let mut state = self.state();
         state.delivered += count;
