@@ -21,7 +21,7 @@ pub(super) async fn spoiled(response: Response<Body>, action: &FaultAction) -> R
                 response.headers_mut().remove(CONTENT_LENGTH);
             }
             let arrives = part(&body, percent);
-            response.map(|_| Body::from_stream(stream::iter([Ok(arrives), Err(broken())])))
+            response.map(|_| Body::from_stream(stream::iter([Ok(arrives)]).chain(stream::once(cut()))))
         }
         FaultAction::StallBody { percent, ms } => {
             let (response, body) = whole(response).await;
@@ -31,7 +31,7 @@ pub(super) async fn spoiled(response: Response<Body>, action: &FaultAction) -> R
                     Some(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
                     None => std::future::pending().await,
                 }
-                Err(broken())
+                cut().await
             });
             response.map(|_| Body::from_stream(first.chain(silence)))
         }
@@ -78,11 +78,13 @@ fn cut_after(body: Body, bytes: usize) -> Body {
         match body.next().await {
             Some(Ok(chunk)) if chunk.len() <= left => Some((Ok(chunk.clone()), (body, Some(left - chunk.len())))),
             Some(Ok(chunk)) if left > 0 => Some((Ok(chunk.slice(..left)), (body, Some(0)))),
-            _ => Some((Err(broken()), (body, None))),
+            _ => Some((cut().await, (body, None))),
         }
     }))
 }
 
-fn broken() -> io::Error {
-    io::Error::new(io::ErrorKind::ConnectionReset, "cut off by a scripted fault")
+/// The end of a connection. What came before is let go first.
+async fn cut() -> Result<Bytes, io::Error> {
+    tokio::task::yield_now().await;
+    Err(io::Error::new(io::ErrorKind::ConnectionReset, "cut off by a scripted fault"))
 }

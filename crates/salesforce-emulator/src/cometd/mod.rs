@@ -33,7 +33,7 @@ use std::time::Duration;
 pub use bus::{
     AuthFailure, Bus, Event, Limit, Principal, Refusal, Replay, Start, Stream, SubscribeRequest, Unavailable,
 };
-pub use control::{Command, Control, SessionView};
+pub use control::{Command, Control, Memory, SessionView};
 pub use fault::{Disguise, Fault, Impossible, Occasion, Planned, Rule};
 pub use server::routes;
 

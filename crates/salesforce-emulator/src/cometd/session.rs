@@ -149,6 +149,22 @@ impl Sessions {
         self.table.iter().map(view).collect()
     }
 
+    /// Bytes that the sessions alive at `now` take.
+    pub(super) fn weight(&mut self, now: Instant) -> usize {
+        self.sweep(now);
+        let subscribed = |one: &Subscription| {
+            // A filter is its conditions, which are parts of the channel's text.
+            let filter = if one.filter.is_some() { one.channel.len() } else { 0 };
+            size_of::<Subscription>() + one.channel.len() + filter
+        };
+        let weight = |(client, session): (&String, &Session)| {
+            let names = client.len() + session.browser.len() + session.node.len();
+            let subscriptions: usize = session.subscriptions.iter().map(subscribed).sum();
+            size_of::<Session>() + names + subscriptions
+        };
+        self.table.iter().map(weight).sum()
+    }
+
     /// Whether something happened that a waiting connect should look at.
     pub(super) fn take_disturbed(&mut self) -> bool {
         std::mem::take(&mut self.disturbed)

@@ -164,6 +164,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         /// What befalls the n-th occasion of a kind depends on nothing that happened on other lanes.
         #[test]
         fn same_seed_same_trouble(

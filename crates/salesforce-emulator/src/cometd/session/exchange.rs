@@ -8,7 +8,7 @@ use super::super::cookie::Cookies;
 use super::super::fault::{Blow, Scene};
 use super::super::message::{Call, Message};
 use super::super::reply::{Advice, Reply};
-use super::super::{Bus, Disguise, Unavailable};
+use super::super::{Bus, Disguise, Refusal, Unavailable};
 use super::waiting::{Gathered, over_limit};
 use super::{Caller, Done, Held, Outcome, Release, Sessions};
 
@@ -145,7 +145,8 @@ impl Sessions {
         match blow {
             Blow::Forget => message.client.iter().for_each(|client| self.forget(Some(client))),
             Blow::Disconnect => message.client.iter().for_each(|client| self.disconnect(Some(client))),
-            Blow::OverLimit => return Some(over_limit(reply)),
+            Blow::OverLimit if matches!(message.call, Call::Connect(_)) => return Some(over_limit(reply)),
+            Blow::OverLimit => return Some(reply.failed(Refusal::DailyLimit.text(""))),
             Blow::Refuse(error) => return Some(reply.failed(error)),
             Blow::Busy(disguise) => return Some(busy(reply, disguise, &message.call)),
         }
