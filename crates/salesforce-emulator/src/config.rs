@@ -69,6 +69,14 @@ pub struct Settings {
     pub token_latency: Duration,
     /// REST calls the org may make in 24 hours of virtual time; beyond, `REQUEST_LIMIT_EXCEEDED`.
     pub daily_api_calls: u64,
+    /// Calls beyond the daily ones that are answered all the same: paid orgs may overshoot somewhat, others are stopped at
+    /// once.
+    pub api_overshoot: u64,
+    /// Real time after which a REST request counts as a long one.
+    pub long_request: Duration,
+    /// Long requests that may be at work at the same time; beyond, every new REST request is refused with
+    /// `REQUEST_LIMIT_EXCEEDED`. 25 in production and sandboxes, 5 in Developer Edition.
+    pub concurrent_long_requests: usize,
     /// PushTopic notifications that may be delivered in 24 hours of virtual time.
     pub daily_deliveries: u64,
     /// Active PushTopics the org may hold.
@@ -127,6 +135,9 @@ impl Default for Settings {
             single_flight_refresh: true,
             token_latency: Duration::ZERO,
             daily_api_calls: 100_000,
+            api_overshoot: 0,
+            long_request: Duration::from_secs(20),
+            concurrent_long_requests: 25,
             daily_deliveries: 200_000,
             push_topics: 50,
             query_page: 2000,
@@ -143,6 +154,13 @@ impl Default for Settings {
             frozen_at: None,
             streaming: crate::cometd::Settings::default(),
         }
+    }
+}
+
+impl Settings {
+    /// Calls that are answered within 24 hours.
+    pub(crate) fn calls_a_day(&self) -> u64 {
+        self.daily_api_calls.saturating_add(self.api_overshoot)
     }
 }
 

@@ -16,6 +16,7 @@ use crate::control::{Desk, Workload, WorkloadReport};
 use crate::fault::FaultRule;
 use crate::org::{Credentials, OpenError, Org};
 use crate::seed;
+use crate::trouble::{Trouble, TroubleError, TroubleReport};
 use crate::wire::{Gate, Lines, Over};
 
 /// A running org. Dropping it cuts its connections; [`shutdown`](Emulator::shutdown) is the polite way.
@@ -138,6 +139,25 @@ impl Emulator {
     pub fn clear_faults(&self) {
         self.desk.app.faults().clear();
         self.desk.app.streaming.clear();
+    }
+
+    /// Trouble from a seed, from now on and in place of what may be going on. The counting of occasions begins anew.
+    ///
+    /// # Errors
+    /// If the trouble makes no sense.
+    pub fn start_trouble(&self, trouble: Trouble) -> Result<(), TroubleError> {
+        self.desk.app.trouble.start(trouble)
+    }
+
+    /// What struck so far, and what strikes next.
+    pub fn trouble(&self) -> TroubleReport {
+        self.desk.app.trouble.report()
+    }
+
+    /// Ends the trouble and heals what can be healed: topics are as they were, calls are there again. Rows that are late
+    /// become visible with the workload that made them. Returns what struck.
+    pub async fn stop_trouble(&self) -> TroubleReport {
+        self.desk.end_trouble().await
     }
 
     /// Starts random changes, in place of those that may be running.

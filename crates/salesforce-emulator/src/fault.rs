@@ -69,6 +69,90 @@ pub enum FaultAction {
     },
     /// All sessions end first; the request then meets the consequences.
     ExpireSession,
+    /// It is not handled; the org or something before it is out of order.
+    Outage(Outage),
+    /// It is handled; of the answer's body, as it goes over the wire, only so much arrives before the connection is cut.
+    Cut {
+        /// Part of the body that arrives, in percent; at most 99.
+        percent: u8,
+        /// Leave out `Content-Length`, so that nothing tells beforehand how much there would have been.
+        #[serde(default)]
+        chunked: bool,
+    },
+    /// It is handled; a part of the answer's body arrives, then nothing more.
+    StallBody {
+        /// Part of the body that arrives, in percent; at most 99.
+        percent: u8,
+        /// Milliseconds after which the connection is cut; as long as the client waits if absent.
+        #[serde(default)]
+        ms: Option<u64>,
+    },
+    /// It is handled; the answer's body arrives in pieces.
+    Drip {
+        /// How many.
+        pieces: u32,
+        /// Milliseconds from the first to the last.
+        ms: u64,
+    },
+    /// The day's API calls are used up: this request and others are refused with `REQUEST_LIMIT_EXCEEDED`.
+    ExhaustCalls {
+        /// How many requests are refused, this one included; those of the rest of the day (UTC, in virtual time) if absent.
+        #[serde(default)]
+        refusals: Option<u64>,
+    },
+    /// It is refused because too many long requests are at work.
+    ConcurrentLimit,
+    /// Records are locked by somebody else: `UNABLE_TO_LOCK_ROW` for a request that writes one, for some of the rows of a
+    /// collection. Requests that write nothing are handled as ever.
+    LockRows {
+        /// Each so-manieth row is locked, counting from the first.
+        every: u64,
+    },
+    /// The token endpoint refuses for a reason that passes.
+    DenyToken(TokenTrouble),
+}
+
+/// The disguises in which Salesforce is out of order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outage {
+    /// 503 `SERVER_UNAVAILABLE`, as JSON.
+    Json,
+    /// 503 with a page for people.
+    Page,
+    /// 503 with no body.
+    Empty,
+    /// 500 `UNKNOWN_EXCEPTION`, as JSON.
+    UnknownException,
+    /// 502 of the edge, a page.
+    BadGateway,
+    /// 504 of the edge, a page.
+    GatewayTimeout,
+    /// 200 with a page for people.
+    PageWith200,
+}
+
+impl Outage {
+    /// All of them.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Json,
+        Self::Page,
+        Self::Empty,
+        Self::UnknownException,
+        Self::BadGateway,
+        Self::GatewayTimeout,
+        Self::PageWith200,
+    ];
+}
+
+/// Why the token endpoint refuses for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenTrouble {
+    /// `invalid_grant`, "token request is already being processed".
+    BeingProcessed,
+    /// `rate_limit_exceeded`, "login rate exceeded".
+    RateExceeded,
 }
 
 /// The rules in force.

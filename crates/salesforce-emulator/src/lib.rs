@@ -17,7 +17,8 @@
 //! ```
 //!
 //! The map: [`Config`] says what to start, [`Emulator`] is the running thing. [`org`] is the org as a value, [`soql`] its
-//! query language, [`cometd`] its streaming endpoint; `api` puts them behind HTTP and `control` adds `/__emulator/`.
+//! query language, [`cometd`] its streaming endpoint; `api` puts them behind HTTP and `control` adds `/__emulator/`; `fault` is
+//! trouble by script, `trouble` from a seed.
 
 mod config;
 mod emulator;
@@ -33,13 +34,15 @@ mod clock;
 mod draw;
 mod fault;
 mod seed;
+mod trouble;
 mod wire;
 
 pub use config::{Config, LookupsToDeleted, Settings};
 pub use control::{Mix, Workload, WorkloadReport};
 pub use emulator::{Emulator, StartError};
-pub use fault::{FaultAction, FaultRule};
+pub use fault::{FaultAction, FaultRule, Outage, TokenTrouble};
 pub use org::{Credentials, Org, SchemaChange};
+pub use trouble::{Struck, Trouble, TroubleError, TroubleKind, TroubleReport};
 
 /// Keeps the example of the README compiling.
 #[cfg(doctest)]

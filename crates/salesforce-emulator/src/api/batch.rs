@@ -74,7 +74,7 @@ fn answer(app: &App, call: &Call, request: Subrequest) -> Result<Reply, Refusal>
 fn spend(app: &App) -> Result<(), Refusal> {
     let now = app.org.now();
     let mut usage = app.org.usage();
-    if usage.api_calls(now) + 1 >= app.org.settings().daily_api_calls {
+    if usage.refuses(app.org.settings().calls_a_day().saturating_sub(1), now) {
         return Err(over_limit());
     }
     usage.spend(now);

@@ -2,28 +2,38 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::Call;
 use super::reply::Reply;
+use super::{App, Call};
 use crate::org::{Org, Refusal};
 
 /// `GET /limits`: the names the vendor documents; only those the org counts move.
-pub(super) fn limits(org: &Org) -> Reply {
+pub(super) fn limits(app: &App) -> Reply {
+    let org = &app.org;
     let settings = org.settings();
     let now = org.now();
     let (calls, deliveries) = {
         let mut usage = org.usage();
-        (usage.api_calls(now), usage.deliveries(now))
+        (usage.api_calls(settings.daily_api_calls, now), usage.deliveries(now))
     };
+    let (clients, connected) = (settings.streaming.max_clients as u64, app.streaming.sessions().len() as u64);
     let left = |most: u64, used: u64| json!({"Max": most, "Remaining": most.saturating_sub(used)});
     let limits: Map<String, Json> = [
         ("DailyApiRequests", left(settings.daily_api_calls, calls)),
         ("DailyBulkApiBatches", left(15_000, 0)),
         ("DailyBulkV2QueryJobs", left(10_000, 0)),
         ("DailyBulkV2QueryFileStorageMB", left(976_562, 0)),
+        ("DailyDeliveredPlatformEvents", left(25_000, 0)),
+        ("DailyDurableGenericStreamingApiEvents", left(200_000, 0)),
         ("DailyDurableStreamingApiEvents", left(settings.daily_deliveries, deliveries)),
+        ("DailyGenericStreamingApiEvents", left(10_000, 0)),
+        ("DailyStandardVolumePlatformEvents", left(25_000, 0)),
         ("DailyStreamingApiEvents", left(settings.daily_deliveries, deliveries)),
         ("DataStorageMB", left(1024, 0)),
+        ("DurableStreamingApiConcurrentClients", left(clients, connected)),
         ("FileStorageMB", left(1024, 0)),
+        ("HourlyPublishedPlatformEvents", left(250_000, 0)),
+        ("HourlyPublishedStandardVolumePlatformEvents", left(1_000, 0)),
+        ("StreamingApiConcurrentClients", left(clients, connected)),
     ]
     .map(|(name, limit)| (name.to_owned(), limit))
     .into_iter()

@@ -8,7 +8,10 @@ mod composite;
 mod describe;
 mod entry;
 mod limits;
+mod locked;
+mod long;
 mod oauth;
+mod outage;
 mod person;
 mod query;
 mod reference;
@@ -18,6 +21,7 @@ mod resource;
 mod rows;
 mod soap;
 mod sobject;
+mod spoil;
 mod streaming;
 mod upsert;
 mod versions;
@@ -41,6 +45,7 @@ use tower_http::compression::CompressionLayer;
 use crate::cometd;
 use crate::fault::Faults;
 use crate::org::{Face, Id, Org, Refusal, Unfit};
+use crate::trouble::Ongoing;
 use reply::{Reply, page};
 use resource::{Data, Resource};
 
@@ -53,6 +58,8 @@ pub(crate) struct App {
     pub(crate) org: Org,
     pub(crate) faults: Arc<Mutex<Faults>>,
     pub(crate) streaming: cometd::Control,
+    pub(crate) trouble: Arc<Ongoing>,
+    at_work: long::AtWork,
     ports: Ports,
     /// Requests so far, from which their ids are drawn.
     requests: Arc<AtomicU64>,
@@ -78,7 +85,10 @@ impl App {
     pub(crate) fn faces(org: Org, ports: Ports) -> (Self, Faces) {
         let bus = Arc::new(streaming::OrgBus::new(org.clone()));
         let (cometd, streaming) = cometd::routes(bus, org.settings().streaming.clone());
-        let app = Self { org, faults: Arc::default(), streaming, ports, requests: Arc::default() };
+        let trouble = Arc::new(Ongoing::default());
+        streaming.follow(trouble.clone());
+        let (faults, at_work, requests) = <(Arc<Mutex<Faults>>, long::AtWork, Arc<AtomicU64>)>::default();
+        let app = Self { org, faults, streaming, trouble, at_work, ports, requests };
         let entered =
             |router: Router| router.layer(CompressionLayer::new()).layer(from_fn_with_state(app.clone(), entry::enter));
         let served = Router::new().fallback(serve).with_state(app.clone());
@@ -225,7 +235,7 @@ fn answer_data(app: &App, call: &Call, version: &str, data: Data<'_>) -> Result<
     let org = &app.org;
     match data {
         Data::Directory => Ok(versions::directory(org, call, version)),
-        Data::Limits => Ok(limits::limits(org)),
+        Data::Limits => Ok(limits::limits(app)),
         Data::RecordCount => limits::record_count(org, call),
         Data::DescribeGlobal => Ok(describe::global(org, call, version)),
         Data::Basic { object } => describe::basic(org, call, object, version),

@@ -163,6 +163,24 @@ impl<'a> Resource<'a> {
         }
     }
 
+    /// Does it write records, and nothing else?
+    pub(super) fn is_write(&self) -> bool {
+        matches!(
+            self,
+            Self::Data {
+                data: Data::Create { .. }
+                    | Data::Update { .. }
+                    | Data::Delete { .. }
+                    | Data::Upsert { .. }
+                    | Data::CreateRows
+                    | Data::UpdateRows
+                    | Data::UpsertRows { .. }
+                    | Data::DeleteRows,
+                ..
+            }
+        )
+    }
+
     /// Does it use up the org's daily calls?
     pub(super) fn is_api_call(&self) -> bool {
         matches!(self, Self::Data { .. })

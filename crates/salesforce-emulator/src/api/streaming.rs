@@ -78,6 +78,10 @@ impl Bus for OrgBus {
         self.org.settings().daily_deliveries.saturating_sub(used)
     }
 
+    fn expire_sessions(&self) {
+        self.org.expire_sessions();
+    }
+
     fn delivered(&self, _who: &Principal, count: u64) {
         self.org.usage().deliver(count, self.org.now());
     }

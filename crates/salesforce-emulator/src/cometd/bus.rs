@@ -26,6 +26,9 @@ pub trait Bus: Send + Sync + 'static {
     /// How many more events the org may deliver today, over all its subscribers.
     fn deliveries_left(&self) -> u64;
 
+    /// Ends all sessions of the org, as scripted trouble asks for.
+    fn expire_sessions(&self);
+
     /// Counts events that were handed out; once per subscriber, whether or not the reply reached it.
     fn delivered(&self, who: &Principal, count: u64);
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::fault::Rule;
+use super::fault::{Planned, Rule};
 use super::server::Server;
 
 /// A handle to the running server; clones share it.
@@ -47,6 +47,17 @@ pub struct SessionView {
     pub positions: Vec<(String, i64)>,
 }
 
+/// What subscribers cost, in bytes. Events are kept once, in the org's log, however many subscribers have yet to hear
+/// them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Memory {
+    /// Sessions with their subscriptions: names, filters and positions.
+    pub sessions: usize,
+    /// Replies that were made and have not left yet; each at most
+    /// [`max_reply_bytes`](super::Settings::max_reply_bytes) of events, or a single event.
+    pub outgoing: usize,
+}
+
 impl Control {
     pub(super) fn new(server: Arc<Server>) -> Self {
         Self(server)
@@ -65,6 +76,11 @@ impl Control {
     /// Adds a rule; rules of the same kind strike in the order they were added.
     pub fn script(&self, rule: Rule) {
         self.0.with(|sessions, _| sessions.faults().add(rule));
+    }
+
+    /// From now on each occasion asks this plan too. It is asked with the sessions locked and must not call back.
+    pub fn follow(&self, plan: Arc<dyn Planned>) {
+        self.0.with(|sessions, _| sessions.faults().follow(plan));
     }
 
     /// Removes all rules.
@@ -102,6 +118,11 @@ impl Control {
     /// The sessions alive now, in the order of their client ids.
     pub fn sessions(&self) -> Vec<SessionView> {
         self.0.with(|sessions, now| sessions.view(now))
+    }
+
+    /// What subscribers cost now.
+    pub fn memory(&self) -> Memory {
+        self.0.memory()
     }
 
     /// Answers every waiting and every later request by HTTP 503, so that the listener can shut down without waiting for

@@ -1,5 +1,6 @@
 //! Scripted trouble: rules that strike at the n-th matching occasion, and nothing else. No chance is involved.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -68,6 +69,19 @@ pub enum Fault {
     },
     /// The events of a reply are delivered again by the next one.
     Duplicate,
+    /// Each event of a reply stands in it twice.
+    Twice,
+    /// The connection breaks before the reply; its events come with the next one.
+    Redeliver,
+    /// Events that are ready are held back: the session is answered at once, without them.
+    Hold {
+        /// How many replies go without.
+        replies: u32,
+    },
+    /// The org may deliver no more events today.
+    OverLimit,
+    /// All access tokens end as a connect begins to wait.
+    Expire,
 }
 
 /// The `error` behind which a busy server hides.
@@ -92,6 +106,8 @@ pub enum Occasion {
     Connect,
     /// `/meta/subscribe`.
     Subscribe,
+    /// A subscription that names a replay id.
+    Replay,
     /// `/meta/unsubscribe`.
     Unsubscribe,
     /// `/meta/disconnect`.
@@ -116,11 +132,15 @@ impl Rule {
         let on = match fault {
             Fault::Forget | Fault::Disconnect | Fault::Http { .. } => Occasion::Any,
             Fault::Busy { .. } | Fault::RefuseReplay | Fault::Refuse { .. } => Occasion::Subscribe,
+            Fault::OverLimit | Fault::Expire => Occasion::Connect,
             Fault::DropReply
             | Fault::Truncate { .. }
             | Fault::Stall { .. }
             | Fault::Delay { .. }
-            | Fault::Duplicate => Occasion::Delivery,
+            | Fault::Duplicate
+            | Fault::Twice
+            | Fault::Redeliver
+            | Fault::Hold { .. } => Occasion::Delivery,
         };
         Self { fault, on, channel: None, skip: 0, times: 1 }
     }
@@ -128,10 +148,14 @@ impl Rule {
     /// Strikes on this occasion instead.
     pub fn on(self, on: Occasion) -> Result<Self, Impossible> {
         let (possible, strikes) = match self.fault {
-            Fault::RefuseReplay => (on == Occasion::Subscribe, "on subscribe"),
-            Fault::Delay { .. } | Fault::Duplicate => (on == Occasion::Delivery, "on delivery"),
-            Fault::DropReply | Fault::Truncate { .. } | Fault::Stall { .. } => (true, "anywhere"),
-            _ => (on != Occasion::Delivery, "on messages"),
+            Fault::RefuseReplay => (matches!(on, Occasion::Subscribe | Occasion::Replay), "on subscribe"),
+            Fault::Expire => (on == Occasion::Connect, "on connect"),
+            Fault::OverLimit => (matches!(on, Occasion::Connect | Occasion::Subscribe), "on connect and subscribe"),
+            Fault::Delay { .. } | Fault::Duplicate | Fault::Twice | Fault::Redeliver | Fault::Hold { .. } => {
+                (on == Occasion::Delivery, "on delivery")
+            }
+            Fault::DropReply | Fault::Truncate { .. } | Fault::Stall { .. } => (on != Occasion::Replay, "anywhere"),
+            _ => (!matches!(on, Occasion::Delivery | Occasion::Replay), "on messages"),
         };
         if possible { Ok(Self { on, ..self }) } else { Err(Impossible { fault: self.fault, on, strikes }) }
     }
@@ -175,9 +199,19 @@ impl TryFrom<Written> for Rule {
     }
 }
 
+/// Trouble that is planned elsewhere: asked once for each occasion, as it comes.
+pub trait Planned: Send + Sync {
+    /// What befalls this occasion.
+    fn meet(&self, occasion: Occasion) -> Option<Fault>;
+}
+
 /// The rules still to strike.
-#[derive(Debug, Default)]
-pub(super) struct Faults(Vec<Rule>);
+#[derive(Default)]
+pub(super) struct Faults {
+    scripted: Vec<Rule>,
+    planned: Vec<Rule>,
+    plan: Option<Arc<dyn Planned>>,
+}
 
 /// What is happening, for the rules to look at.
 #[derive(Debug, Clone, Copy)]
@@ -200,20 +234,33 @@ pub(super) enum Blow {
     Forget,
     Disconnect,
     Busy(Disguise),
+    OverLimit,
     Refuse(String),
 }
 
 impl Faults {
     pub(super) fn add(&mut self, rule: Rule) {
-        self.0.push(rule);
+        self.scripted.push(rule);
     }
 
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        self.scripted.clear();
+        self.planned.clear();
     }
 
     pub(super) fn rules(&self) -> &[Rule] {
-        &self.0
+        &self.scripted
+    }
+
+    /// From now on this plan is asked too.
+    pub(super) fn follow(&mut self, plan: Arc<dyn Planned>) {
+        self.plan = Some(plan);
+    }
+
+    /// An occasion comes: what is planned for it becomes a rule that strikes once.
+    pub(super) fn meet(&mut self, occasion: Occasion) {
+        let fault = self.plan.as_ref().and_then(|plan| plan.meet(occasion));
+        self.planned.extend(fault.and_then(|fault| Rule::new(fault).on(occasion).ok()));
     }
 
     pub(super) fn http(&mut self, scene: Scene<'_>) -> Option<u16> {
@@ -228,14 +275,22 @@ impl Faults {
             Fault::Forget => Some(Blow::Forget),
             Fault::Disconnect => Some(Blow::Disconnect),
             Fault::Busy { disguise } => Some(Blow::Busy(*disguise)),
+            Fault::OverLimit => Some(Blow::OverLimit),
             Fault::Refuse { error } => Some(Blow::Refuse(error.clone())),
             _ => None,
         })
     }
 
-    pub(super) fn replay(&mut self, channel: &str) -> bool {
-        let scene = Scene { occasions: &[Occasion::Subscribe], channels: &[channel] };
-        self.strike(scene, |fault| (*fault == Fault::RefuseReplay).then_some(())).is_some()
+    /// Is the replay value of a subscription refused? `named` if it is the id of an event.
+    pub(super) fn replay(&mut self, channel: &str, named: bool) -> bool {
+        let both = [Occasion::Subscribe, Occasion::Replay];
+        let occasions = if named { &both[..] } else { &both[..1] };
+        self.is_struck(Scene { occasions, channels: &[channel] }, &Fault::RefuseReplay)
+    }
+
+    /// Do the tokens end as a connect begins to wait?
+    pub(super) fn expire(&mut self) -> bool {
+        self.is_struck(Scene { occasions: &[Occasion::Connect], channels: &[] }, &Fault::Expire)
     }
 
     pub(super) fn delay(&mut self, channels: &[&str]) -> Option<Duration> {
@@ -245,9 +300,17 @@ impl Faults {
         })
     }
 
-    pub(super) fn duplicate(&mut self, channels: &[&str]) -> bool {
-        let scene = Scene { occasions: &[Occasion::Delivery], channels };
-        self.strike(scene, |fault| (*fault == Fault::Duplicate).then_some(())).is_some()
+    /// Does this befall events that are about to be delivered?
+    pub(super) fn delivery(&mut self, fault: &Fault, channels: &[&str]) -> bool {
+        self.is_struck(Scene { occasions: &[Occasion::Delivery], channels }, fault)
+    }
+
+    /// How many replies go without the events that are ready.
+    pub(super) fn hold(&mut self, channels: &[&str]) -> Option<u32> {
+        self.strike(Scene { occasions: &[Occasion::Delivery], channels }, |fault| match fault {
+            Fault::Hold { replies } => Some(*replies),
+            _ => None,
+        })
     }
 
     pub(super) fn wire(&mut self, scene: Scene<'_>) -> Wire {
@@ -262,24 +325,32 @@ impl Faults {
         struck.unwrap_or(Wire::Whole)
     }
 
-    /// The first rule of this kind whose occasion it is: counted down if it still skips, else struck.
-    fn strike<T>(&mut self, scene: Scene<'_>, pick: impl Fn(&Fault) -> Option<T>) -> Option<T> {
-        for (at, rule) in self.0.iter_mut().enumerate() {
-            let here = (rule.on == Occasion::Any || scene.occasions.contains(&rule.on))
-                && rule.channel.as_deref().is_none_or(|channel| scene.channels.contains(&channel));
-            let Some(found) = pick(&rule.fault).filter(|_| here && rule.times > 0) else { continue };
-            if rule.skip > 0 {
-                rule.skip -= 1;
-                continue;
-            }
-            rule.times -= 1;
-            if rule.times == 0 {
-                self.0.remove(at);
-            }
-            return Some(found);
-        }
-        None
+    fn is_struck(&mut self, scene: Scene<'_>, fault: &Fault) -> bool {
+        self.strike(scene, |one| (one == fault).then_some(())).is_some()
     }
+
+    fn strike<T>(&mut self, scene: Scene<'_>, pick: impl Fn(&Fault) -> Option<T>) -> Option<T> {
+        strike(&mut self.scripted, scene, &pick).or_else(|| strike(&mut self.planned, scene, &pick))
+    }
+}
+
+/// The first rule of this kind whose occasion it is: counted down if it still skips, else struck.
+fn strike<T>(rules: &mut Vec<Rule>, scene: Scene<'_>, pick: &impl Fn(&Fault) -> Option<T>) -> Option<T> {
+    for (at, rule) in rules.iter_mut().enumerate() {
+        let here = (rule.on == Occasion::Any || scene.occasions.contains(&rule.on))
+            && rule.channel.as_deref().is_none_or(|channel| scene.channels.contains(&channel));
+        let Some(found) = pick(&rule.fault).filter(|_| here && rule.times > 0) else { continue };
+        if rule.skip > 0 {
+            rule.skip -= 1;
+            continue;
+        }
+        rule.times -= 1;
+        if rule.times == 0 {
+            rules.remove(at);
+        }
+        return Some(found);
+    }
+    None
 }
 
 #[cfg(test)]

@@ -33,8 +33,8 @@ use std::time::Duration;
 pub use bus::{
     AuthFailure, Bus, Event, Limit, Principal, Refusal, Replay, Start, Stream, SubscribeRequest, Unavailable,
 };
-pub use control::{Command, Control, SessionView};
-pub use fault::{Disguise, Fault, Impossible, Occasion, Rule};
+pub use control::{Command, Control, Memory, SessionView};
+pub use fault::{Disguise, Fault, Impossible, Occasion, Planned, Rule};
 pub use server::routes;
 
 /// Timers, limits and switches. Timers run in real time: a jump of the org's virtual clock ends no session.

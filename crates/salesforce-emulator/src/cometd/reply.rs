@@ -1,6 +1,5 @@
 //! Replies, in the order of keys of the recorded ones.
 
-use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -159,7 +158,7 @@ impl Advice {
 }
 
 /// The body of a reply: events first, then the replies, in one array.
-pub(super) fn body(events: &[Delivered], replies: &[Reply]) -> Bytes {
+pub(super) fn body(events: &[Delivered], replies: &[Reply]) -> Vec<u8> {
     let events_size: usize = events.iter().map(|event| event.data.len() + event.channel.len() + 26).sum();
     let mut out = Vec::with_capacity(events_size + 256 * replies.len() + 2);
     out.push(b'[');
@@ -178,7 +177,7 @@ pub(super) fn body(events: &[Delivered], replies: &[Reply]) -> Bytes {
         out.pop();
     }
     out.push(b']');
-    out.into()
+    out
 }
 
 fn write_json(out: &mut Vec<u8>, value: &impl Serialize) {

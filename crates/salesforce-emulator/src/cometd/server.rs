@@ -1,5 +1,6 @@
 //! The shell: HTTP in and out, the clock, and the connections that wait.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use bytes::Bytes;
-use futures::stream;
+use futures::{StreamExt as _, stream};
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use jiff::Timestamp;
@@ -18,7 +19,7 @@ use tokio::sync::watch;
 use super::cookie::Cookies;
 use super::fault::Wire;
 use super::session::{Anonymous, Answer, BadUri, Caller, Done, Held, Outcome, Resumed, Sessions};
-use super::{Bus, Control, Principal, Settings, message, reply};
+use super::{Bus, Control, Memory, Principal, Settings, message, reply};
 
 /// The routes under `/cometd`, and the handle to script them.
 pub fn routes(bus: Arc<dyn Bus>, settings: Settings) -> (Router, Control) {
@@ -27,6 +28,7 @@ pub fn routes(bus: Arc<dyn Bus>, settings: Settings) -> (Router, Control) {
         sessions: Mutex::new(Sessions::new(settings.clone())),
         settings,
         disturbed: watch::Sender::new(0),
+        outgoing: Arc::default(),
     });
     let router = Router::new()
         .route("/cometd", post(serve))
@@ -43,6 +45,33 @@ pub(super) struct Server {
     sessions: Mutex<Sessions>,
     /// Ticks when waiting connects should look again for another reason than new events.
     disturbed: watch::Sender<u64>,
+    /// Bytes of replies that have not left yet.
+    outgoing: Arc<AtomicUsize>,
+}
+
+/// A reply's body, counted for as long as any of it is kept.
+struct Outgoing {
+    body: Vec<u8>,
+    total: Arc<AtomicUsize>,
+}
+
+impl Outgoing {
+    fn counted(body: Vec<u8>, total: &Arc<AtomicUsize>) -> Bytes {
+        total.fetch_add(body.capacity(), Ordering::Relaxed);
+        Bytes::from_owner(Self { body, total: Arc::clone(total) })
+    }
+}
+
+impl AsRef<[u8]> for Outgoing {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
+}
+
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        self.total.fetch_sub(self.body.capacity(), Ordering::Relaxed);
+    }
 }
 
 impl Server {
@@ -54,6 +83,12 @@ impl Server {
             self.disturbed.send_modify(|ticks| *ticks += 1);
         }
         done
+    }
+
+    /// What subscribers cost now.
+    pub(super) fn memory(&self) -> Memory {
+        let sessions = self.with(|sessions, now| sessions.weight(now));
+        Memory { sessions, outgoing: self.outgoing.load(Ordering::Relaxed) }
     }
 
     /// Whose token the headers carry, as the org sees it now.
@@ -86,7 +121,7 @@ async fn serve(State(server): State<Arc<Server>>, request: Request) -> Response 
         Outcome::Hold(held) => wait(&server, &head.headers, held).await,
     };
     let mut response = match done {
-        Done::Answer(answer) => respond(&answer),
+        Done::Answer(answer) => respond(&answer, &server.outgoing),
         Done::Reject(status) => page(status, status.canonical_reason().unwrap_or("Error")),
     };
     let Settings { secure_cookies, cookie_life, .. } = server.settings;
@@ -146,8 +181,8 @@ fn version(path: &str, settings: &Settings) -> Result<(), BadUri> {
     }
 }
 
-fn respond(answer: &Answer) -> Response {
-    let body = reply::body(&answer.events, &answer.replies);
+fn respond(answer: &Answer, outgoing: &Arc<AtomicUsize>) -> Response {
+    let body = Outgoing::counted(reply::body(&answer.events, &answer.replies), outgoing);
     let length = body.len();
     let body = match answer.wire {
         Wire::Whole => Body::from(body),
@@ -162,8 +197,12 @@ fn respond(answer: &Answer) -> Response {
 /// A body that breaks off; with its full length announced, the client sees a connection that died.
 fn cut(body: &Bytes, bytes: usize) -> Body {
     let arrives = body.slice(..bytes.min(body.len()));
-    let broken = std::io::Error::new(std::io::ErrorKind::ConnectionReset, "cut off by a scripted fault");
-    Body::from_stream(stream::iter([Ok(arrives), Err(broken)]))
+    let broken = stream::once(async {
+        // What came before is let go first.
+        tokio::task::yield_now().await;
+        Err(std::io::Error::new(std::io::ErrorKind::ConnectionReset, "cut off by a scripted fault"))
+    });
+    Body::from_stream(stream::iter([Ok(arrives)]).chain(broken))
 }
 
 fn stalled(mut body: Bytes, bytes: usize, silence: Duration) -> Body {

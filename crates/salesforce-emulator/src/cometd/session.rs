@@ -51,6 +51,8 @@ struct Session {
     ending: bool,
     /// Events are held back until then by a scripted delay.
     quiet_until: Option<Instant>,
+    /// Replies that still go without events.
+    withheld: u32,
 }
 
 /// Where a session stands between its connects.
@@ -145,6 +147,22 @@ impl Sessions {
             positions: session.subscriptions.iter().map(|one| (one.channel.to_string(), one.after)).collect(),
         };
         self.table.iter().map(view).collect()
+    }
+
+    /// Bytes that the sessions alive at `now` take.
+    pub(super) fn weight(&mut self, now: Instant) -> usize {
+        self.sweep(now);
+        let subscribed = |one: &Subscription| {
+            // A filter is its conditions, which are parts of the channel's text.
+            let filter = if one.filter.is_some() { one.channel.len() } else { 0 };
+            size_of::<Subscription>() + one.channel.len() + filter
+        };
+        let weight = |(client, session): (&String, &Session)| {
+            let names = client.len() + session.browser.len() + session.node.len();
+            let subscriptions: usize = session.subscriptions.iter().map(subscribed).sum();
+            size_of::<Session>() + names + subscriptions
+        };
+        self.table.iter().map(weight).sum()
     }
 
     /// Whether something happened that a waiting connect should look at.

@@ -5,4 +5,6 @@ mod fake;
 mod http;
 mod properties;
 mod recorded;
+mod stalled;
 mod table;
+mod trouble;

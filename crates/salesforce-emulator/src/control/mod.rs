@@ -3,6 +3,7 @@
 mod lag;
 mod policies;
 mod records;
+mod trouble;
 mod workload;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -55,12 +56,13 @@ impl Desk {
             .route("/__emulator/reset", post(reset))
             .merge(lag::routes())
             .merge(records::routes())
+            .merge(trouble::routes())
             .with_state(self)
     }
 
     /// Starts a workload in place of the one that may be running.
     pub(crate) fn start(&self, workload: Workload) {
-        let runner = Runner::start(self.app.org.clone(), workload);
+        let runner = Runner::start(self.app.org.clone(), Arc::clone(&self.app.trouble), workload);
         if let Some(previous) = self.lock().replace(runner) {
             previous.stop();
         }
@@ -225,6 +227,7 @@ async fn grant(State(desk): State<Desk>) -> Response {
 
 async fn reset(State(desk): State<Desk>) -> Result<StatusCode, Failure> {
     desk.stop().await;
+    desk.end_trouble().await;
     desk.app.faults().clear();
     desk.app.streaming.clear();
     desk.app.streaming.forget_all();

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use crate::draw::Draw;
 use crate::org::{Id, LateTransaction, Org, Refusal, SObject, Schema, Transaction};
 use crate::seed::Maker;
+use crate::trouble::Ongoing;
 
 /// What changes to make, how fast, for how long.
 ///
@@ -159,10 +160,10 @@ pub(crate) struct Runner {
 }
 
 impl Runner {
-    pub(crate) fn start(org: Org, workload: Workload) -> Self {
+    pub(crate) fn start(org: Org, trouble: Arc<Ongoing>, workload: Workload) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let report = Arc::new(Mutex::new(WorkloadReport { running: true, ..WorkloadReport::default() }));
-        let task = tokio::spawn(run(org, workload, Arc::clone(&stop), Arc::clone(&report)));
+        let task = tokio::spawn(run(org, trouble, workload, Arc::clone(&stop), Arc::clone(&report)));
         Self { stop, report, task }
     }
 
@@ -190,12 +191,18 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 /// Makes the changes that are due, rests a little, and again.
-async fn run(org: Org, workload: Workload, stop: Arc<AtomicBool>, report: Arc<Mutex<WorkloadReport>>) {
+async fn run(
+    org: Org,
+    trouble: Arc<Ongoing>,
+    workload: Workload,
+    stop: Arc<AtomicBool>,
+    report: Arc<Mutex<WorkloadReport>>,
+) {
     const REST: Duration = Duration::from_millis(10);
     const MOST_AT_ONCE: u64 = 200;
     let started = real_now();
     let mut done = 0;
-    let mut changer = match tokio::task::spawn_blocking(move || Changer::new(org, workload)).await {
+    let mut changer = match tokio::task::spawn_blocking(move || Changer::new(org, trouble, workload)).await {
         Ok(Ok(changer)) => changer,
         Ok(Err(refusal)) => return end(&report, Some(refusal.to_string())),
         Err(failure) => return end(&report, Some(failure.to_string())),
@@ -250,6 +257,7 @@ fn real_now() -> tokio::time::Instant {
 /// Decides and makes one change after the other.
 struct Changer {
     org: Org,
+    trouble: Arc<Ongoing>,
     workload: Workload,
     draw: Draw,
     maker: Maker,
@@ -291,7 +299,7 @@ enum Kind {
 }
 
 impl Changer {
-    fn new(org: Org, workload: Workload) -> Result<Self, Refusal> {
+    fn new(org: Org, trouble: Arc<Ongoing>, workload: Workload) -> Result<Self, Refusal> {
         let mut maker = Maker::new(workload.seed);
         let mut parents: HashMap<String, Vec<Id>> = HashMap::new();
         let used = org.counts()?;
@@ -309,7 +317,8 @@ impl Changer {
             let (live, bin) = (org.ids(name, false)?, org.ids(name, true)?);
             objects.push(Known { object, live, bin });
         }
-        Ok(Self { org, draw: Draw::new(workload.seed), maker, objects, workload, steps: 0, late: VecDeque::new() })
+        let draw = Draw::new(workload.seed);
+        Ok(Self { org, trouble, draw, maker, objects, workload, steps: 0, late: VecDeque::new() })
     }
 
     fn step(&mut self, report: &Mutex<WorkloadReport>) -> Result<(), Refusal> {
@@ -335,6 +344,9 @@ impl Changer {
             Err(refusal) if ELSEWHERE.contains(&refusal.code) => false,
             Err(refusal) => return Err(refusal),
         };
+        if made {
+            self.trouble.changed(&self.org);
+        }
         let mut report = locked(report);
         let counter = match kind {
             _ if !made => &mut report.skipped,
@@ -380,11 +392,17 @@ impl Changer {
         object: &SObject,
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
-        if self.workload.late > 0 && object.createable && self.draw.percent(self.workload.late) {
+        let by_chance = self.workload.late > 0 && object.createable && self.draw.percent(self.workload.late);
+        let lag = if by_chance { Some(self.workload.lag) } else { self.trouble.late().filter(|_| object.createable) };
+        if let Some(lag) = lag {
             let late = self.org.begin_late();
             let made = late.write(work);
             match made {
-                Ok(_) => self.late.push_back((self.steps.saturating_add(self.workload.lag), late)),
+                Ok(_) => {
+                    let due = self.steps.saturating_add(lag);
+                    let place = self.late.partition_point(|(other, _)| *other <= due);
+                    self.late.insert(place, (due, late));
+                }
                 Err(_) => late.roll_back(),
             }
             return made;

@@ -66,6 +66,7 @@ use schema::{Draft, Views};
 use transaction::Actor;
 pub use transaction::{ChangeKind, Transaction};
 pub use upsert::Upserted;
+pub(crate) use usage::Drought;
 use usage::Usage;
 use value::write_text;
 pub(crate) use value::{datetime, stamp};

@@ -29,3 +29,4 @@ mod schema;
 mod soap;
 mod streaming;
 mod streams;
+mod trouble;

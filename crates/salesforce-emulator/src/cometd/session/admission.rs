@@ -73,6 +73,7 @@ impl Sessions {
             seen: now,
             ending: false,
             quiet_until: None,
+            withheld: 0,
         };
         self.table.insert(client.clone(), session);
         Reply {

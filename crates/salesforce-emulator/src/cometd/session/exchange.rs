@@ -8,7 +8,8 @@ use super::super::cookie::Cookies;
 use super::super::fault::{Blow, Scene};
 use super::super::message::{Call, Message};
 use super::super::reply::{Advice, Reply};
-use super::super::{Bus, Disguise, Unavailable};
+use super::super::{Bus, Disguise, Refusal, Unavailable};
+use super::waiting::{Gathered, over_limit};
 use super::{Caller, Done, Held, Outcome, Release, Sessions};
 
 /// The true reason behind many an error.
@@ -72,8 +73,8 @@ impl Sessions {
             }
         }
         match hearer.map(|client| self.gather(&client, now, bus)) {
-            None => Outcome::Done(Done::Answer(self.answer(Vec::new(), replies, occasions))),
-            Some(Ok(events)) => Outcome::Done(Done::Answer(self.answer(events, replies, occasions))),
+            None => Outcome::Done(Done::Answer(self.answer(Gathered::default(), replies, occasions))),
+            Some(Ok(gathered)) => Outcome::Done(Done::Answer(self.answer(gathered, replies, occasions))),
             Some(Err(unavailable)) => reject(broken(&unavailable)),
         }
     }
@@ -131,6 +132,7 @@ impl Sessions {
 
     /// A scripted fault that strikes this message; some prevent its own answer.
     fn befall(&mut self, message: &Message) -> Option<Reply> {
+        self.faults.meet(message.occasion());
         let scene = Scene { occasions: &[message.occasion()], channels: &message.channels() };
         let blow = self.faults.message(scene)?;
         let reply = self.addressed(message);
@@ -143,6 +145,8 @@ impl Sessions {
         match blow {
             Blow::Forget => message.client.iter().for_each(|client| self.forget(Some(client))),
             Blow::Disconnect => message.client.iter().for_each(|client| self.disconnect(Some(client))),
+            Blow::OverLimit if matches!(message.call, Call::Connect(_)) => return Some(over_limit(reply)),
+            Blow::OverLimit => return Some(reply.failed(Refusal::DailyLimit.text(""))),
             Blow::Refuse(error) => return Some(reply.failed(error)),
             Blow::Busy(disguise) => return Some(busy(reply, disguise, &message.call)),
         }

@@ -9,7 +9,7 @@ use super::super::delivery::Subscription;
 use super::super::fault::Faults;
 use super::super::message::{self, Message};
 use super::super::reply::{Advice, Reply};
-use super::super::{Bus, Principal, Refusal, Replay, SubscribeRequest, filter};
+use super::super::{Bus, Occasion, Principal, Refusal, Replay, SubscribeRequest, filter};
 use super::Sessions;
 use super::admission::unknown_client;
 use super::exchange::BUSY;
@@ -97,7 +97,11 @@ fn granted(
     }
     let (name, filter) = filter::split(channel);
     let replay = message::replay(replay, name).map_err(|written| no(invalid_replay_id(written)))?;
-    if faults.replay(channel) {
+    let named = matches!(replay, Replay::After(_));
+    if named {
+        faults.meet(Occasion::Replay);
+    }
+    if faults.replay(channel, named) {
         let written = match replay {
             Replay::Tip => -1,
             Replay::Earliest => -2,

@@ -5,10 +5,10 @@ use std::time::Instant;
 use http::StatusCode;
 
 use super::super::delivery::{self, Delivered};
-use super::super::fault::Scene;
+use super::super::fault::{Scene, Wire};
 use super::super::message::{Connect, Message};
 use super::super::reply::{Advice, Reply};
-use super::super::{Bus, Limit, Occasion, Principal, Refusal, Unavailable};
+use super::super::{AuthFailure, Bus, Fault, Limit, Occasion, Principal, Refusal, Unavailable};
 use super::admission::{invalid_connection_type, unknown_client};
 use super::exchange::broken;
 use super::{Anonymous, Answer, Done, Line, Release, Sessions};
@@ -27,6 +27,16 @@ pub(in crate::cometd) struct Held {
 pub(in crate::cometd) enum Resumed {
     Wait { until: Instant },
     Done(Done),
+}
+
+/// What a session is to be told now.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    pub(super) events: Vec<Delivered>,
+    /// There would be events, but the reply goes without them.
+    withheld: bool,
+    /// The connection breaks before the reply.
+    lost: bool,
 }
 
 impl Sessions {
@@ -88,19 +98,21 @@ impl Sessions {
             None => {}
             // CometD 3 ends the older of two connects by a request timeout.
             Some(Release::Superseded) => return Resumed::Done(Done::Reject(StatusCode::REQUEST_TIMEOUT)),
-            Some(Release::Disconnected) => return self.done(Vec::new(), vec![reply.advice(Advice::denied())]),
-            Some(Release::Forgotten) => return self.done(Vec::new(), vec![unknown_client(reply)]),
+            Some(Release::Disconnected) => {
+                return self.done(Gathered::default(), vec![reply.advice(Advice::denied())]);
+            }
+            Some(Release::Forgotten) => return self.done(Gathered::default(), vec![unknown_client(reply)]),
         }
         if let Err(anonymous) = who {
             self.settle(held, now);
-            return self.done(Vec::new(), vec![reply.advice(Advice::stop()).failed(anonymous.text())]);
+            return self.done(Gathered::default(), vec![reply.advice(Advice::stop()).failed(anonymous.text())]);
         }
         if bus.deliveries_left() == 0 {
             self.settle(held, now);
-            return self.done(Vec::new(), vec![over_limit(reply)]);
+            return self.done(Gathered::default(), vec![over_limit(reply)]);
         }
-        let events = match self.gather(&held.client, now, bus) {
-            Ok(events) => events,
+        let gathered = match self.gather(&held.client, now, bus) {
+            Ok(gathered) => gathered,
             Err(unavailable) => {
                 self.settle(held, now);
                 return Resumed::Done(Done::Reject(broken(&unavailable)));
@@ -108,14 +120,21 @@ impl Sessions {
         };
         if self.table.get(&held.client).is_some_and(|session| session.ending) {
             self.table.remove(&held.client);
-            return self.done(events, vec![Reply::farewell(), reply.advice(Advice::denied())]);
+            return self.done(gathered, vec![Reply::farewell(), reply.advice(Advice::denied())]);
         }
-        if events.is_empty() && now < held.until {
+        if gathered.events.is_empty() && !gathered.withheld && now < held.until {
+            if self.faults.expire() {
+                bus.expire_sessions();
+                self.disturbed = true;
+                self.settle(held, now);
+                let text = Anonymous::Refused(AuthFailure::Invalid).text();
+                return self.done(Gathered::default(), vec![reply.advice(Advice::stop()).failed(text)]);
+            }
             let quiet = self.table.get(&held.client).and_then(|session| session.quiet_until);
             return Resumed::Wait { until: quiet.map_or(held.until, |quiet| quiet.min(held.until)) };
         }
         self.settle(held, now);
-        self.done(events, vec![reply])
+        self.done(gathered, vec![reply])
     }
 
     /// The connection of a waiting connect is gone. Does nothing when the connect was answered.
@@ -125,51 +144,65 @@ impl Sessions {
     }
 
     /// Takes the events that are ready for a session.
-    pub(super) fn gather(&mut self, client: &str, now: Instant, bus: &dyn Bus) -> Result<Vec<Delivered>, Unavailable> {
-        let Some(session) = self.table.get_mut(client) else { return Ok(Vec::new()) };
+    pub(super) fn gather(&mut self, client: &str, now: Instant, bus: &dyn Bus) -> Result<Gathered, Unavailable> {
+        let Some(session) = self.table.get_mut(client) else { return Ok(Gathered::default()) };
         if session.quiet_until.is_some_and(|until| now < until) {
-            return Ok(Vec::new());
+            return Ok(Gathered::default());
+        }
+        let withheld = Gathered { withheld: true, ..Gathered::default() };
+        if session.withheld > 0 {
+            session.withheld -= 1;
+            return Ok(withheld);
         }
         let was_quiet = session.quiet_until.take().is_some();
         let left = usize::try_from(bus.deliveries_left()).unwrap_or(usize::MAX);
         let limit =
             Limit { events: self.settings.max_reply_events.min(left), bytes: self.settings.max_reply_bytes.max(1) };
         let mut ahead = session.subscriptions.clone();
-        let events = delivery::take(bus, &session.who, &mut ahead, limit)?;
-        let channels = channels_of(&events);
-        if !events.is_empty()
-            && !was_quiet
-            && let Some(delay) = self.faults.delay(&channels)
-        {
-            session.quiet_until = Some(now + delay);
-            return Ok(Vec::new());
+        let mut events = delivery::take(bus, &session.who, &mut ahead, limit)?;
+        if events.is_empty() {
+            session.subscriptions = ahead;
+            return Ok(Gathered::default());
         }
-        if events.is_empty() || !self.faults.duplicate(&channels) {
+        let channels = channels_of(&events);
+        if !was_quiet {
+            self.faults.meet(Occasion::Delivery);
+            if let Some(delay) = self.faults.delay(&channels) {
+                session.quiet_until = Some(now + delay);
+                return Ok(Gathered::default());
+            }
+            if let Some(replies) = self.faults.hold(&channels).filter(|replies| *replies > 0) {
+                session.withheld = replies - 1;
+                return Ok(withheld);
+            }
+        }
+        let lost = self.faults.delivery(&Fault::Redeliver, &channels);
+        if !lost && !self.faults.delivery(&Fault::Duplicate, &channels) {
             session.subscriptions = ahead;
         }
-        if !events.is_empty() {
-            bus.delivered(&session.who, events.len() as u64);
+        if self.faults.delivery(&Fault::Twice, &channels) {
+            events = events.iter().flat_map(|event| [event.clone(), event.clone()]).collect();
         }
-        Ok(events)
+        bus.delivered(&session.who, events.len() as u64);
+        Ok(Gathered { events, lost, withheld: false })
     }
 
     /// Completes a reply; here a scripted fault may spoil its way to the client.
-    pub(super) fn answer(
-        &mut self,
-        events: Vec<Delivered>,
-        replies: Vec<Reply>,
-        mut occasions: Vec<Occasion>,
-    ) -> Answer {
+    pub(super) fn answer(&mut self, gathered: Gathered, replies: Vec<Reply>, mut occasions: Vec<Occasion>) -> Answer {
+        let Gathered { events, lost, .. } = gathered;
         if !events.is_empty() {
             occasions.push(Occasion::Delivery);
         }
         let channels = channels_of(&events);
-        let wire = self.faults.wire(Scene { occasions: &occasions, channels: &channels });
+        let wire = match lost {
+            true => Wire::Cut { bytes: 0 },
+            false => self.faults.wire(Scene { occasions: &occasions, channels: &channels }),
+        };
         Answer { events, replies, wire }
     }
 
-    fn done(&mut self, events: Vec<Delivered>, replies: Vec<Reply>) -> Resumed {
-        Resumed::Done(Done::Answer(self.answer(events, replies, vec![Occasion::Connect])))
+    fn done(&mut self, gathered: Gathered, replies: Vec<Reply>) -> Resumed {
+        Resumed::Done(Done::Answer(self.answer(gathered, replies, vec![Occasion::Connect])))
     }
 
     /// Whether as many other sessions of the same browser wait as may.
@@ -182,7 +215,7 @@ impl Sessions {
     }
 }
 
-fn over_limit(reply: Reply) -> Reply {
+pub(super) fn over_limit(reply: Reply) -> Reply {
     reply.advice(Advice::stop()).failed(Refusal::DailyLimit.text(""))
 }
 

@@ -141,7 +141,7 @@ fn sent(done: Done) -> Sent {
     match done {
         Done::Answer(answer) => {
             let body = reply::body(&answer.events, &answer.replies);
-            Sent::Body(String::from_utf8(body.to_vec()).unwrap())
+            Sent::Body(String::from_utf8(body).unwrap())
         }
         Done::Reject(status) => Sent::Status(status.as_u16()),
     }

@@ -121,8 +121,9 @@ impl Bus for FakeBus {
             return Err(Unavailable("the disk is gone".into()));
         }
         let mut bytes = 0;
-        let events = state.topics[usize::try_from(stream.0).unwrap()].events.iter();
-        let fitting = events.filter(|event| event.replay_id > after).take(limit.events).take_while(|event| {
+        let events = &state.topics[usize::try_from(stream.0).unwrap()].events;
+        let later = events.partition_point(|event| event.replay_id <= after);
+        let fitting = events[later..].iter().take(limit.events).take_while(|event| {
             let fits = bytes == 0 || bytes + event.data.len() <= limit.bytes;
             bytes += event.data.len();
             fits
@@ -136,6 +137,10 @@ impl Bus for FakeBus {
 
     fn deliveries_left(&self) -> u64 {
         self.state().deliveries_left
+    }
+
+    fn expire_sessions(&self) {
+        self.state().tokens.clear();
     }
 
     fn delivered(&self, _who: &Principal, count: u64) {

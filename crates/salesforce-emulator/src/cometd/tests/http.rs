@@ -12,16 +12,16 @@ use super::fake::{FakeBus, TOKEN};
 use super::table::replay_ids;
 use crate::cometd::{Command, Control, Fault, Rule, Settings, routes};
 
-const A: &str = "/topic/A";
+pub(super) const A: &str = "/topic/A";
 
-struct Served {
-    bus: Arc<FakeBus>,
-    control: Control,
-    url: String,
+pub(super) struct Served {
+    pub bus: Arc<FakeBus>,
+    pub control: Control,
+    pub url: String,
 }
 
 /// A server on a free port.
-async fn served(settings: Settings) -> Served {
+pub(super) async fn served(settings: Settings) -> Served {
     let bus = Arc::new(FakeBus::new(&[A]));
     let (router, control) = routes(bus.clone(), settings);
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
@@ -32,14 +32,14 @@ async fn served(settings: Settings) -> Served {
 
 /// A client as they are: a token, a jar, an endpoint.
 #[derive(Clone)]
-struct Client {
+pub(super) struct Client {
     http: reqwest::Client,
     jar: Arc<Mutex<BTreeMap<String, String>>>,
     endpoint: String,
 }
 
 impl Client {
-    fn new(served: &Served) -> Self {
+    pub(super) fn new(served: &Served) -> Self {
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { http, jar: Arc::default(), endpoint: format!("{}/cometd/62.0", served.url) }
     }
@@ -48,11 +48,9 @@ impl Client {
         Self { endpoint: format!("{}{path}", self.endpoint), ..self.clone() }
     }
 
-    async fn post(&self, body: String) -> reqwest::Result<(StatusCode, String)> {
-        let cookies: Vec<String> =
-            self.jar.lock().unwrap().iter().map(|(name, value)| format!("{name}={value}")).collect();
+    pub(super) async fn post(&self, body: String) -> reqwest::Result<(StatusCode, String)> {
         let request = self.http.post(&self.endpoint).header("Authorization", format!("OAuth {TOKEN}"));
-        let response = request.header("Cookie", cookies.join("; ")).body(body).send().await?;
+        let response = request.header("Cookie", self.cookies()).body(body).send().await?;
         for set in response.headers().get_all(SET_COOKIE) {
             let pair = set.to_str().unwrap().split(';').next().unwrap();
             let (name, value) = pair.split_once('=').unwrap();
@@ -61,14 +59,19 @@ impl Client {
         Ok((response.status(), response.text().await?))
     }
 
-    async fn say(&self, message: Value) -> String {
+    pub(super) fn cookies(&self) -> String {
+        let jar = self.jar.lock().unwrap();
+        jar.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
+    }
+
+    pub(super) async fn say(&self, message: Value) -> String {
         let (status, body) = self.post(json!([message]).to_string()).await.unwrap();
         assert_eq!(status, StatusCode::OK, "{body}");
         body
     }
 
     /// Handshake and first connect; the client id.
-    async fn connected(&self) -> String {
+    pub(super) async fn connected(&self) -> String {
         let body = self.say(json!({"channel": "/meta/handshake", "version": "1.0", "id": "1"})).await;
         let replies: Value = serde_json::from_str(&body).unwrap();
         let client = replies[0]["clientId"].as_str().unwrap_or_else(|| panic!("a handshake, not {body}")).to_owned();
@@ -76,13 +79,13 @@ impl Client {
         client
     }
 
-    async fn subscribe(&self, client: &str, replay: i64) -> String {
+    pub(super) async fn subscribe(&self, client: &str, replay: i64) -> String {
         self.say(json!({"channel": "/meta/subscribe", "clientId": client, "subscription": A, "ext": {"replay": {A: replay}}}))
             .await
     }
 }
 
-fn connect(client: &str) -> Value {
+pub(super) fn connect(client: &str) -> Value {
     json!({"channel": "/meta/connect", "clientId": client, "connectionType": "long-polling", "id": "c"})
 }
 
