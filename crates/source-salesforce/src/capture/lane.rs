@@ -194,7 +194,7 @@ impl Lane {
 
     /// Whether a poll is due at `poll_due`.
     pub(super) fn awaits_poll(&self) -> bool {
-        !self.is_held() && !self.covering && self.machine.awaits_poll()
+        !self.is_held() && !self.covering && self.machine.awaits_sweep()
     }
 
     /// A poll begins; the next is due after the interval.
@@ -208,7 +208,7 @@ impl Lane {
     pub(super) fn poll(&mut self, covers: Option<Second>) {
         self.covering = false;
         self.seen.poll_begins();
-        self.machine.poll(covers);
+        self.machine.sweep(covers);
     }
 
     /// Whether history is being read, or what a gap has cost.
