@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     changes::{Changes, Polls, Topic},
-    document::{self, Op, Source},
+    document::{self, Op, Print, Source},
     error::Error,
     feed::{Feed, QUERIED_IDS},
     resource::Resource,
@@ -71,8 +71,10 @@ pub(super) struct Lane {
     pub(super) channel: Option<Channel>,
     /// Why they are polled, if they are.
     pub(super) polls: Option<Polls>,
-    /// When they are to be asked for again.
-    pub(super) poll_due: Instant,
+    /// When the next poll or sweep is due.
+    pub(super) sweep_due: Instant,
+    /// Time between two of them.
+    interval: Duration,
     whole: bool,
     writer: document::Writer,
     /// The position as the state holds it, and the `live` of it.
@@ -90,10 +92,23 @@ pub(super) struct Lane {
     /// The org is asked up to when changes are visible.
     covering: bool,
     seen: Seen,
+    /// Since when this session knows what was written; `None` before the org has told its time.
+    knows_since: Option<Second>,
+    /// What the sweep at hand has found.
+    found: Found,
     /// Bytes of a row, by the latest reply that had some.
     row_bytes: usize,
     /// When the stream last said something.
     heard: Instant,
+}
+
+/// Rows that a sweep has written.
+#[derive(Debug, Default, Clone, Copy)]
+struct Found {
+    /// Which nothing had announced, deletions included.
+    rows: u64,
+    /// Which may have been written before: by an earlier session, or too long ago to remember.
+    again: u64,
 }
 
 struct PageInHand {
@@ -104,7 +119,12 @@ struct PageInHand {
 
 impl Lane {
     /// Takes up where the binding stands. Answers where its channel is to be subscribed, if it has one.
-    pub(super) fn new(bound: Bound, start_date: Option<Second>, now: Instant) -> (Self, Option<(Channel, ReplayFrom)>) {
+    pub(super) fn new(
+        bound: Bound,
+        start_date: Option<Second>,
+        sweeps: Duration,
+        now: Instant,
+    ) -> (Self, Option<(Channel, ReplayFrom)>) {
         let Bound { index, state_key, resource, feed, changes, position } = bound;
         let (persisted, persisted_live) = (serde_json::to_value(&position).unwrap_or_default(), position.live);
         let (topic, polls) = match changes {
@@ -126,6 +146,8 @@ impl Lane {
             warn_of_changed_topic(stream);
         }
         let channel = topic.as_ref().map(|topic| topic.channel.clone());
+        let polls_by_default = if feed.has_cursor() { POLLS } else { WHOLE_READS };
+        let interval = if topic.is_some() { sweeps } else { resource.interval.unwrap_or(polls_by_default) };
         let lane = Self {
             writer: document::Writer::new(&feed.fields),
             row_bytes: feed.fields.len() * FIELD,
@@ -136,7 +158,8 @@ impl Lane {
             machine,
             channel: channel.clone(),
             polls,
-            poll_due: now,
+            sweep_due: if topic.is_some() { now + interval } else { now },
+            interval,
             whole: topic.is_some_and(|topic| topic.whole),
             persisted,
             persisted_live,
@@ -147,6 +170,8 @@ impl Lane {
             fresh: None,
             covering: false,
             seen: Seen::default(),
+            knows_since: None,
+            found: Found::default(),
             heard: now,
         };
         (lane, channel.zip(start.from))
@@ -192,22 +217,34 @@ impl Lane {
         self.doubt.is_some() || self.fresh.is_some()
     }
 
-    /// Whether a poll is due at `poll_due`.
-    pub(super) fn awaits_poll(&self) -> bool {
+    /// The channel is subscribed, by the org's clock at `at`. Beside a stream, the first sweep of a session is due when the last
+    /// one of the session before is old enough.
+    pub(super) fn subscribed(&mut self, from: ReplayFrom, at: Second, now: Instant) {
+        self.machine.subscribed(from, at);
+        self.heard = now;
+        if self.knows_since.is_none() {
+            self.knows_since = Some(at);
+            let age = self.machine.complete().map_or(0, |complete| at.since(complete));
+            self.sweep_due = now + self.interval.saturating_sub(Duration::from_secs(age.max(0).unsigned_abs()));
+        }
+    }
+
+    /// Whether a poll or a sweep is due at `sweep_due`.
+    pub(super) fn awaits_sweep(&self) -> bool {
         !self.is_held() && !self.covering && self.machine.awaits_sweep()
     }
 
-    /// A poll begins; the next is due after the interval.
-    pub(super) fn begin_poll(&mut self, now: Instant) {
-        let default = if self.feed.has_cursor() { POLLS } else { WHOLE_READS };
-        self.poll_due = now + self.resource.interval.unwrap_or(default);
+    /// A poll or a sweep begins; the next is due after the interval.
+    pub(super) fn begin_sweep(&mut self, now: Instant) {
+        self.sweep_due = now + self.interval;
         self.covering = true;
     }
 
     /// The changes are to be read. `covers`: up to where the org says they are visible.
-    pub(super) fn poll(&mut self, covers: Option<Second>) {
+    pub(super) fn sweep(&mut self, covers: Option<Second>) {
         self.covering = false;
-        self.seen.poll_begins();
+        self.seen.sweep_begins();
+        self.found = Found::default();
         self.machine.sweep(covers);
     }
 
@@ -316,18 +353,18 @@ impl Lane {
     pub(super) fn write_page<O: Output>(&mut self, output: &mut O) -> Result<bool, Error> {
         let Some(mut hand) = self.page.take() else { return Ok(true) };
         let rows = hand.page.rows();
-        let polled = self.polls.is_some() && hand.deleted;
         let mut upper = None;
         while hand.next < rows.len() && output.collected() < GROUP {
             let row = &rows[hand.next];
             hand.next += 1;
             let id = row.id().map_err(|source| self.bad_row("its history", source))?;
             upper = Some(id);
-            if self.machine.page_row(id, self.feed.stamp(row)) == Verdict::Write
-                && !(polled && self.seen.repeats(id, row))
-            {
+            if self.machine.page_row(id, self.feed.stamp(row)) == Verdict::Write {
                 let op = if hand.deleted && !self.feed.is_new(row) { Op::Update } else { Op::Create };
-                self.write_row(output, op, id, row);
+                match hand.deleted {
+                    true => self.write_found(output, op, id, row),
+                    false => self.write_row(output, op, id, row),
+                }
             }
         }
         if let Some(upper) = upper {
@@ -336,12 +373,30 @@ impl Lane {
         let is_done = hand.next >= rows.len();
         if is_done {
             let more = !hand.page.done() || rows.len() >= PAGE;
+            if !more {
+                self.tell_found();
+            }
             self.machine.page_done(more);
             self.paging = false;
         } else {
             self.page = Some(hand);
         }
         Ok(is_done)
+    }
+
+    /// The read at hand is done: if it was a sweep, says what it has found.
+    fn tell_found(&mut self) {
+        let Found { rows, again } = std::mem::take(&mut self.found);
+        if self.channel.is_none() || !self.machine.is_sweeping() {
+            return;
+        }
+        let stream = self.stream();
+        if rows > 0 {
+            tracing::info!(stream, rows, "a sweep has found rows that nothing announced");
+        }
+        if again > 0 {
+            tracing::info!(stream, rows = again, "a sweep has written rows that may have been written before");
+        }
     }
 
     /// Writes the records that a fetch has found, and deletions for those that are gone.
@@ -358,13 +413,14 @@ impl Lane {
             let id = row.id().map_err(|source| self.bad_row("a fetch by id", source))?;
             count += 1;
             if let Some(op) = self.machine.fetched(id, self.feed.stamp(row), answered) {
-                self.seen.forget(id);
+                let print = self.print(row);
+                self.seen.wrote(id, print);
                 self.write_row(output, op, id, row);
             }
         }
         self.weigh(bytes, count);
         for id in self.machine.fetch_done(answered) {
-            self.seen.forget(id);
+            self.seen.wrote(id, Print::DELETED);
             output.document(self.index, |out| document::write_deleted(out, id, None));
         }
         Ok(())
@@ -389,6 +445,8 @@ impl Lane {
         if self.machine.event(announced) != Verdict::Write {
             return Ok(());
         }
+        let print = if *kind == Kind::Deleted { Print::DELETED } else { self.writer.print(record) };
+        self.seen.wrote(id, print);
         let source = Some(Source { replay_id: replay_id.get(), created: *created });
         output.document(self.index, |out| match kind {
             Kind::Created | Kind::Undeleted => self.writer.write(out, Op::Create, id, source, record),
@@ -398,10 +456,27 @@ impl Lane {
         Ok(())
     }
 
+    /// Writes a row that was changed since some time ago, unless it was written as it is.
+    fn write_found<O: Output>(&mut self, output: &mut O, op: Op, id: RecordId, row: &Record<'_>) {
+        let print = self.print(row);
+        let repeats = self.seen.repeats(id, print);
+        self.seen.wrote(id, print);
+        if repeats {
+            return;
+        }
+        let is_known = !self.seen.is_forgetful()
+            && self.knows_since.zip(self.feed.stamp(row)).is_some_and(|(since, stamp)| stamp > since);
+        *if is_known { &mut self.found.rows } else { &mut self.found.again } += 1;
+        self.write_row(output, op, id, row);
+    }
+
+    fn print(&mut self, row: &Record<'_>) -> Print {
+        if is_deleted(row) { Print::DELETED } else { self.writer.print(row) }
+    }
+
     /// Writes a row that was read, or the deletion that it amounts to.
     fn write_row<O: Output>(&mut self, output: &mut O, op: Op, id: RecordId, row: &Record<'_>) {
-        let is_deleted = row.get("IsDeleted").is_some_and(|value| value.get() == "true");
-        output.document(self.index, |out| match is_deleted {
+        output.document(self.index, |out| match is_deleted(row) {
             true => document::write_deleted(out, id, None),
             false => self.writer.write(out, op, id, None, row),
         });
@@ -410,6 +485,10 @@ impl Lane {
     fn bad_row(&self, feed: &'static str, source: salesforce_client::Error) -> Error {
         Error::Row { object: self.feed.object.clone(), feed, source: Box::new(source) }
     }
+}
+
+fn is_deleted(row: &Record<'_>) -> bool {
+    row.get("IsDeleted").is_some_and(|value| value.get() == "true")
 }
 
 /// When a reply was made, by the org's clock; by ours where a proxy has dropped the header.
