@@ -1,9 +1,9 @@
 //! The merge of history and stream, against a model of an org that does everything the rule argues about: changes within one
 //! second, events in reverse and again, rows that become visible late, reads answered late, crashes that lose what was not acknowledged,
-//! topics made anew, positions refused, rows loaded in bulk and deletions in cascade that nothing announces, and sessions that poll where
+//! topics made anew, positions refused, rows loaded in bulk and deletions in cascade that nothing announces, purged rows, and sessions that poll where
 //! others streamed. Whatever the order of things, no row is followed by an older one, and after a last sweep the collection is the org.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use proptest::prelude::*;
 use salesforce_client::RecordId;
@@ -35,6 +35,8 @@ enum Step {
     Change { record: u8, delete: bool, late: i64, times: u8 },
     /// A record is written by a Bulk load or deleted with its parent, which announces nothing; visible `late` seconds after its stamp.
     Silent { record: u8, delete: bool, late: i64 },
+    /// A deleted record is purged from the recycle bin: no read sees it any more.
+    Purge(u8),
     /// Time passes.
     Wait(i64),
     /// The next events are delivered.
@@ -66,6 +68,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (0..RECORDS, any::<bool>(), 0..=LATE, 1..3_u8)
             .prop_map(|(record, delete, late, times)| Step::Change { record, delete, late, times }),
         2 => (0..RECORDS, any::<bool>(), 0..=LATE).prop_map(|(record, delete, late)| Step::Silent { record, delete, late }),
+        1 => (0..RECORDS).prop_map(Step::Purge),
         4 => (1..4_i64).prop_map(Step::Wait),
         2 => Just(Step::Wait(90)),
         6 => (1..4_usize).prop_map(Step::Deliver),
@@ -114,6 +117,10 @@ struct FetchOnItsWay {
 struct World {
     now: i64,
     org: BTreeMap<u8, Version>,
+    /// Records that no read sees any more.
+    purged: BTreeSet<u8>,
+    /// The org's list of deletions, by their stamps.
+    deletions: Vec<(u8, i64)>,
     topic: u8,
     polls: bool,
     log: Vec<Event>,
@@ -150,6 +157,8 @@ impl World {
         let mut world = Self {
             now: 1_000,
             org,
+            purged: BTreeSet::new(),
+            deletions: Vec::new(),
             topic: 0,
             polls: false,
             log: Vec::new(),
@@ -188,6 +197,10 @@ impl World {
     }
 
     fn change(&mut self, record: u8, delete: bool, late: i64, times: u8) {
+        // Nobody restores what is purged, and its id is never given again.
+        if self.purged.contains(&record) {
+            return;
+        }
         let known = self.org.get(&record).copied();
         let late = if times > 1 { late.min(LATE_TWICE) } else { late };
         let mut events = Vec::new();
@@ -205,6 +218,9 @@ impl World {
                 // Stamped when it was made, never before the change that it follows.
                 stamp: version.stamp.max(self.now - late),
             };
+            if version.deleted {
+                self.deletions.push((record, version.stamp));
+            }
             events.push(Event { replay: 0, record, kind, created: self.now, version });
         }
         self.org.insert(record, version);
@@ -241,7 +257,8 @@ impl World {
     fn read_page(&mut self) {
         let Some(Read { after, since, deleted, covers: _ }) = self.binding.next_page() else { return };
         let matching = self.org.iter().filter(|(record, version)| {
-            after.is_none_or(|after| id(**record) > after)
+            !self.purged.contains(record)
+                && after.is_none_or(|after| id(**record) > after)
                 && since.is_none_or(|since| second(version.stamp) >= since)
                 && (deleted || !version.deleted)
         });
@@ -266,6 +283,9 @@ impl World {
             self.binding.page_written(id(upper), second(page.answered));
         }
         if page.rows.is_empty() {
+            if !page.more {
+                self.read_list();
+            }
             self.binding.page_done(page.more);
         } else {
             self.page = Some(page);
@@ -273,9 +293,19 @@ impl World {
         self.commit();
     }
 
+    /// The org lists every deletion, also of records that were restored since, up to the time at which all are visible.
+    fn read_list(&mut self) {
+        let Some(since) = self.binding.to_list(second(self.now), 0) else { return };
+        for (record, _) in self.deletions.iter().filter(|(_, at)| second(*at) >= since) {
+            self.binding.list(id(*record));
+        }
+        self.binding.listed(second(self.now - LATE));
+    }
+
     fn read_fetch(&mut self) {
         let Some(Fetch { ids, door }) = self.binding.next_fetch(|_| 2) else { return };
-        let asked = self.org.iter().filter(|(record, _)| ids.contains(&id(**record)));
+        let is_there = |record: &u8| !self.purged.contains(record) || door == Door::Retrieve;
+        let asked = self.org.iter().filter(|(record, _)| ids.contains(&id(**record)) && is_there(record));
         self.fetch = Some(FetchOnItsWay {
             rows: asked.map(|(record, version)| (*record, *version)).collect(),
             door,
@@ -292,9 +322,11 @@ impl World {
         }
         for gone in self.binding.fetch_done(second(answered)) {
             let (record, version) =
-                rows.iter().find(|(record, _)| id(**record) == gone).expect("what is announced is there");
-            assert!(version.deleted, "record {record} was there");
-            self.write(*record, *version);
+                self.org.iter().find(|(record, _)| id(**record) == gone).expect("what is announced was there");
+            assert!(rows.get(record).is_none_or(|version| version.deleted), "record {record} was there");
+            let (record, version) = (*record, rows.get(record).copied().unwrap_or(*version));
+            assert!(version.deleted, "record {record} is there");
+            self.write(record, version);
         }
         self.commit();
     }
@@ -325,6 +357,14 @@ impl World {
                 if let Some(version) = self.org.get_mut(&record).filter(|version| !version.deleted) {
                     let stamp = version.stamp.max(now - late);
                     *version = Version { number: version.number + 1, deleted: delete, stamp };
+                    if delete {
+                        self.deletions.push((record, stamp));
+                    }
+                }
+            }
+            Step::Purge(record) => {
+                if self.org.get(&record).is_some_and(|version| version.deleted) {
+                    self.purged.insert(record);
                 }
             }
             Step::Wait(seconds) => self.now += seconds,

@@ -59,6 +59,7 @@ pub struct Binding {
     start: Option<Second>,
     live: Option<Second>,
     swept: Option<Second>,
+    listed: Option<Second>,
     heard: Option<Second>,
     reads: Vec<Read>,
     subscribed: bool,
@@ -113,6 +114,7 @@ impl Binding {
             start,
             live: position.live,
             swept: position.swept,
+            listed: position.listed,
             heard: None,
             covers_by_time: position.reads.first().is_some_and(covers_nothing_yet),
             reads: position.reads,
@@ -326,11 +328,36 @@ impl Binding {
             return;
         }
         let read = self.reads.remove(0);
+        // What was there when history was first read needs no list to be found.
+        self.listed = self.listed.or(read.covers);
         match self.topic {
             Some(_) => self.swept = self.swept.max(read.covers),
             None => self.live = self.live.max(read.covers),
         }
         self.polled |= read.covers.is_some();
+    }
+
+    /// From when on the org's list of deletions is to be read, before the read whose last page is written is done: at most
+    /// `every` so many seconds, but always after a gap.
+    pub fn to_list(&self, now: Second, every: i64) -> Option<Second> {
+        let read = self.reads.first().filter(|read| read.deleted)?;
+        let listed = self.listed?;
+        (read.covers.is_none() || now.since(listed) >= every).then(|| listed.plus(-SWEEP_OVERLAP))
+    }
+
+    /// The org lists the record as deleted, and the read did not come by it.
+    pub fn list(&mut self, id: RecordId) {
+        self.fetches.want(id, Wanted::by_list());
+    }
+
+    /// The list is read, and true up to `until`.
+    pub fn listed(&mut self, until: Second) {
+        self.listed = self.listed.max(Some(until));
+    }
+
+    /// Whether no more records should be asked for until some are fetched.
+    pub fn has_long_queue(&self) -> bool {
+        self.fetches.is_long()
     }
 
     /// Whether too much changed while the page was on its way; it is then given up, to be read again from the last row written.
@@ -436,6 +463,7 @@ impl Binding {
             replay: self.ledger.position(),
             live: self.live,
             swept: self.swept.filter(|_| self.topic.is_some()),
+            listed: self.listed,
             fence: Some(self.freshness.newest()),
             reads: self.reads.clone(),
             fetch: self.fetches.by_pages(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use flow_protocol::state;
 use jiff::Timestamp;
-use salesforce_client::{Page, Record, RecordId, retrieve::MOST_IDS};
+use salesforce_client::{Class, Deleted, Page, Record, RecordId, retrieve::MOST_IDS};
 use salesforce_streaming::{Channel, Kind, Notification, ReplayFrom};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -37,6 +37,9 @@ const QUIET: Duration = Duration::from_secs(3);
 
 /// Bytes of a field, until rows have shown how large they are.
 const FIELD: usize = 30;
+
+/// Seconds between two readings of the org's list of deletions. Salesforce shortens a long list every two hours or so.
+const LISTS: i64 = 3_600;
 
 /// Time between two polls, unless the binding says otherwise.
 const POLLS: Duration = Duration::from_secs(300);
@@ -82,6 +85,8 @@ pub(super) struct Lane {
     persisted_live: Option<Second>,
     /// The page that arrived, until all its rows are written.
     page: Option<PageInHand>,
+    /// The org's list of deletions, to be read before the read at hand is done.
+    list: List,
     /// A page is on its way.
     paging: bool,
     fetching: bool,
@@ -109,6 +114,20 @@ struct Found {
     rows: u64,
     /// Which may have been written before: by an earlier session, or too long ago to remember.
     again: u64,
+}
+
+/// What the org lists as deleted, as far as it is read.
+#[derive(Debug, Default)]
+enum List {
+    /// There is none to read.
+    #[default]
+    None,
+    /// It is to be asked for.
+    Due(Second),
+    /// It is asked for, since then by the org's clock.
+    Asked(Second),
+    /// Records that no page has shown as deleted, still to be fetched; the list is true up to `until`.
+    InHand { ids: Vec<RecordId>, until: Second },
 }
 
 struct PageInHand {
@@ -164,6 +183,7 @@ impl Lane {
             persisted,
             persisted_live,
             page: None,
+            list: List::None,
             paging: false,
             fetching: false,
             doubt: None,
@@ -324,7 +344,7 @@ impl Lane {
 
     /// Whether a page is in hand.
     pub(super) fn has_page(&self) -> bool {
-        self.page.is_some()
+        self.page.is_some() || matches!(self.list, List::InHand { .. }) && !self.machine.has_long_queue()
     }
 
     /// A page arrived; with deleted rows, if those were asked for.
@@ -344,14 +364,14 @@ impl Lane {
     pub(super) fn gives_up_page(&mut self) -> bool {
         let gives_up = self.machine.gives_up_page();
         if gives_up {
-            (self.page, self.paging) = (None, false);
+            (self.page, self.list, self.paging) = (None, List::None, false);
         }
         gives_up
     }
 
     /// Writes rows of the page in hand until a group is full. Answers whether the page is done.
     pub(super) fn write_page<O: Output>(&mut self, output: &mut O) -> Result<bool, Error> {
-        let Some(mut hand) = self.page.take() else { return Ok(true) };
+        let Some(mut hand) = self.page.take() else { return Ok(self.work_off_list()) };
         let rows = hand.page.rows();
         let mut upper = None;
         while hand.next < rows.len() && output.collected() < GROUP {
@@ -370,18 +390,87 @@ impl Lane {
         if let Some(upper) = upper {
             self.machine.page_written(upper, answered(hand.page.answered()));
         }
-        let is_done = hand.next >= rows.len();
-        if is_done {
+        if hand.next >= rows.len() {
             let more = !hand.page.done() || rows.len() >= PAGE;
-            if !more {
-                self.tell_found();
+            let at = answered(hand.page.answered());
+            let from = self.machine.to_list(at, LISTS).filter(|_| !more && self.feed.is_replicateable);
+            match from {
+                Some(from) => self.list = List::Due(from),
+                None => self.end_page(more),
             }
-            self.machine.page_done(more);
-            self.paging = false;
         } else {
             self.page = Some(hand);
         }
-        Ok(is_done)
+        Ok(!self.paging)
+    }
+
+    /// The page is done, and without `more` also the read.
+    fn end_page(&mut self, more: bool) {
+        if !more {
+            self.tell_found();
+        }
+        self.machine.page_done(more);
+        self.paging = false;
+    }
+
+    /// From when on the org's list of deletions is to be asked for, if it is. It counts as sent.
+    pub(super) fn next_list(&mut self, now: Option<Second>) -> Option<Second> {
+        let List::Due(from) = self.list else { return None };
+        self.list = List::Asked(now?);
+        Some(from)
+    }
+
+    /// The list arrived, or the org refuses it. Answers whether the read at hand is done.
+    pub(super) fn take_list(
+        &mut self,
+        from: Second,
+        result: Result<Deleted, salesforce_client::Error>,
+    ) -> Result<bool, Error> {
+        let stream = self.stream();
+        match result {
+            Ok(deleted) => {
+                let is_news = |id: &RecordId| !self.seen.repeats(*id, Print::DELETED);
+                let ids: Vec<_> = deleted.records.into_iter().map(|(id, _)| id).filter(is_news).collect();
+                if !ids.is_empty() {
+                    tracing::info!(stream, rows = ids.len(), "records are listed as deleted that no read has found");
+                }
+                self.list = List::InHand { ids, until: deleted.covered.into() };
+                Ok(false)
+            }
+            Err(error) if error.class() == Class::Fatal => {
+                // Not every object that says it is replicateable is.
+                if error.code() == Some("INVALID_REPLICATION_DATE") {
+                    tracing::warn!(
+                        stream,
+                        since = %from,
+                        "records were purged from the recycle bin, and Salesforce does not tell which: those that were deleted since \
+                         then and not captured as deleted stay in the collection; backfill the binding to be rid of them: {error}"
+                    );
+                } else {
+                    tracing::debug!(stream, "Salesforce does not list deleted records: {error}");
+                }
+                if let List::Asked(at) = std::mem::take(&mut self.list) {
+                    self.machine.listed(at);
+                }
+                self.end_page(false);
+                Ok(true)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Asks for more of the records that are listed as deleted. Answers whether the read at hand is done.
+    fn work_off_list(&mut self) -> bool {
+        let List::InHand { ids, until } = &mut self.list else { return true };
+        while let Some(id) = ids.pop_if(|_| !self.machine.has_long_queue()) {
+            self.machine.list(id);
+        }
+        if ids.is_empty() {
+            self.machine.listed(*until);
+            self.list = List::None;
+            self.end_page(false);
+        }
+        !self.paging
     }
 
     /// The read at hand is done: if it was a sweep, says what it has found.

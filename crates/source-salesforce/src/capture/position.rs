@@ -49,6 +49,10 @@ pub struct Position {
     /// there, and while history is read for the first time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub swept: Option<Second>,
+    /// Up to here the org's list of deletions is read: it tells of rows that were purged before a read could see them. Absent while
+    /// history is read for the first time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listed: Option<Second>,
     /// The newest second of any row written, see [`super::freshness`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fence: Option<Second>,

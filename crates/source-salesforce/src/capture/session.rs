@@ -249,6 +249,10 @@ impl<O: Output> Session<O> {
                     None => lane.sweep(None),
                 }
             }
+            if let Some(from) = lane.next_list(self.org_time) {
+                let now = self.org_time.unwrap_or(from);
+                self.calls.push(reads::deletions(&self.org, n, lane, from, now));
+            }
             if self.pages < PAGES
                 && let Some(read) = lane.next_page()
             {
@@ -301,6 +305,10 @@ impl<O: Output> Session<O> {
             Done::Covered { lane, result } => {
                 self.lanes[lane].sweep(result?);
                 Ok(())
+            }
+            Done::Listed { lane, from, result } => {
+                self.pages -= usize::from(self.lanes[lane].take_list(from, result)?);
+                self.commit([lane]).await
             }
             Done::Inspected { doubted, result } => self.take_findings(&doubted, result?).await,
         }
