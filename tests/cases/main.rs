@@ -31,4 +31,5 @@ mod schemas;
 mod secrets;
 mod sign_in;
 mod streams;
+mod sweeps;
 mod validator;

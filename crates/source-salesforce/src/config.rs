@@ -66,13 +66,17 @@ pub struct RawAdvanced {
     #[serde(default, deserialize_with = "setting::blank_is_absent")]
     #[schemars(with = "Option<String>", title = "Inspection Interval", extend("order" = 3, "format" = "duration", "default" = "PT10M"))]
     pub inspection_interval: Option<String>,
+    /// How often each streamed object is searched for changes that Salesforce does not announce (Bulk loads, deletions of children with their parents, merges): an ISO 8601 duration. Each sweep costs two or three API calls for each stream, and more where much has changed.
+    #[serde(default, deserialize_with = "setting::blank_is_absent")]
+    #[schemars(with = "Option<String>", title = "Sweep Interval", extend("order" = 4, "format" = "duration", "default" = "PT1H"))]
+    pub sweep_interval: Option<String>,
     /// An HTTP proxy to reach Salesforce through: scheme, host and port, with user and password where it asks for them. Without it the environment variable HTTPS_PROXY counts.
     #[serde(default, deserialize_with = "setting::blank_is_absent")]
-    #[schemars(with = "Option<String>", title = "Proxy", extend("order" = 4, "secret" = true))]
+    #[schemars(with = "Option<String>", title = "Proxy", extend("order" = 5, "secret" = true))]
     pub proxy: Option<String>,
     /// Certificates of authorities to trust beside those of the system, as PEM text: for a proxy that inspects TLS.
     #[serde(default, deserialize_with = "setting::blank_is_absent")]
-    #[schemars(with = "Option<String>", title = "Root Certificates", extend("order" = 5, "multiline" = true))]
+    #[schemars(with = "Option<String>", title = "Root Certificates", extend("order" = 6, "multiline" = true))]
     pub root_certificates: Option<String>,
 }
 
@@ -91,6 +95,8 @@ pub struct Config {
     pub coalescing: Duration,
     /// Time between two looks at the objects and topics.
     pub inspection: Duration,
+    /// Time between two searches of a streamed object for changes that nothing announced.
+    pub sweeps: Duration,
     /// How Salesforce is reached.
     pub network: Network,
 }
@@ -105,6 +111,10 @@ const COALESCINGS: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_se
 /// New fields may wait for minutes; each look costs calls.
 const INSPECTION: Duration = Duration::from_secs(600);
 const INSPECTIONS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(86_400);
+
+/// What is not announced may wait for an hour: a hundred streams then cost half of a small org's calls for a day.
+const SWEEPS: Duration = Duration::from_secs(3_600);
+const SWEEP_INTERVALS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(7 * 86_400);
 
 impl Config {
     /// Reads and checks a configuration.
@@ -150,6 +160,7 @@ impl TryFrom<RawConfig> for Config {
             interval("advanced.coalescing_interval", advanced.coalescing_interval, COALESCINGS, COALESCING)?;
         let inspection =
             interval("advanced.inspection_interval", advanced.inspection_interval, INSPECTIONS, INSPECTION)?;
+        let sweeps = interval("advanced.sweep_interval", advanced.sweep_interval, SWEEP_INTERVALS, SWEEPS)?;
         let network = Network {
             proxy: parsed("advanced.proxy", advanced.proxy)?,
             root_certificates: parsed("advanced.root_certificates", advanced.root_certificates)?.into_iter().collect(),
@@ -163,7 +174,16 @@ impl TryFrom<RawConfig> for Config {
             is_common_host: [LoginUrl::PRODUCTION, LoginUrl::SANDBOX].contains(&login_url.to_string().as_str()),
         };
         let credentials = raw.credentials.read(&surroundings)?;
-        Ok(Self { login_url, api_version, credentials, start_date: raw.start_date, coalescing, inspection, network })
+        Ok(Self {
+            login_url,
+            api_version,
+            credentials,
+            start_date: raw.start_date,
+            coalescing,
+            inspection,
+            sweeps,
+            network,
+        })
     }
 }
 

@@ -8,8 +8,9 @@
 //! | `address`, `location` | `{"city": …}` | `{"City": …}` | `{"city": …}`; `null` when every part is null |
 //! | all others | as they are | as they are | the same bytes |
 
-use std::{collections::HashMap, io::Write as _};
+use std::{collections::HashMap, hash::BuildHasher as _, io::Write as _};
 
+use foldhash::fast::RandomState;
 use jiff::Timestamp;
 use salesforce_client::{Field, FieldType, Record, RecordId};
 use serde::Deserialize;
@@ -33,9 +34,20 @@ pub struct Source {
     pub created: Timestamp,
 }
 
+/// A fingerprint of what a document says of its record, whatever its operation and source: rows that read alike have the same,
+/// whichever way they came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Print(u64);
+
+impl Print {
+    /// Of a deletion.
+    pub const DELETED: Self = Self(0);
+}
+
 /// Writes the records of one object as documents.
 #[derive(Debug)]
 pub struct Writer {
+    prints: RandomState,
     by_name: HashMap<Box<str>, Spelling>,
     /// The field at each place of the record before this one: records of one feed list their fields in one order, so that a
     /// comparison of names nearly always replaces a lookup.
@@ -68,7 +80,7 @@ impl Writer {
     pub fn new<'a>(fields: impl IntoIterator<Item = &'a Field>) -> Self {
         let by_name =
             fields.into_iter().map(|field| (Box::from(field.name.as_str()), Spelling::of(&field.kind))).collect();
-        Self { by_name, order: Vec::new() }
+        Self { prints: RandomState::default(), by_name, order: Vec::new() }
     }
 
     /// Appends the document of a record that is there. `Id` comes first and in its long form.
@@ -84,6 +96,25 @@ impl Writer {
             spelling.write(out, value);
         }
         out.push(b'}');
+    }
+
+    /// The fingerprint of the record's document. The order of its fields does not count: each way has its own.
+    pub fn print(&mut self, record: &Record<'_>) -> Print {
+        let (prints, mut spelled, mut sum) = (self.prints.clone(), Vec::new(), 0_u64);
+        for (place, (name, value)) in record.iter().filter(|(name, _)| *name != "Id").enumerate() {
+            let Place { key, spelling } = self.place(place, name);
+            spelled.clear();
+            let text = match spelling {
+                Spelling::AsIs => value.get().as_bytes(),
+                Spelling::DateTime | Spelling::Compound => {
+                    spelling.write(&mut spelled, value);
+                    &spelled
+                }
+            };
+            sum = sum.wrapping_add(prints.hash_one((key, text)));
+        }
+        // Never that of a deletion.
+        Print(sum | 1)
     }
 
     fn place(&mut self, place: usize, name: &str) -> &Place {

@@ -1,7 +1,7 @@
 //! The merge of history and stream, against a model of an org that does everything the rule argues about: changes within one
 //! second, events in reverse and again, rows that become visible late, reads answered late, crashes that lose what was not acknowledged,
-//! topics made anew, positions refused, rows loaded in bulk that nothing announces, and sessions that poll where others streamed. Whatever the order of things, no row is followed by an older one, and in the end
-//! the collection is the org.
+//! topics made anew, positions refused, rows loaded in bulk and deletions in cascade that nothing announces, purged rows, and sessions that poll where
+//! others streamed. Whatever the order of things, no row is followed by an older one, and after a last sweep the collection is the org.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -33,8 +33,10 @@ enum Step {
     /// A record is created, updated, deleted or undeleted, whatever its state allows; stamped `late` seconds before it is
     /// visible, and written `times` times within its transaction.
     Change { record: u8, delete: bool, late: i64, times: u8 },
-    /// A record is written by a Bulk load, which announces nothing.
-    Load(u8),
+    /// A record is written by a Bulk load or deleted with its parent, which announces nothing; visible `late` seconds after its stamp.
+    Silent { record: u8, delete: bool, late: i64 },
+    /// A deleted record is purged from the recycle bin: no read sees it any more.
+    Purge(u8),
     /// Time passes.
     Wait(i64),
     /// The next events are delivered.
@@ -57,15 +59,16 @@ enum Step {
     Recreate,
     /// The next session polls where this one streams, or the other way round.
     Switch,
-    /// The time of a poll has come.
-    Poll { org_tells: bool },
+    /// The time of a poll or sweep has come.
+    Sweep { org_tells: bool },
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (0..RECORDS, any::<bool>(), 0..=LATE, 1..3_u8)
             .prop_map(|(record, delete, late, times)| Step::Change { record, delete, late, times }),
-        2 => (0..RECORDS).prop_map(Step::Load),
+        2 => (0..RECORDS, any::<bool>(), 0..=LATE).prop_map(|(record, delete, late)| Step::Silent { record, delete, late }),
+        1 => (0..RECORDS).prop_map(Step::Purge),
         4 => (1..4_i64).prop_map(Step::Wait),
         2 => Just(Step::Wait(90)),
         6 => (1..4_usize).prop_map(Step::Deliver),
@@ -78,7 +81,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Refuse),
         1 => Just(Step::Recreate),
         1 => Just(Step::Switch),
-        3 => any::<bool>().prop_map(|org_tells| Step::Poll { org_tells }),
+        3 => any::<bool>().prop_map(|org_tells| Step::Sweep { org_tells }),
     ]
 }
 
@@ -114,8 +117,10 @@ struct FetchOnItsWay {
 struct World {
     now: i64,
     org: BTreeMap<u8, Version>,
-    /// Records whose last change nothing announced while a session streamed.
-    loaded: BTreeSet<u8>,
+    /// Records that no read sees any more.
+    purged: BTreeSet<u8>,
+    /// The org's list of deletions, by their stamps.
+    deletions: Vec<(u8, i64)>,
     topic: u8,
     polls: bool,
     log: Vec<Event>,
@@ -152,7 +157,8 @@ impl World {
         let mut world = Self {
             now: 1_000,
             org,
-            loaded: BTreeSet::new(),
+            purged: BTreeSet::new(),
+            deletions: Vec::new(),
             topic: 0,
             polls: false,
             log: Vec::new(),
@@ -191,6 +197,10 @@ impl World {
     }
 
     fn change(&mut self, record: u8, delete: bool, late: i64, times: u8) {
+        // Nobody restores what is purged, and its id is never given again.
+        if self.purged.contains(&record) {
+            return;
+        }
         let known = self.org.get(&record).copied();
         let late = if times > 1 { late.min(LATE_TWICE) } else { late };
         let mut events = Vec::new();
@@ -208,10 +218,12 @@ impl World {
                 // Stamped when it was made, never before the change that it follows.
                 stamp: version.stamp.max(self.now - late),
             };
+            if version.deleted {
+                self.deletions.push((record, version.stamp));
+            }
             events.push(Event { replay: 0, record, kind, created: self.now, version });
         }
         self.org.insert(record, version);
-        self.loaded.remove(&record);
         // Of one transaction, the last event comes first.
         for mut event in events.into_iter().rev() {
             event.replay = self.next_replay;
@@ -245,7 +257,8 @@ impl World {
     fn read_page(&mut self) {
         let Some(Read { after, since, deleted, covers: _ }) = self.binding.next_page() else { return };
         let matching = self.org.iter().filter(|(record, version)| {
-            after.is_none_or(|after| id(**record) > after)
+            !self.purged.contains(record)
+                && after.is_none_or(|after| id(**record) > after)
                 && since.is_none_or(|since| second(version.stamp) >= since)
                 && (deleted || !version.deleted)
         });
@@ -270,6 +283,9 @@ impl World {
             self.binding.page_written(id(upper), second(page.answered));
         }
         if page.rows.is_empty() {
+            if !page.more {
+                self.read_list();
+            }
             self.binding.page_done(page.more);
         } else {
             self.page = Some(page);
@@ -277,9 +293,19 @@ impl World {
         self.commit();
     }
 
+    /// The org lists every deletion, also of records that were restored since, up to the time at which all are visible.
+    fn read_list(&mut self) {
+        let Some(since) = self.binding.to_list(second(self.now), 0) else { return };
+        for (record, _) in self.deletions.iter().filter(|(_, at)| second(*at) >= since) {
+            self.binding.list(id(*record));
+        }
+        self.binding.listed(second(self.now - LATE));
+    }
+
     fn read_fetch(&mut self) {
         let Some(Fetch { ids, door }) = self.binding.next_fetch(|_| 2) else { return };
-        let asked = self.org.iter().filter(|(record, _)| ids.contains(&id(**record)));
+        let is_there = |record: &u8| !self.purged.contains(record) || door == Door::Retrieve;
+        let asked = self.org.iter().filter(|(record, _)| ids.contains(&id(**record)) && is_there(record));
         self.fetch = Some(FetchOnItsWay {
             rows: asked.map(|(record, version)| (*record, *version)).collect(),
             door,
@@ -296,9 +322,11 @@ impl World {
         }
         for gone in self.binding.fetch_done(second(answered)) {
             let (record, version) =
-                rows.iter().find(|(record, _)| id(**record) == gone).expect("what is announced is there");
-            assert!(version.deleted, "record {record} was there");
-            self.write(*record, *version);
+                self.org.iter().find(|(record, _)| id(**record) == gone).expect("what is announced was there");
+            assert!(rows.get(record).is_none_or(|version| version.deleted), "record {record} was there");
+            let (record, version) = (*record, rows.get(record).copied().unwrap_or(*version));
+            assert!(version.deleted, "record {record} is there");
+            self.write(record, version);
         }
         self.commit();
     }
@@ -314,9 +342,9 @@ impl World {
         self.begin(start.from);
     }
 
-    fn poll(&mut self, org_tells: bool) {
-        if self.binding.awaits_poll() {
-            self.binding.poll(org_tells.then(|| second(self.now - LATE)));
+    fn sweep(&mut self, org_tells: bool) {
+        if self.binding.awaits_sweep() {
+            self.binding.sweep(org_tells.then(|| second(self.now - LATE)));
         }
         self.commit();
     }
@@ -324,14 +352,19 @@ impl World {
     fn apply(&mut self, step: &Step) {
         match *step {
             Step::Change { record, delete, late, times } => self.change(record, delete, late, times),
-            Step::Load(record) => {
+            Step::Silent { record, delete, late } => {
+                let now = self.now;
                 if let Some(version) = self.org.get_mut(&record).filter(|version| !version.deleted) {
-                    *version =
-                        Version { number: version.number + 1, deleted: false, stamp: version.stamp.max(self.now) };
-                    // Polls find it all the same.
-                    if !self.polls {
-                        self.loaded.insert(record);
+                    let stamp = version.stamp.max(now - late);
+                    *version = Version { number: version.number + 1, deleted: delete, stamp };
+                    if delete {
+                        self.deletions.push((record, stamp));
                     }
+                }
+            }
+            Step::Purge(record) => {
+                if self.org.get(&record).is_some_and(|version| version.deleted) {
+                    self.purged.insert(record);
                 }
             }
             Step::Wait(seconds) => self.now += seconds,
@@ -371,22 +404,24 @@ impl World {
                 self.polls = !self.polls;
                 self.restart();
             }
-            Step::Poll { org_tells } => self.poll(org_tells),
+            Step::Sweep { org_tells } => self.sweep(org_tells),
         }
     }
 
-    /// Nothing changes any more, and all that is on its way arrives.
+    /// Nothing changes any more, all that is on its way arrives, and a last sweep passes.
     fn settle(&mut self) {
         self.now += 600;
-        let mut polled = false;
+        let mut swept = false;
         for _ in 0..1_000 {
-            let knows_all = if self.polls { polled } else { self.delivered == self.log.len() };
-            if knows_all && self.binding.is_caught_up() {
+            let knows_all = self.polls || self.delivered == self.log.len();
+            if swept && knows_all && self.binding.is_caught_up() {
                 return;
             }
             self.apply(&Step::Deliver(1));
-            polled |= self.binding.awaits_poll();
-            self.poll(true);
+            if !swept && self.binding.awaits_sweep() {
+                swept = true;
+                self.sweep(true);
+            }
             self.read_page();
             self.write_page(PAGE);
             self.read_fetch();
@@ -407,7 +442,7 @@ proptest! {
         }
         world.settle();
         let collection: BTreeMap<_, _> = world.documents.iter().copied().collect();
-        for (record, version) in world.org.iter().filter(|(record, _)| !world.loaded.contains(record)) {
+        for (record, version) in &world.org {
             match collection.get(record) {
                 Some(captured) => prop_assert_eq!(captured, version, "record {}", record),
                 None => prop_assert!(version.deleted, "record {} was never captured: {:?}", record, version),

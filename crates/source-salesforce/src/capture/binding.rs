@@ -11,8 +11,10 @@
 //!    off) adds a read of all that changed since the stream was last known to be complete, deleted rows included, and goes
 //!    on with 2.
 //!
-//! A binding whose changes are *polled* has no channel. It begins with 2, and each poll is a read like that after a gap: all
-//! that changed since the time up to which everything is captured.
+//! 5. A *sweep* now and then: a read of all that changed since the time up to which everything is captured, because Bulk loads,
+//!    cascades and merges are not announced.
+//!
+//! A binding whose changes are *polled* has no channel. It begins with 2, and each poll is what a sweep is to a stream.
 
 use salesforce_client::RecordId;
 use salesforce_streaming::{Kind, ReplayFrom, ReplayId};
@@ -26,12 +28,16 @@ use super::{
 };
 use crate::document::Op;
 
+/// What a first read covers before it has begun.
+const NOTHING: Second = Second::MIN;
+
 /// A read after a gap begins this many seconds before the stream was last known to be complete: rows of long transactions
 /// become visible minutes after the time they are stamped with.
 const REPAIR_OVERLAP: i64 = 300;
 
-/// Polls begin this many seconds before the time up to which the org says all changes are visible: getUpdated ignores seconds.
-const POLL_OVERLAP: i64 = 60;
+/// Polls and sweeps begin this many seconds before the time up to which the org says all changes are visible: getUpdated ignores
+/// seconds.
+const SWEEP_OVERLAP: i64 = 60;
 
 /// Where the org does not say up to when its changes are visible, that is taken to be so many seconds before it answered.
 const VISIBLE_LATE: i64 = 300;
@@ -52,6 +58,8 @@ pub struct Binding {
     /// Where history starts.
     start: Option<Second>,
     live: Option<Second>,
+    swept: Option<Second>,
+    listed: Option<Second>,
     heard: Option<Second>,
     reads: Vec<Read>,
     subscribed: bool,
@@ -60,8 +68,8 @@ pub struct Binding {
     ledger: Ledger,
     fetches: Fetches,
     page: Option<PageRead>,
-    /// The first page of the poll at hand tells up to where it covers.
-    covers_by_page: bool,
+    /// Up to where the read at hand covers is told by the time at which it begins.
+    covers_by_time: bool,
     /// Polls done in this life.
     polled: bool,
 }
@@ -98,13 +106,17 @@ impl Binding {
         let was_streamed = position.topic.is_some();
         let topic_replaced = was_streamed && topic.is_some() && position.topic != topic;
         let keeps_numbering = topic.is_some() && position.topic == topic;
-        let floor = position.fence.unwrap_or(Second::new(i64::MIN));
+        let floor = position.fence.unwrap_or(Second::MIN);
+        let covers_nothing_yet = |read: &Read| read.covers == Some(NOTHING);
         let mut binding = Self {
             topic,
             checked: position.checked,
             start,
             live: position.live,
+            swept: position.swept,
+            listed: position.listed,
             heard: None,
+            covers_by_time: position.reads.first().is_some_and(covers_nothing_yet),
             reads: position.reads,
             subscribed: topic.is_none(),
             passes_over: None,
@@ -112,7 +124,6 @@ impl Binding {
             ledger: Ledger::resuming_after(position.replay.filter(|_| keeps_numbering)),
             fetches: Fetches::default(),
             page: None,
-            covers_by_page: false,
             polled: false,
         };
         for id in position.fetch {
@@ -120,10 +131,11 @@ impl Binding {
         }
         let from = topic.map(|_| match binding.ledger.position() {
             _ if is_new => {
-                binding.reads = vec![Read { since: start, ..Read::default() }];
+                binding.sweep(None);
                 ReplayFrom::Tip
             }
             _ if !was_streamed => {
+                binding.swept = binding.live;
                 binding.repair();
                 ReplayFrom::Tip
             }
@@ -131,13 +143,15 @@ impl Binding {
             None => ReplayFrom::Earliest,
         });
         if topic.is_none() && was_streamed {
-            // What was announced until then is no word on what was visible then.
-            binding.live = binding.sound().map(|sound| sound.plus(-REPAIR_OVERLAP));
+            // What was announced until then is no word on what was visible then, nor on what nothing announced.
+            let is_covering = binding.reads.iter().any(|read| read.covers.is_some());
+            let sound = || binding.sound().filter(|_| !is_covering).map(|sound| sound.plus(-REPAIR_OVERLAP));
+            binding.live = binding.swept.or_else(sound);
         }
         if topic_replaced {
             // All events of the new topic count, whenever they were created.
             binding.repair();
-            binding.passes_over = Some(Second::new(i64::MIN));
+            binding.passes_over = Some(Second::MIN);
         }
         (binding, Start { from, topic_replaced })
     }
@@ -158,21 +172,35 @@ impl Binding {
         is_gap
     }
 
-    /// Changes are to be polled now. `covers` is the time up to which the org says all changes are visible, if it says so.
-    pub fn poll(&mut self, covers: Option<Second>) {
-        let since = self.live.map_or(self.start, |live| Some(live.plus(-POLL_OVERLAP)));
-        self.covers_by_page = covers.is_none();
-        let covers = covers.or(self.live).or(self.start).unwrap_or(Second::new(i64::MIN));
-        self.reads.push(Read { after: None, since, deleted: self.live.is_some(), covers: Some(covers) });
+    /// All that changed since everything was captured is to be read: a poll, or a sweep beside a stream. `covers` is the time up
+    /// to which the org says all changes are visible, if it says so.
+    pub fn sweep(&mut self, covers: Option<Second>) {
+        let complete = self.complete();
+        let since = complete.map_or(self.start, |complete| Some(complete.plus(-SWEEP_OVERLAP)));
+        self.covers_by_time = covers.is_none();
+        let covers = covers.or(complete).unwrap_or(NOTHING);
+        self.reads.push(Read { after: None, since, deleted: complete.is_some(), covers: Some(covers) });
     }
 
-    /// Whether changes are polled, and all that was to be read is read.
-    pub fn awaits_poll(&self) -> bool {
-        self.topic.is_none() && self.reads.is_empty()
+    /// Up to here everything is captured, announced or not. `None` while history is read for the first time.
+    pub fn complete(&self) -> Option<Second> {
+        if self.topic.is_some() { self.swept } else { self.live }
+    }
+
+    /// Whether a poll or a sweep can begin: all that was to be read is read.
+    pub fn awaits_sweep(&self) -> bool {
+        self.subscribed && self.reads.is_empty()
+    }
+
+    /// Whether the read at hand, or the next one, is a poll or a sweep, and not the first.
+    pub fn is_sweeping(&self) -> bool {
+        self.reads.first().is_some_and(|read| read.covers.is_some() && read.deleted)
     }
 
     /// The channel is subscribed since `at`, starting `from`.
     pub fn subscribed(&mut self, from: ReplayFrom, at: Second) {
+        // From now on rows are captured that nothing may take back: a first read must not claim more.
+        self.covers_from(at);
         self.subscribed = true;
         self.heard = None;
         match from {
@@ -259,9 +287,14 @@ impl Binding {
 
     /// The page that was sent for has arrived.
     pub fn page_arrived(&mut self, answered: Second) {
-        if let Some(read) = self.reads.first_mut().filter(|read| read.after.is_none() && self.covers_by_page) {
-            read.covers = Some(answered.plus(-VISIBLE_LATE));
-            self.covers_by_page = false;
+        self.covers_from(answered);
+    }
+
+    /// A read that begins at `at` covers what is visible then, unless the org has said what that is.
+    fn covers_from(&mut self, at: Second) {
+        if let Some(read) = self.reads.first_mut().filter(|read| read.after.is_none() && self.covers_by_time) {
+            read.covers = Some(at.plus(-VISIBLE_LATE));
+            self.covers_by_time = false;
         }
     }
 
@@ -295,10 +328,36 @@ impl Binding {
             return;
         }
         let read = self.reads.remove(0);
-        if self.topic.is_none() {
-            self.live = self.live.max(read.covers);
-            self.polled |= read.covers.is_some();
+        // What was there when history was first read needs no list to be found.
+        self.listed = self.listed.or(read.covers);
+        match self.topic {
+            Some(_) => self.swept = self.swept.max(read.covers),
+            None => self.live = self.live.max(read.covers),
         }
+        self.polled |= read.covers.is_some();
+    }
+
+    /// From when on the org's list of deletions is to be read, before the read whose last page is written is done: at most
+    /// `every` so many seconds, but always after a gap.
+    pub fn to_list(&self, now: Second, every: i64) -> Option<Second> {
+        let read = self.reads.first().filter(|read| read.deleted)?;
+        let listed = self.listed?;
+        (read.covers.is_none() || now.since(listed) >= every).then(|| listed.plus(-SWEEP_OVERLAP))
+    }
+
+    /// The org lists the record as deleted, and the read did not come by it.
+    pub fn list(&mut self, id: RecordId) {
+        self.fetches.want(id, Wanted::by_list());
+    }
+
+    /// The list is read, and true up to `until`.
+    pub fn listed(&mut self, until: Second) {
+        self.listed = self.listed.max(Some(until));
+    }
+
+    /// Whether no more records should be asked for until some are fetched.
+    pub fn has_long_queue(&self) -> bool {
+        self.fetches.is_long()
     }
 
     /// Whether too much changed while the page was on its way; it is then given up, to be read again from the last row written.
@@ -380,9 +439,9 @@ impl Binding {
         self.live
     }
 
-    /// Whether reads through the object are left.
+    /// Whether reads through the object are left that are more than a sweep.
     pub fn is_reading(&self) -> bool {
-        !self.reads.is_empty()
+        self.reads.len() > usize::from(self.is_sweeping())
     }
 
     /// The last event written, with all before it.
@@ -394,7 +453,8 @@ impl Binding {
     /// remember but how far polls have read.
     pub fn position(&mut self) -> Position {
         self.settle_live();
-        if self.live.is_none() && self.reads.iter().all(|read| read.covers.is_none()) {
+        let has_polled = || self.topic.is_none() && self.reads.iter().any(|read| read.covers.is_some());
+        if self.live.is_none() && !has_polled() {
             return Position::default();
         }
         Position {
@@ -402,6 +462,8 @@ impl Binding {
             checked: self.checked.filter(|_| self.topic.is_some()),
             replay: self.ledger.position(),
             live: self.live,
+            swept: self.swept.filter(|_| self.topic.is_some()),
+            listed: self.listed,
             fence: Some(self.freshness.newest()),
             reads: self.reads.clone(),
             fetch: self.fetches.by_pages(),

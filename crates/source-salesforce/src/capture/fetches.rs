@@ -63,6 +63,11 @@ impl Wanted {
         Self { op: Op::Update, tickets: Vec::new(), by_page: true, tries: TRIES, doubted: false }
     }
 
+    /// The org lists it as deleted, and no page of deleted rows held it: it is purged, unless somebody has restored it.
+    pub fn by_list() -> Self {
+        Self { tries: 1, ..Self::by_page() }
+    }
+
     fn join(&mut self, other: Self) {
         if other.op == Op::Create {
             self.op = Op::Create;

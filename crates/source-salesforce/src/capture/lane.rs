@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use flow_protocol::state;
 use jiff::Timestamp;
-use salesforce_client::{Page, Record, RecordId, retrieve::MOST_IDS};
+use salesforce_client::{Class, Deleted, Page, Record, RecordId, retrieve::MOST_IDS};
 use salesforce_streaming::{Channel, Kind, Notification, ReplayFrom};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     changes::{Changes, Polls, Topic},
-    document::{self, Op, Source},
+    document::{self, Op, Print, Source},
     error::Error,
     feed::{Feed, QUERIED_IDS},
     resource::Resource,
@@ -37,6 +37,9 @@ const QUIET: Duration = Duration::from_secs(3);
 
 /// Bytes of a field, until rows have shown how large they are.
 const FIELD: usize = 30;
+
+/// Seconds between two readings of the org's list of deletions. Salesforce shortens a long list every two hours or so.
+const LISTS: i64 = 3_600;
 
 /// Time between two polls, unless the binding says otherwise.
 const POLLS: Duration = Duration::from_secs(300);
@@ -71,8 +74,10 @@ pub(super) struct Lane {
     pub(super) channel: Option<Channel>,
     /// Why they are polled, if they are.
     pub(super) polls: Option<Polls>,
-    /// When they are to be asked for again.
-    pub(super) poll_due: Instant,
+    /// When the next poll or sweep is due.
+    pub(super) sweep_due: Instant,
+    /// Time between two of them.
+    interval: Duration,
     whole: bool,
     writer: document::Writer,
     /// The position as the state holds it, and the `live` of it.
@@ -80,6 +85,8 @@ pub(super) struct Lane {
     persisted_live: Option<Second>,
     /// The page that arrived, until all its rows are written.
     page: Option<PageInHand>,
+    /// The org's list of deletions, to be read before the read at hand is done.
+    list: List,
     /// A page is on its way.
     paging: bool,
     fetching: bool,
@@ -90,10 +97,37 @@ pub(super) struct Lane {
     /// The org is asked up to when changes are visible.
     covering: bool,
     seen: Seen,
+    /// Since when this session knows what was written; `None` before the org has told its time.
+    knows_since: Option<Second>,
+    /// What the sweep at hand has found.
+    found: Found,
     /// Bytes of a row, by the latest reply that had some.
     row_bytes: usize,
     /// When the stream last said something.
     heard: Instant,
+}
+
+/// Rows that a sweep has written.
+#[derive(Debug, Default, Clone, Copy)]
+struct Found {
+    /// Which nothing had announced, deletions included.
+    rows: u64,
+    /// Which may have been written before: by an earlier session, or too long ago to remember.
+    again: u64,
+}
+
+/// What the org lists as deleted, as far as it is read.
+#[derive(Debug, Default)]
+enum List {
+    /// There is none to read.
+    #[default]
+    None,
+    /// It is to be asked for.
+    Due(Second),
+    /// It is asked for, since then by the org's clock.
+    Asked(Second),
+    /// Records that no page has shown as deleted, still to be fetched; the list is true up to `until`.
+    InHand { ids: Vec<RecordId>, until: Second },
 }
 
 struct PageInHand {
@@ -104,7 +138,12 @@ struct PageInHand {
 
 impl Lane {
     /// Takes up where the binding stands. Answers where its channel is to be subscribed, if it has one.
-    pub(super) fn new(bound: Bound, start_date: Option<Second>, now: Instant) -> (Self, Option<(Channel, ReplayFrom)>) {
+    pub(super) fn new(
+        bound: Bound,
+        start_date: Option<Second>,
+        sweeps: Duration,
+        now: Instant,
+    ) -> (Self, Option<(Channel, ReplayFrom)>) {
         let Bound { index, state_key, resource, feed, changes, position } = bound;
         let (persisted, persisted_live) = (serde_json::to_value(&position).unwrap_or_default(), position.live);
         let (topic, polls) = match changes {
@@ -126,6 +165,8 @@ impl Lane {
             warn_of_changed_topic(stream);
         }
         let channel = topic.as_ref().map(|topic| topic.channel.clone());
+        let polls_by_default = if feed.has_cursor() { POLLS } else { WHOLE_READS };
+        let interval = if topic.is_some() { sweeps } else { resource.interval.unwrap_or(polls_by_default) };
         let lane = Self {
             writer: document::Writer::new(&feed.fields),
             row_bytes: feed.fields.len() * FIELD,
@@ -136,17 +177,21 @@ impl Lane {
             machine,
             channel: channel.clone(),
             polls,
-            poll_due: now,
+            sweep_due: if topic.is_some() { now + interval } else { now },
+            interval,
             whole: topic.is_some_and(|topic| topic.whole),
             persisted,
             persisted_live,
             page: None,
+            list: List::None,
             paging: false,
             fetching: false,
             doubt: None,
             fresh: None,
             covering: false,
             seen: Seen::default(),
+            knows_since: None,
+            found: Found::default(),
             heard: now,
         };
         (lane, channel.zip(start.from))
@@ -192,23 +237,35 @@ impl Lane {
         self.doubt.is_some() || self.fresh.is_some()
     }
 
-    /// Whether a poll is due at `poll_due`.
-    pub(super) fn awaits_poll(&self) -> bool {
-        !self.is_held() && !self.covering && self.machine.awaits_poll()
+    /// The channel is subscribed, by the org's clock at `at`. Beside a stream, the first sweep of a session is due when the last
+    /// one of the session before is old enough.
+    pub(super) fn subscribed(&mut self, from: ReplayFrom, at: Second, now: Instant) {
+        self.machine.subscribed(from, at);
+        self.heard = now;
+        if self.knows_since.is_none() {
+            self.knows_since = Some(at);
+            let age = self.machine.complete().map_or(0, |complete| at.since(complete));
+            self.sweep_due = now + self.interval.saturating_sub(Duration::from_secs(age.max(0).unsigned_abs()));
+        }
     }
 
-    /// A poll begins; the next is due after the interval.
-    pub(super) fn begin_poll(&mut self, now: Instant) {
-        let default = if self.feed.has_cursor() { POLLS } else { WHOLE_READS };
-        self.poll_due = now + self.resource.interval.unwrap_or(default);
+    /// Whether a poll or a sweep is due at `sweep_due`.
+    pub(super) fn awaits_sweep(&self) -> bool {
+        !self.is_held() && !self.covering && self.machine.awaits_sweep()
+    }
+
+    /// A poll or a sweep begins; the next is due after the interval.
+    pub(super) fn begin_sweep(&mut self, now: Instant) {
+        self.sweep_due = now + self.interval;
         self.covering = true;
     }
 
     /// The changes are to be read. `covers`: up to where the org says they are visible.
-    pub(super) fn poll(&mut self, covers: Option<Second>) {
+    pub(super) fn sweep(&mut self, covers: Option<Second>) {
         self.covering = false;
-        self.seen.poll_begins();
-        self.machine.poll(covers);
+        self.seen.sweep_begins();
+        self.found = Found::default();
+        self.machine.sweep(covers);
     }
 
     /// Whether history is being read, or what a gap has cost.
@@ -287,7 +344,7 @@ impl Lane {
 
     /// Whether a page is in hand.
     pub(super) fn has_page(&self) -> bool {
-        self.page.is_some()
+        self.page.is_some() || matches!(self.list, List::InHand { .. }) && !self.machine.has_long_queue()
     }
 
     /// A page arrived; with deleted rows, if those were asked for.
@@ -307,41 +364,128 @@ impl Lane {
     pub(super) fn gives_up_page(&mut self) -> bool {
         let gives_up = self.machine.gives_up_page();
         if gives_up {
-            (self.page, self.paging) = (None, false);
+            (self.page, self.list, self.paging) = (None, List::None, false);
         }
         gives_up
     }
 
     /// Writes rows of the page in hand until a group is full. Answers whether the page is done.
     pub(super) fn write_page<O: Output>(&mut self, output: &mut O) -> Result<bool, Error> {
-        let Some(mut hand) = self.page.take() else { return Ok(true) };
+        let Some(mut hand) = self.page.take() else { return Ok(self.work_off_list()) };
         let rows = hand.page.rows();
-        let polled = self.polls.is_some() && hand.deleted;
         let mut upper = None;
         while hand.next < rows.len() && output.collected() < GROUP {
             let row = &rows[hand.next];
             hand.next += 1;
             let id = row.id().map_err(|source| self.bad_row("its history", source))?;
             upper = Some(id);
-            if self.machine.page_row(id, self.feed.stamp(row)) == Verdict::Write
-                && !(polled && self.seen.repeats(id, row))
-            {
+            if self.machine.page_row(id, self.feed.stamp(row)) == Verdict::Write {
                 let op = if hand.deleted && !self.feed.is_new(row) { Op::Update } else { Op::Create };
-                self.write_row(output, op, id, row);
+                match hand.deleted {
+                    true => self.write_found(output, op, id, row),
+                    false => self.write_row(output, op, id, row),
+                }
             }
         }
         if let Some(upper) = upper {
             self.machine.page_written(upper, answered(hand.page.answered()));
         }
-        let is_done = hand.next >= rows.len();
-        if is_done {
+        if hand.next >= rows.len() {
             let more = !hand.page.done() || rows.len() >= PAGE;
-            self.machine.page_done(more);
-            self.paging = false;
+            let at = answered(hand.page.answered());
+            let from = self.machine.to_list(at, LISTS).filter(|_| !more && self.feed.is_replicateable);
+            match from {
+                Some(from) => self.list = List::Due(from),
+                None => self.end_page(more),
+            }
         } else {
             self.page = Some(hand);
         }
-        Ok(is_done)
+        Ok(!self.paging)
+    }
+
+    /// The page is done, and without `more` also the read.
+    fn end_page(&mut self, more: bool) {
+        if !more {
+            self.tell_found();
+        }
+        self.machine.page_done(more);
+        self.paging = false;
+    }
+
+    /// From when on the org's list of deletions is to be asked for, if it is. It counts as sent.
+    pub(super) fn next_list(&mut self, now: Option<Second>) -> Option<Second> {
+        let List::Due(from) = self.list else { return None };
+        self.list = List::Asked(now?);
+        Some(from)
+    }
+
+    /// The list arrived, or the org refuses it. Answers whether the read at hand is done.
+    pub(super) fn take_list(
+        &mut self,
+        from: Second,
+        result: Result<Deleted, salesforce_client::Error>,
+    ) -> Result<bool, Error> {
+        let stream = self.stream();
+        match result {
+            Ok(deleted) => {
+                let is_news = |id: &RecordId| !self.seen.repeats(*id, Print::DELETED);
+                let ids: Vec<_> = deleted.records.into_iter().map(|(id, _)| id).filter(is_news).collect();
+                if !ids.is_empty() {
+                    tracing::info!(stream, rows = ids.len(), "records are listed as deleted that no read has found");
+                }
+                self.list = List::InHand { ids, until: deleted.covered.into() };
+                Ok(false)
+            }
+            Err(error) if error.class() == Class::Fatal => {
+                // Not every object that says it is replicateable is.
+                if error.code() == Some("INVALID_REPLICATION_DATE") {
+                    tracing::warn!(
+                        stream,
+                        since = %from,
+                        "records were purged from the recycle bin, and Salesforce does not tell which: those that were deleted since \
+                         then and not captured as deleted stay in the collection; backfill the binding to be rid of them: {error}"
+                    );
+                } else {
+                    tracing::debug!(stream, "Salesforce does not list deleted records: {error}");
+                }
+                if let List::Asked(at) = std::mem::take(&mut self.list) {
+                    self.machine.listed(at);
+                }
+                self.end_page(false);
+                Ok(true)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Asks for more of the records that are listed as deleted. Answers whether the read at hand is done.
+    fn work_off_list(&mut self) -> bool {
+        let List::InHand { ids, until } = &mut self.list else { return true };
+        while let Some(id) = ids.pop_if(|_| !self.machine.has_long_queue()) {
+            self.machine.list(id);
+        }
+        if ids.is_empty() {
+            self.machine.listed(*until);
+            self.list = List::None;
+            self.end_page(false);
+        }
+        !self.paging
+    }
+
+    /// The read at hand is done: if it was a sweep, says what it has found.
+    fn tell_found(&mut self) {
+        let Found { rows, again } = std::mem::take(&mut self.found);
+        if self.channel.is_none() || !self.machine.is_sweeping() {
+            return;
+        }
+        let stream = self.stream();
+        if rows > 0 {
+            tracing::info!(stream, rows, "a sweep has found rows that nothing announced");
+        }
+        if again > 0 {
+            tracing::info!(stream, rows = again, "a sweep has written rows that may have been written before");
+        }
     }
 
     /// Writes the records that a fetch has found, and deletions for those that are gone.
@@ -358,13 +502,14 @@ impl Lane {
             let id = row.id().map_err(|source| self.bad_row("a fetch by id", source))?;
             count += 1;
             if let Some(op) = self.machine.fetched(id, self.feed.stamp(row), answered) {
-                self.seen.forget(id);
+                let print = self.print(row);
+                self.seen.wrote(id, print);
                 self.write_row(output, op, id, row);
             }
         }
         self.weigh(bytes, count);
         for id in self.machine.fetch_done(answered) {
-            self.seen.forget(id);
+            self.seen.wrote(id, Print::DELETED);
             output.document(self.index, |out| document::write_deleted(out, id, None));
         }
         Ok(())
@@ -389,6 +534,8 @@ impl Lane {
         if self.machine.event(announced) != Verdict::Write {
             return Ok(());
         }
+        let print = if *kind == Kind::Deleted { Print::DELETED } else { self.writer.print(record) };
+        self.seen.wrote(id, print);
         let source = Some(Source { replay_id: replay_id.get(), created: *created });
         output.document(self.index, |out| match kind {
             Kind::Created | Kind::Undeleted => self.writer.write(out, Op::Create, id, source, record),
@@ -398,10 +545,27 @@ impl Lane {
         Ok(())
     }
 
+    /// Writes a row that was changed since some time ago, unless it was written as it is.
+    fn write_found<O: Output>(&mut self, output: &mut O, op: Op, id: RecordId, row: &Record<'_>) {
+        let print = self.print(row);
+        let repeats = self.seen.repeats(id, print);
+        self.seen.wrote(id, print);
+        if repeats {
+            return;
+        }
+        let is_known = !self.seen.is_forgetful()
+            && self.knows_since.zip(self.feed.stamp(row)).is_some_and(|(since, stamp)| stamp > since);
+        *if is_known { &mut self.found.rows } else { &mut self.found.again } += 1;
+        self.write_row(output, op, id, row);
+    }
+
+    fn print(&mut self, row: &Record<'_>) -> Print {
+        if is_deleted(row) { Print::DELETED } else { self.writer.print(row) }
+    }
+
     /// Writes a row that was read, or the deletion that it amounts to.
     fn write_row<O: Output>(&mut self, output: &mut O, op: Op, id: RecordId, row: &Record<'_>) {
-        let is_deleted = row.get("IsDeleted").is_some_and(|value| value.get() == "true");
-        output.document(self.index, |out| match is_deleted {
+        output.document(self.index, |out| match is_deleted(row) {
             true => document::write_deleted(out, id, None),
             false => self.writer.write(out, op, id, None, row),
         });
@@ -410,6 +574,10 @@ impl Lane {
     fn bad_row(&self, feed: &'static str, source: salesforce_client::Error) -> Error {
         Error::Row { object: self.feed.object.clone(), feed, source: Box::new(source) }
     }
+}
+
+fn is_deleted(row: &Record<'_>) -> bool {
+    row.get("IsDeleted").is_some_and(|value| value.get() == "true")
 }
 
 /// When a reply was made, by the org's clock; by ours where a proxy has dropped the header.

@@ -42,9 +42,17 @@ pub struct Position {
     /// subscription then resumes with all that Salesforce retains, never at the tip.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay: Option<ReplayId>,
-    /// Up to here every change of the object has been announced and written.
+    /// Up to here every change of the object that is announced is written. Where changes are polled: every change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub live: Option<Second>,
+    /// Up to here every change of the object is written, announced or not. Absent where changes are polled, as `live` says it
+    /// there, and while history is read for the first time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub swept: Option<Second>,
+    /// Up to here the org's list of deletions is read: it tells of rows that were purged before a read could see them. Absent while
+    /// history is read for the first time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listed: Option<Second>,
     /// The newest second of any row written, see [`super::freshness`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fence: Option<Second>,
@@ -77,7 +85,8 @@ pub struct Read {
     /// Deleted rows too, as deletions: set where they may have been captured before.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleted: bool,
-    /// Once it is done, every change of the object up to here is captured: set where changes are polled.
+    /// Once it is done, every change of the object up to here is captured: set for the first read of an object, for polls and
+    /// for sweeps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub covers: Option<Second>,
 }

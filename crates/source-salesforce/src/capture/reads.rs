@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::{FutureExt as _, future::BoxFuture};
 use salesforce_client::{
-    Class, Error, FieldName, Org, Page, RecordId, SObjectName,
+    Class, Deleted, Error, FieldName, Org, Page, RecordId, SObjectName,
     composite::MOST_COLLECTIONS,
     retrieve::{Retrieve, Retrieved},
 };
@@ -20,6 +20,9 @@ use super::{
 /// getUpdated is asked about this many seconds: its answer about ids is not wanted, only up to when it is complete.
 const WINDOW: i64 = 600;
 
+/// The org answers for deletions of the last fifteen days (REST API guide, "Get Deleted"); a minute is left for the way there.
+const LOG_OF_DELETIONS: i64 = 15 * 86_400 - 60;
+
 /// A call under way.
 pub(super) type Call = BoxFuture<'static, Done>;
 
@@ -33,6 +36,8 @@ pub(super) enum Done {
     Retrieved { lanes: Vec<usize>, result: Result<Vec<Result<Retrieved, Error>>, Error> },
     /// Up to when the org's changes are visible, if it says so.
     Covered { lane: usize, result: Result<Option<Second>, Error> },
+    /// What the org lists as deleted since `from`, and up to when that is true.
+    Listed { lane: usize, from: Second, result: Result<Deleted, Error> },
     /// A look at the objects and topics, with the lanes that were in doubt when it began.
     Inspected { doubted: Vec<usize>, result: Result<Vec<Finding>, crate::Error> },
 }
@@ -101,6 +106,17 @@ pub(super) fn covered(org: &Org, n: usize, lane: &Lane, now: Second) -> Call {
             Err(error) => Err(error),
         };
         Done::Covered { lane: n, result }
+    }
+    .boxed()
+}
+
+/// What the org lists as deleted, from then until `now`, its latest known time.
+pub(super) fn deletions(org: &Org, n: usize, lane: &Lane, from: Second, now: Second) -> Call {
+    let (org, object) = (org.clone(), lane.feed.object.clone());
+    async move {
+        let oldest = now.plus(-LOG_OF_DELETIONS);
+        let result = org.deleted(&object, from.max(oldest).into(), now.into()).await;
+        Done::Listed { lane: n, from, result }
     }
     .boxed()
 }

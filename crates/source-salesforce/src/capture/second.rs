@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 pub struct Second(i64);
 
 impl Second {
+    /// Before all others: that of [`Timestamp::MIN`].
+    pub const MIN: Self = Self(-377_705_023_201);
+
     /// From seconds since 1970-01-01T00:00:00Z, kept within the years that [`Timestamp`] knows.
     pub fn new(seconds: i64) -> Self {
         Self(seconds.clamp(Timestamp::MIN.as_second(), Timestamp::MAX.as_second()))
@@ -41,5 +44,16 @@ impl From<Second> for Timestamp {
 impl std::fmt::Display for Second {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         Timestamp::from(*self).fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_second() {
+        assert_eq!(Second::MIN, Second::from(Timestamp::MIN));
+        assert_eq!(serde_json::from_str::<Second>(&serde_json::to_string(&Second::MIN).unwrap()).unwrap(), Second::MIN);
     }
 }

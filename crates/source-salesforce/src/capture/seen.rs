@@ -1,90 +1,103 @@
-//! Rows that polls have written lately, so that what overlapping polls bring again is not written again.
+//! Rows written lately, so that what a sweep or an overlapping poll brings again is not written again.
 
-use std::{
-    collections::HashMap,
-    hash::{BuildHasher as _, Hash as _, Hasher as _, RandomState},
-};
+use std::collections::HashMap;
 
-use salesforce_client::{Record, RecordId};
+use salesforce_client::RecordId;
 
-/// Rows remembered of each of the last two polls. What is not remembered is written again, which changes nothing.
+use crate::document::Print;
+
+/// Rows remembered of each of the last two spans. What is not remembered is written again, which changes nothing.
 const ROWS: usize = 20_000;
 
-/// Fingerprints of the rows of the last two polls. A row is the same only if every byte of it is: modstamps have a
-/// resolution of one second, so they cannot tell.
+/// What was last written of rows since the sweep before the last began. A row is the same only if all of it is: modstamps
+/// have a resolution of one second, so they cannot tell.
 #[derive(Debug, Default)]
 pub struct Seen {
-    hasher: RandomState,
-    now: HashMap<RecordId, u64>,
-    before: HashMap<RecordId, u64>,
+    now: HashMap<RecordId, Print>,
+    before: HashMap<RecordId, Print>,
+    /// Whether all that was written in each of the two spans is remembered.
+    forgot: (bool, bool),
 }
 
 impl Seen {
-    /// Another poll begins.
-    pub fn poll_begins(&mut self) {
+    /// Another poll or sweep begins, and with it another span.
+    pub fn sweep_begins(&mut self) {
         self.before = std::mem::take(&mut self.now);
+        self.forgot = (false, self.forgot.0);
     }
 
-    /// Whether the row was written by this poll or the one before as it is now. It counts as written.
-    pub fn repeats(&mut self, id: RecordId, row: &Record<'_>) -> bool {
-        let print = self.print(row);
-        let known = self.now.get(&id).or_else(|| self.before.get(&id)).copied();
+    /// This was written of the row.
+    pub fn wrote(&mut self, id: RecordId, print: Print) {
         if self.now.len() < ROWS || self.now.contains_key(&id) {
             self.now.insert(id, print);
         } else {
-            // What stands there may be older than what is written now.
+            // What stands there is older than what is written now.
             self.before.remove(&id);
+            self.forgot.0 = true;
         }
-        known == Some(print)
     }
 
-    /// The row is written by other means than a poll.
-    pub fn forget(&mut self, id: RecordId) {
-        self.now.remove(&id);
-        self.before.remove(&id);
+    /// Whether this is what was written last of the row.
+    pub fn repeats(&self, id: RecordId, print: Print) -> bool {
+        self.now.get(&id).or_else(|| self.before.get(&id)) == Some(&print)
     }
 
-    fn print(&self, row: &Record<'_>) -> u64 {
-        let mut hasher = self.hasher.build_hasher();
-        for (name, value) in row.iter() {
-            name.hash(&mut hasher);
-            value.get().hash(&mut hasher);
-        }
-        hasher.finish()
+    /// Whether rows may have been written that are not remembered.
+    pub fn is_forgetful(&self) -> bool {
+        self.forgot.0 || self.forgot.1
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::Writer;
 
     #[test]
-    fn a_row_repeats_for_one_more_poll_and_only_unchanged() {
-        let record = |text: &'static str| serde_json::from_str::<Record<'_>>(text).unwrap();
-        let (one, other) = (record(r#"{"Id":"x","Name":"a"}"#), record(r#"{"Id":"x","Name":"b"}"#));
+    fn a_row_repeats_for_one_more_span_and_only_unchanged() {
+        let mut writer = Writer::new([]);
+        let mut print = |text: &'static str| writer.print(&serde_json::from_str(text).unwrap());
+        let (one, other) = (print(r#"{"Id":"x","Name":"a"}"#), print(r#"{"Id":"x","Name":"b"}"#));
         let id: RecordId = "0015f000000000A".parse().unwrap();
         let mut seen = Seen::default();
         let mut asked = Vec::new();
         for row in [
-            Some(&one),
-            Some(&one),
+            Some(one),
+            Some(one),
             None,
-            Some(&one),
-            Some(&other),
+            Some(one),
+            Some(other),
             None,
-            Some(&other),
-            Some(&one),
+            Some(other),
+            Some(one),
             None,
             None,
-            Some(&one),
+            Some(one),
+            Some(Print::DELETED),
+            Some(Print::DELETED),
         ] {
             match row {
-                Some(row) => asked.push(seen.repeats(id, row)),
-                None => seen.poll_begins(),
+                Some(row) => {
+                    asked.push(seen.repeats(id, row));
+                    seen.wrote(id, row);
+                }
+                None => seen.sweep_begins(),
             }
         }
-        assert_eq!(asked, [false, true, true, false, true, false, false]);
-        seen.forget(id);
-        assert!(!seen.repeats(id, &one));
+        assert_eq!(asked, [false, true, true, false, true, false, false, false, true]);
+    }
+
+    #[test]
+    fn what_is_too_much_is_forgotten_and_said() {
+        let id = |n: usize| format!("0015f00000{n:05}").parse::<RecordId>().unwrap();
+        let mut seen = Seen::default();
+        for n in 0..=ROWS {
+            seen.wrote(id(n), Print::DELETED);
+        }
+        assert!(seen.is_forgetful() && !seen.repeats(id(ROWS), Print::DELETED));
+        seen.sweep_begins();
+        assert!(seen.is_forgetful(), "the next sweep reaches back into that span");
+        seen.sweep_begins();
+        assert!(!seen.is_forgetful());
     }
 }

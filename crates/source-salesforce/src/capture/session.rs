@@ -57,6 +57,8 @@ pub struct Options {
     pub coalescing: Duration,
     /// Time between two looks at the objects and topics.
     pub inspection: Duration,
+    /// Time between two sweeps beside a stream.
+    pub sweeps: Duration,
     /// End once every binding is complete.
     pub until_caught_up: bool,
 }
@@ -68,6 +70,7 @@ impl Options {
             start_date: config.start_date,
             coalescing: config.coalescing,
             inspection: config.inspection,
+            sweeps: config.sweeps,
             until_caught_up: false,
         }
     }
@@ -114,7 +117,7 @@ impl<O: Output> Session<O> {
         let mut subscriptions = Vec::new();
         let mut lanes = Vec::new();
         for bound in prepared.bound {
-            let (lane, subscription) = Lane::new(bound, start_date, now);
+            let (lane, subscription) = Lane::new(bound, start_date, options.sweeps, now);
             subscriptions.extend(subscription);
             lanes.push(lane);
         }
@@ -219,8 +222,8 @@ impl<O: Output> Session<O> {
             return quiet.min();
         }
         let fetch = self.lanes.iter().any(Lane::wants_fetch).then_some(self.fetch_due);
-        let polls = self.lanes.iter().filter(|lane| lane.awaits_poll()).map(|lane| lane.poll_due);
-        quiet.chain(fetch).chain(polls).chain(self.inspection_due).min()
+        let sweeps = self.lanes.iter().filter(|lane| lane.awaits_sweep()).map(|lane| lane.sweep_due);
+        quiet.chain(fetch).chain(sweeps).chain(self.inspection_due).min()
     }
 
     /// Sends for what is due.
@@ -239,12 +242,16 @@ impl<O: Output> Session<O> {
             }
         }
         for (n, lane) in self.lanes.iter_mut().enumerate() {
-            if lane.awaits_poll() && lane.poll_due <= now {
-                lane.begin_poll(now);
+            if lane.awaits_sweep() && lane.sweep_due <= now {
+                lane.begin_sweep(now);
                 match self.org_time.filter(|_| lane.feed.is_replicateable) {
                     Some(time) => self.calls.push(reads::covered(&self.org, n, lane, time)),
-                    None => lane.poll(None),
+                    None => lane.sweep(None),
                 }
+            }
+            if let Some(from) = lane.next_list(self.org_time) {
+                let now = self.org_time.unwrap_or(from);
+                self.calls.push(reads::deletions(&self.org, n, lane, from, now));
             }
             if self.pages < PAGES
                 && let Some(read) = lane.next_page()
@@ -296,8 +303,12 @@ impl<O: Output> Session<O> {
             }
             Done::Retrieved { lanes, result } => self.take_retrieved(lanes, result?).await,
             Done::Covered { lane, result } => {
-                self.lanes[lane].poll(result?);
+                self.lanes[lane].sweep(result?);
                 Ok(())
+            }
+            Done::Listed { lane, from, result } => {
+                self.pages -= usize::from(self.lanes[lane].take_list(from, result)?);
+                self.commit([lane]).await
             }
             Done::Inspected { doubted, result } => self.take_findings(&doubted, result?).await,
         }

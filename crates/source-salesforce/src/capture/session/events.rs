@@ -16,8 +16,7 @@ impl<O: Output> Session<O> {
                 let Some(n) = self.lane_of(channel.name()) else { return Ok(()) };
                 tracing::info!(stream = self.lanes[n].stream(), %channel, "subscribed {from}");
                 self.hear(Some(at));
-                self.lanes[n].machine.subscribed(from, Second::from(at));
-                self.lanes[n].hear(now());
+                self.lanes[n].subscribed(from, Second::from(at), now());
                 self.commit(n..n + 1).await
             }
             Event::Alive { at } => {
