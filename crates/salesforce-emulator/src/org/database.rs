@@ -76,6 +76,7 @@ impl Database {
              CREATE TABLE IF NOT EXISTS \"~deletion\"(object TEXT, at TEXT, id TEXT, PRIMARY KEY(object, at, id)) WITHOUT ROWID;
              CREATE TABLE IF NOT EXISTS \"~schema\"(number INTEGER PRIMARY KEY, at INTEGER, change TEXT);",
         )?;
+        crate::soql::install(&connection)?;
         connection.set_prepared_statement_cache_capacity(256);
         let tables = connection
             .prepare("SELECT name FROM sqlite_master WHERE type='table' AND name NOT LIKE '~%'")?
@@ -376,7 +377,7 @@ fn stored_fields(object: &SObject) -> impl Iterator<Item = (usize, &Field)> {
     object.fields.iter().enumerate().filter(|(_, field)| field.is_stored())
 }
 
-/// The type of a field's column. Text compares without case, as it does in SOQL; SQLite folds ASCII only.
+/// The type of a field's column. Text compares without case, as it does in SOQL.
 pub(super) fn column(field: &Field) -> &'static str {
     match field.kind {
         FieldType::Id => "TEXT PRIMARY KEY NOT NULL",

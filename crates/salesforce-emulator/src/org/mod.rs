@@ -9,6 +9,7 @@ mod history;
 mod id;
 mod identity;
 mod late;
+mod pages;
 mod push_topic;
 mod reading;
 mod redesign;

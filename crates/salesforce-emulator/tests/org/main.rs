@@ -27,5 +27,7 @@ mod records;
 mod replication;
 mod schema;
 mod soap;
+mod soql;
+mod soql_words;
 mod streaming;
 mod streams;

@@ -97,7 +97,8 @@ pub struct ChildRelationship {
     pub field: String,
     pub(super) junction_id_list_names: Vec<String>,
     pub(super) junction_reference_to: Vec<String>,
-    pub(super) relationship_name: Option<String>,
+    /// Name of the children in sub-queries, such as `Contacts`.
+    pub relationship_name: Option<String>,
     pub(super) restricted_delete: bool,
 }
 
