@@ -2,6 +2,7 @@
 
 mod administration;
 mod alteration;
+mod answer;
 mod database;
 mod derive;
 mod event_log;

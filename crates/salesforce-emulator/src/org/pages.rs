@@ -5,8 +5,8 @@
 
 use rusqlite::types::Value as Stored;
 
+use super::answer::{next, separate, write_envelope};
 use super::database::Database;
-use super::reading::{next, separate, write_envelope};
 use super::{Id, Org, Refusal, render};
 use crate::soql::{Children, Compiled};
 

@@ -175,14 +175,14 @@ impl Compiler<'_> {
             };
             let join = format!(".{relationship}:{}", target.name).to_ascii_lowercase();
             let reached = self.join(&join, "t0", &field, target)?;
-            parents.push(self.type_of_branch(&name, reached, fields)?);
+            parents.push(self.type_of_branch(&name, &reached, fields)?);
         }
         if !type_of.otherwise.is_empty() {
             for target in &targets {
                 self.read(target);
             }
             let reached = Reached::Any { reference: format!("t0.\"{}\"", field.name), targets };
-            parents.push(self.type_of_branch(&name, reached, &type_of.otherwise)?);
+            parents.push(self.type_of_branch(&name, &reached, &type_of.otherwise)?);
         }
         let output = Output::OneOf { name, parents };
         let itself = Reached::One { alias: "t0".to_owned(), object: Arc::clone(self.object) };
@@ -190,14 +190,14 @@ impl Compiler<'_> {
         self.place(outputs, path, here, output)
     }
 
-    fn type_of_branch(&mut self, name: &str, reached: Reached, fields: &[FieldPath]) -> Result<Output, Error> {
+    fn type_of_branch(&mut self, name: &str, reached: &Reached, fields: &[FieldPath]) -> Result<Output, Error> {
         let mut parent = self.parent_output(name.to_owned(), reached.clone());
         if let Output::Parent { outputs, .. } | Output::AnyParent { outputs, .. } = &mut parent {
             for path in fields {
                 let [field] = path.names.as_slice() else {
                     return Err(Error::gap("relationships inside TYPEOF"));
                 };
-                let output = self.output_of(path, &reached, field)?;
+                let output = self.output_of(path, reached, field)?;
                 let here = Resolved { steps: Vec::new(), reached: reached.clone(), name: field.clone() };
                 self.place(outputs, path, here, output)?;
             }

@@ -21,9 +21,11 @@ pub fn install(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Compares texts without their case.
 fn without_case(one: &str, other: &str) -> Ordering {
-    let ascii = |text: &str| text.bytes().map(|byte| byte.to_ascii_lowercase()).collect::<Vec<_>>();
-    let folded = |text: &str| text.chars().flat_map(char::to_lowercase).collect::<Vec<_>>();
-    if one.is_ascii() && other.is_ascii() { ascii(one).cmp(&ascii(other)) } else { folded(one).cmp(&folded(other)) }
+    if one.is_ascii() && other.is_ascii() {
+        let lower = |byte: u8| byte.to_ascii_lowercase();
+        return one.bytes().map(lower).cmp(other.bytes().map(lower));
+    }
+    one.chars().flat_map(char::to_lowercase).cmp(other.chars().flat_map(char::to_lowercase))
 }
 
 fn like(call: &Context<'_>, escape: Option<char>) -> rusqlite::Result<Option<bool>> {
@@ -52,7 +54,7 @@ fn is_like(text: &str, pattern: &str, escape: Option<char>) -> bool {
     while let Some(c) = chars.next() {
         match c {
             _ if Some(c) == escape => {
-                pieces.extend(chars.next().into_iter().flat_map(char::to_lowercase).map(Piece::This))
+                pieces.extend(chars.next().into_iter().flat_map(char::to_lowercase).map(Piece::This));
             }
             '%' => pieces.push(Piece::Run),
             '_' => pieces.push(Piece::One),

@@ -55,8 +55,9 @@ fn refused() {
 
 #[test]
 fn understood() {
-    let text = "select Id, Owner.Name, toLabel(Rating), (select Id from Contacts) from Account a using scope mine where (Name like 'A%' or Id in ('1', '2')) and not x != null and y includes ('a;b') and z not in (select Id \
-                from Lead) and calendar_year(d) = 2024 and e < last_n_days:3 with security_enforced \
+    let text = "select Id, Owner.Name, toLabel(Rating), (select Id from Contacts) from Account a using scope mine \
+                where (Name like 'A%' or Id in ('1', '2')) and not x != null and y includes ('a;b') \
+                and z not in (select Id from Lead) and calendar_year(d) = 2024 and e < last_n_days:3 with security_enforced \
                 order by Name desc nulls last, Id limit 10 offset 5";
     insta::assert_debug_snapshot!(parse(text).unwrap());
 }
