@@ -81,8 +81,10 @@ pub struct Settings {
     pub daily_deliveries: u64,
     /// Active PushTopics the org may hold.
     pub push_topics: usize,
-    /// Largest page of query results, whatever the client asks for. Salesforce shrinks pages of wide rows at will.
+    /// Largest page of query results, whatever the client asks for.
     pub query_page: usize,
+    /// Largest page of a query that selects two or more long texts of the administrator's, whatever the client asks for.
+    pub wide_query_page: usize,
     /// How long PushTopic events are kept, in virtual time.
     pub event_retention: Duration,
     /// How long deleted rows stay in the recycle bin, in virtual time.
@@ -141,6 +143,7 @@ impl Default for Settings {
             daily_deliveries: 200_000,
             push_topics: 50,
             query_page: 2000,
+            wide_query_page: 200,
             event_retention: 24 * HOUR,
             recycle_bin: 15 * 24 * HOUR,
             delete_log: 5_000,

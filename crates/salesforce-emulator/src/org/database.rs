@@ -78,6 +78,7 @@ impl Database {
                  PRIMARY KEY(parent, object, id, field)) WITHOUT ROWID;
              CREATE TABLE IF NOT EXISTS \"~schema\"(number INTEGER PRIMARY KEY, at INTEGER, change TEXT);",
         )?;
+        crate::soql::install(&connection)?;
         connection.set_prepared_statement_cache_capacity(256);
         let tables = connection
             .prepare("SELECT name FROM sqlite_master WHERE type='table' AND name NOT LIKE '~%'")?
@@ -379,7 +380,7 @@ fn stored_fields(object: &SObject) -> impl Iterator<Item = (usize, &Field)> {
     object.fields.iter().enumerate().filter(|(_, field)| field.is_stored())
 }
 
-/// The type of a field's column. Text compares without case, as it does in SOQL; SQLite folds ASCII only.
+/// The type of a field's column. Text compares without case, as it does in SOQL.
 pub(super) fn column(field: &Field) -> &'static str {
     match field.kind {
         FieldType::Id => "TEXT PRIMARY KEY NOT NULL",

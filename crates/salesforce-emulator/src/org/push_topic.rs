@@ -9,7 +9,7 @@ use super::id::Id;
 use super::refusal::Refusal;
 use super::schema::{Field, FieldType, SObject, Schema, Views};
 use super::transaction::{Change, ChangeKind};
-use crate::soql::{self, Compiled, FieldPath, Gap, Query, Select, SelectItem};
+use crate::soql::{self, Asker, Compiled, FieldPath, Gap, Query, Select, SelectItem};
 
 /// Standard objects that can be streamed; all custom objects can. (Streaming API Developer Guide, "Supported Objects".)
 const SUPPORTED: [&str; 18] = [
@@ -120,18 +120,30 @@ pub(super) fn check(schema: &Schema, object: &SObject, row: &mut [Stored]) -> Re
 /// Parses and compiles a topic's query, or says in Salesforce's words what it does not allow.
 fn understand(schema: &Schema, text: &str) -> Result<(Query, Compiled), String> {
     let refused = |error: soql::Error| match error {
-        soql::Error::Gap(Gap::Subquery | Gap::SemiJoin) => "semi/anti join sub-selects are not supported".to_owned(),
-        soql::Error::Gap(Gap::Aggregate(_)) => "Aggregate queries are not supported".to_owned(),
-        soql::Error::Gap(Gap::Typeof) => "'TYPEOF' clause is not allowed".to_owned(),
+        soql::Error::Gap(Gap::Aggregate(_)) => AGGREGATES.to_owned(),
         soql::Error::Gap(Gap::Feature(feature)) => format!("{feature} is not supported in a push topic"),
         soql::Error::Refused { message, .. } => message,
     };
+    const AGGREGATES: &str = "Aggregate queries are not supported";
     let query = soql::parse(text).map_err(refused)?;
-    let Select::Items(items) = &query.select else { return Err("Aggregate queries are not supported".to_owned()) };
+    let Select::Items(items) = &query.select else { return Err(AGGREGATES.to_owned()) };
+    let condition = query.condition.as_ref();
+    let forbidden = [
+        (query.has_sub_queries() || query.has_semi_joins(), "semi/anti join sub-selects are not supported"),
+        (query.has_aggregates(), AGGREGATES),
+        (query.has_type_of(), "'TYPEOF' clause is not allowed"),
+        (query.has_field_sets(), "'FIELDS' is not supported"),
+        (condition.is_some_and(soql::Condition::has_functions), "functions are not supported"),
+        (condition.is_some_and(soql::Condition::has_relative_dates), "date literals are not supported"),
+        (query.scope != soql::Scope::Everything, "'USING SCOPE' is not allowed"),
+    ];
+    if let Some((_, message)) = forbidden.iter().find(|(found, _)| *found) {
+        return Err((*message).to_owned());
+    }
     let mut paths: Vec<_> =
         items.iter().filter_map(|item| if let SelectItem::Field(path) = item { Some(path) } else { None }).collect();
     if paths.len() < items.len() {
-        return Err("'FIELDS' is not supported".to_owned());
+        return Err("functions are not supported".to_owned());
     }
     let selects_id = paths.iter().any(|path| path.names.last().is_some_and(|name| name.eq_ignore_ascii_case("Id")));
     if let Some(condition) = &query.condition {
@@ -147,7 +159,7 @@ fn understand(schema: &Schema, text: &str) -> Result<(Query, Compiled), String> 
     if let Some((_, message)) = forbidden.iter().find(|(found, _)| *found) {
         return Err((*message).to_owned());
     }
-    let compiled = soql::compile(schema, &query, true).map_err(refused)?;
+    let compiled = soql::compile(schema, &query, true, &Asker::nobody()).map_err(refused)?;
     let object = &compiled.object;
     if !object.name.ends_with("__c") && !SUPPORTED.contains(&object.name.as_str()) {
         return Err(format!("Entity '{}' is not supported by push topics", object.name));
@@ -245,7 +257,7 @@ impl Rule {
     fn of(text: &str, views: &Views, notify_for: NotifyFor, on: Operations) -> Option<Self> {
         let (query, compiled) = understand(&views.whole, text).ok()?;
         let object = compiled.object;
-        let mut plan = soql::compile(&views.whole, &with_whole_names(&query, &object), true).ok()?;
+        let mut plan = soql::compile(&views.whole, &with_whole_names(&query, &object), true, &Asker::nobody()).ok()?;
         let position = |path: &FieldPath| path.names.last().and_then(|name| object.position(name));
         let selected = selected(&query).filter_map(position).collect();
         let mut filtered = Vec::new();

@@ -27,6 +27,8 @@ mod records;
 mod replication;
 mod schema;
 mod soap;
+mod soql;
+mod soql_words;
 mod streaming;
 mod streams;
 mod trouble;

@@ -100,6 +100,27 @@ async fn composites() {
     assert_eq!(counts.await.to_string(), recorded.to_string());
 }
 
+/// Tasks by record, day and status: the same groups in the same order, spelled alike.
+#[tokio::test]
+async fn groups() {
+    let client = Client::new().await;
+    let opportunity = json!({"Name": "x", "StageName": "Prospecting", "CloseDate": "2017-10-01"});
+    let opportunity = client.create("Opportunity", opportunity).await;
+    let case = client.create("Case", json!({"Subject": "x"})).await;
+    let mut recorded = fixture!("aggregate-query.json");
+    recorded["records"][5]["WhatId"] = opportunity.into();
+    recorded["records"][6]["WhatId"] = case.into();
+    for group in recorded["records"].as_array().unwrap().iter().rev() {
+        for _ in 0..group["MyCount"].as_u64().unwrap() {
+            let (what, day, status) = (&group["WhatId"], &group["ActivityDate"], &group["Status"]);
+            client.create("Task", json!({"WhatId": what, "ActivityDate": day, "Status": status})).await;
+        }
+    }
+    let soql = "SELECT WhatId, ActivityDate, Status, COUNT(Id) MyCount FROM Task GROUP BY WhatId, ActivityDate, Status \
+                ORDER BY WhatId, ActivityDate, Status";
+    assert_eq!(client.query(soql).await.text, recorded.to_string());
+}
+
 /// Collections in which one row failed, against ours with the same mistake.
 #[tokio::test]
 async fn rows() {

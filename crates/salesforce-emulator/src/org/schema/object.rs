@@ -98,7 +98,8 @@ pub struct ChildRelationship {
     pub field: String,
     pub(super) junction_id_list_names: Vec<String>,
     pub(super) junction_reference_to: Vec<String>,
-    pub(super) relationship_name: Option<String>,
+    /// Name of the children in sub-queries, such as `Contacts`.
+    pub relationship_name: Option<String>,
     /// As long as there are children, the parent cannot be deleted.
     pub restricted_delete: bool,
 }
