@@ -5,10 +5,14 @@ mod alteration;
 mod database;
 mod derive;
 mod event_log;
+mod hearing;
 mod history;
 mod id;
 mod identity;
 mod late;
+mod outlook;
+mod permission;
+mod permitted;
 mod push_topic;
 mod reading;
 mod redesign;
@@ -20,9 +24,10 @@ mod together;
 mod transaction;
 mod upsert;
 mod usage;
+mod users;
 mod value;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
@@ -35,6 +40,7 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use database::{Database, KeptEvent};
 pub(crate) use event_log::{Announced, EventLog};
+pub(crate) use hearing::Audience;
 pub use id::Id;
 pub use identity::{
     AppPolicy, Approval, Credentials, KeyError, LoginHours, Network, OrgPolicy, Policies, UserPolicy, UserStatus,
@@ -42,6 +48,12 @@ pub use identity::{
 pub(crate) use identity::{Assertion, Code, Denied, Face, Identity, Opened, Unfit};
 use late::LateTransactions;
 pub use late::{LateReport, LateTransaction};
+use outlook::Outlook;
+use permission::Register;
+pub use permission::{
+    Assignment, FieldAccess, FieldAction, Level, ObjectAccess, ObjectAction, PermissionError, PermissionSet, Rights,
+    RowAction, Rows, Sharing, UserPermission,
+};
 use push_topic::Rule;
 pub(crate) use push_topic::{Access, Topic};
 pub use reading::Ask;
@@ -57,6 +69,7 @@ use transaction::Actor;
 pub use transaction::{ChangeKind, Transaction};
 pub use upsert::Upserted;
 use usage::Usage;
+pub use users::{NewUser, User};
 use value::write_text;
 pub(crate) use value::{datetime, stamp};
 
@@ -78,16 +91,33 @@ struct Inner {
     administrator: Id,
     database: Mutex<Database>,
     late: Mutex<LateTransactions>,
-    /// Replaced, never changed in place, and only while `database` is locked: whoever holds that lock sees the schema that
-    /// the tables have.
-    views: RwLock<Views>,
+    /// The schema in it is replaced, never changed in place, and only while `database` is locked: whoever holds that lock
+    /// sees the schema that the tables have.
+    outlook: RwLock<Outlook>,
     /// Rings when a thread that kept the database to itself is done.
     released: Condvar,
-    cursors: Mutex<Cursors>,
+    cursors: Mutex<HashMap<Id, Cursors>>,
     topics: RwLock<Vec<Arc<Topic>>>,
     log: EventLog,
     identity: Mutex<Identity>,
     usage: Mutex<Usage>,
+}
+
+/// What a committed transaction means for others.
+#[derive(Debug, Default)]
+struct Announcement {
+    events: Vec<(u64, Announced)>,
+    topics_changed: bool,
+    /// Users that were made or changed.
+    users: Vec<Id>,
+}
+
+impl Announcement {
+    fn add(&mut self, other: Self) {
+        self.events.extend(other.events);
+        self.topics_changed |= other.topics_changed;
+        self.users.extend(other.users);
+    }
 }
 
 /// Why an org cannot be opened.
@@ -130,13 +160,16 @@ impl Org {
         let kept = database.kept_events()?;
         log.append(
             kept.into_iter()
-                .map(|kept| (kept.stream, Announced { replay_id: kept.replay, at: kept.at, data: kept.data.into() }))
+                .map(|kept| {
+                    let KeptEvent { stream, replay, at, data, audience } = kept;
+                    (stream, Announced { replay_id: replay, at, data: data.into(), audience })
+                })
                 .collect(),
         );
         let topics = Topic::load(&database.connection, &views)?;
         let inner = Inner {
             clock: Clock::new(settings.frozen_at, ahead),
-            identity: Mutex::new(Identity::new(seed, org_id, &settings)),
+            identity: Mutex::new(Identity::new(seed, org_id, administrator, &settings)),
             settings,
             seed,
             pod,
@@ -144,7 +177,7 @@ impl Org {
             administrator,
             database: Mutex::new(database),
             late: Mutex::default(),
-            views: RwLock::new(views),
+            outlook: RwLock::new(Outlook::new(views, Register::new(pod))),
             released: Condvar::new(),
             cursors: Mutex::default(),
             topics: RwLock::new(topics),
@@ -155,6 +188,7 @@ impl Org {
         if fresh {
             org.found()?;
         }
+        org.0.recall()?;
         Ok((org, fresh))
     }
 
@@ -265,11 +299,6 @@ impl Org {
         self.0.identity().expire_sessions()
     }
 
-    /// Another refresh token for the same app and user. Only the latest five live.
-    pub fn grant(&self) -> String {
-        self.0.identity().grant()
-    }
-
     /// Back to an empty org with its user and the policies of its start. Time, ids, credentials and replay ids go on.
     pub fn reset(&self) -> Result<(), Refusal> {
         {
@@ -279,10 +308,11 @@ impl Org {
             self.0.set_topics(Vec::new());
             self.0.log.retain(self.now(), |_| false);
         }
-        *self.0.cursors() = Cursors::default();
+        self.0.cursors().clear();
         self.0.identity().reset(self.settings());
         *self.0.usage() = Usage::default();
-        self.found()
+        self.found()?;
+        self.0.forget_grants()
     }
 
     /// The schema that the tables have, and what the user sees of it.
@@ -324,26 +354,26 @@ impl Inner {
     ) -> Result<T, Refusal> {
         let mut database = self.database();
         let now = self.clock.now();
-        let (value, events, topics_changed) = database.atomically(|database| {
+        let (value, announcement) = database.atomically(|database| {
             let mut transaction = Transaction::open(self, database, user, actor);
             let value = work(&mut transaction)?;
+            let users = transaction.users_written();
             let Transaction { changes, topics_changed, database, .. } = transaction;
             let events = self.announce(database, changes, now)?;
             database.keep_counters()?;
-            Ok::<_, Refusal>((value, events, topics_changed))
+            Ok::<_, Refusal>((value, Announcement { events, topics_changed, users }))
         })?;
         match &mut database.bracket {
-            Some(bracket) => {
-                bracket.events.extend(events);
-                bracket.topics_changed |= topics_changed;
-            }
-            None => self.publish(&database, events, topics_changed)?,
+            Some(bracket) => bracket.announcement.add(announcement),
+            None => self.publish(&database, announcement)?,
         }
         Ok(value)
     }
 
     /// Tells of what was committed.
-    fn publish(&self, database: &Database, events: Vec<(u64, Announced)>, topics_changed: bool) -> Result<(), Refusal> {
+    fn publish(&self, database: &Database, announcement: Announcement) -> Result<(), Refusal> {
+        let Announcement { events, topics_changed, users } = announcement;
+        self.seat(database, &users)?;
         self.log.append(events);
         if topics_changed {
             self.set_topics(Topic::load(&database.connection, &self.views(self.administrator))?);
@@ -360,6 +390,8 @@ impl Inner {
         now: Timestamp,
     ) -> Result<Vec<(u64, Announced)>, Refusal> {
         let topics = self.topics();
+        let open = self.outlook().granted().sharing().is_open();
+        let whole = self.views(self.administrator).whole;
         let mut events = Vec::new();
         for change in delivery_order(changes) {
             for (topic, rule) in topics.iter().filter_map(|topic| Some((topic, topic.rule()?))) {
@@ -368,16 +400,19 @@ impl Inner {
                 }
                 let replay_id = self.log.issue();
                 let data = event(database, rule, &change, replay_id, now)?;
+                let audience =
+                    if open { Audience::default() } else { Audience::of(database, &whole, &change.object, change.id)? };
                 if database.durable {
                     database.keep_event(&KeptEvent {
                         stream: topic.stream,
                         replay: replay_id,
                         at: now,
                         data: data.clone(),
+                        audience: audience.clone(),
                     })?;
                     database.set_meta("last_replay", replay_id)?;
                 }
-                events.push((topic.stream, Announced { replay_id, at: now, data: Bytes::from(data) }));
+                events.push((topic.stream, Announced { replay_id, at: now, data: Bytes::from(data), audience }));
             }
         }
         Ok(events)
@@ -445,8 +480,11 @@ impl Inner {
     }
 
     /// The schema that the tables have, and what a user sees of it.
-    fn views(&self, _user: Id) -> Views {
-        self.views.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn views(&self, user: Id) -> Views {
+        if let Some(views) = self.outlook().known(user) {
+            return views;
+        }
+        self.outlook_mut().look(user)
     }
 
     fn topics(&self) -> Vec<Arc<Topic>> {
@@ -457,7 +495,7 @@ impl Inner {
         self.late.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn cursors(&self) -> MutexGuard<'_, Cursors> {
+    fn cursors(&self) -> MutexGuard<'_, HashMap<Id, Cursors>> {
         self.cursors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -9,7 +9,7 @@ use rusqlite::OptionalExtension as _;
 use super::database::Database;
 use super::id::Id;
 use super::refusal::Refusal;
-use super::schema::{Field, SObject};
+use super::schema::{Field, SObject, Views};
 use super::{Inner, Org, render};
 use crate::soql::{self, Compiled, FieldPath, Query, Select, SelectItem, Span};
 
@@ -33,7 +33,7 @@ pub struct Ask<'a> {
     pub batch: Option<usize>,
 }
 
-/// The cursors of large results.
+/// The cursors of one user's large results.
 #[derive(Debug, Default)]
 pub(super) struct Cursors {
     open: HashMap<String, Arc<Cursor>>,
@@ -172,7 +172,12 @@ impl Org {
     pub fn blob(&self, object: &SObject, id: Id, field: &Field) -> Result<Vec<u8>, Refusal> {
         let mut database = self.0.database();
         database.ensure(&self.views().whole, &object.name)?;
-        let sql = format!("SELECT \"{}\" FROM \"{}\" WHERE \"Id\"=? AND \"IsDeleted\"=0", field.name, object.name);
+        let sql = format!(
+            "SELECT t0.\"{}\" FROM \"{}\" t0 WHERE t0.\"Id\"=? AND t0.\"IsDeleted\"=0{}",
+            field.name,
+            object.name,
+            self.sight(&mut database, object)?
+        );
         let mut statement = database.connection.prepare_cached(&sql)?;
         let content = statement.query_row([id.as_str()], |row| row.get::<_, Option<Vec<u8>>>(0)).optional()?;
         content.flatten().ok_or_else(Refusal::not_found)
@@ -202,7 +207,8 @@ impl Org {
         let mut database = self.0.database();
         let object = self.object(object)?;
         database.ensure(&self.views().whole, &object.name)?;
-        let sql = format!("SELECT \"Id\" FROM \"{}\" WHERE \"IsDeleted\"=?1 ORDER BY \"Id\"", object.name);
+        let sight = self.sight(&mut database, &object)?;
+        let sql = format!("SELECT \"Id\" FROM \"{}\" t0 WHERE \"IsDeleted\"=?1{sight} ORDER BY \"Id\"", object.name);
         let mut statement = database.connection.prepare_cached(&sql)?;
         let mut rows = statement.query([deleted])?;
         let mut ids = Vec::new();
@@ -223,13 +229,26 @@ impl Org {
         let plan = soql::compile(&views.visible, query, deleted).map_err(refuse)?;
         for object in plan.objects() {
             database.ensure(&views.whole, &object.name)?;
+            self.sight(database, object)?;
         }
         Ok(plan)
     }
 
+    /// What a WHERE over `t0` must add so that it finds no rows of an object that are not there for the user; the tables it
+    /// names are there when this returns.
+    pub(super) fn sight(&self, database: &mut Database, object: &SObject) -> Result<String, Refusal> {
+        let Views { whole, visible } = self.views();
+        let Some(condition) = visible.rows_seen(object, "t0") else { return Ok(String::new()) };
+        for master in visible.viewer().iter().flat_map(|viewer| viewer.masters(object)) {
+            database.ensure(&whole, &master.name)?;
+        }
+        Ok(format!(" AND {condition}"))
+    }
+
     fn open_cursor(&self, cursor: Cursor) -> String {
         let name = self.0.new_id("01g").to_string();
-        let mut cursors = self.0.cursors();
+        let mut everybodys = self.0.cursors();
+        let cursors = everybodys.entry(self.1).or_default();
         if cursors.order.len() == MOST_CURSORS
             && let Some(oldest) = cursors.order.pop_front()
         {
@@ -241,7 +260,7 @@ impl Org {
     }
 
     fn cursor(&self, name: &str) -> Option<Arc<Cursor>> {
-        let cursor = self.0.cursors().open.get(name).cloned()?;
+        let cursor = self.0.cursors().get(&self.1)?.open.get(name).cloned()?;
         (self.now().duration_since(cursor.opened) <= CURSOR_LIFE).then_some(cursor)
     }
 }

@@ -10,6 +10,7 @@ use super::database::{Database, StoredRow};
 use super::derive::derive;
 use super::history;
 use super::id::Id;
+use super::permission::RowAction;
 use super::push_topic;
 use super::refusal::Refusal;
 use super::schema::{FieldType, SObject, Schema, Views};
@@ -115,8 +116,8 @@ impl Transaction<'_> {
     /// Creates a record.
     pub fn create(&mut self, object: &str, body: &Map<String, Json>) -> Result<Id, Refusal> {
         let object = self.object(object)?;
-        let Some(prefix) = object.key_prefix.as_deref().filter(|_| object.createable || self.actor != Actor::Client)
-        else {
+        let createable = self.seen(&object).createable || self.actor != Actor::Client;
+        let Some(prefix) = object.key_prefix.as_deref().filter(|_| createable) else {
             return Err(Refusal::bad(
                 "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
                 format!("entity type cannot be inserted: {}", object.label),
@@ -129,6 +130,7 @@ impl Transaction<'_> {
         require(&object, &row, |field| field.required())?;
         derive(&object, &mut row, &self.stamp);
         self.check_unique(&object, &row, id)?;
+        self.check_user(&object, &row, id)?;
         if push_topic::is(&object) {
             push_topic::check(&self.views.visible, &object, &mut row)?;
             self.check_topic_quota()?;
@@ -146,12 +148,13 @@ impl Transaction<'_> {
     pub fn update(&mut self, object: &str, id: Id, body: &Map<String, Json>) -> Result<(), Refusal> {
         let object = self.object(object)?;
         let before = self.live(&object, id)?;
-        if !object.updateable {
+        if !self.seen(&object).updateable {
             return Err(Refusal::bad(
                 "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
                 format!("entity type cannot be updated: {}", object.label),
             ));
         }
+        self.check_row(&object, id, RowAction::Edit)?;
         self.touch(&object, id)?;
         let mut row = before.values.clone();
         self.fill(&object, &mut row, body, false)?;
@@ -160,6 +163,7 @@ impl Transaction<'_> {
         require(&object, &row, emptied)?;
         derive(&object, &mut row, &self.stamp);
         self.check_unique(&object, &row, id)?;
+        self.check_user(&object, &row, id)?;
         if push_topic::is(&object) {
             push_topic::check(&self.views.visible, &object, &mut row)?;
             self.topics_changed = true;
@@ -180,10 +184,11 @@ impl Transaction<'_> {
     pub fn delete(&mut self, object: &str, id: Id) -> Result<(), Refusal> {
         let object = self.object(object)?;
         self.live(&object, id)?;
-        if !object.deletable {
+        if !self.seen(&object).deletable {
             let message = format!("entity type cannot be deleted: {}", object.label);
             return Err(Refusal { status: 403, ..Refusal::bad("INSUFFICIENT_ACCESS_OR_READONLY", message) });
         }
+        self.check_row(&object, id, RowAction::Delete)?;
         self.topics_changed |= push_topic::is(&object);
         self.touch(&object, id)?;
         self.database.bin(&object, id, id, &self.stamp)?;
@@ -195,12 +200,16 @@ impl Transaction<'_> {
     pub fn undelete(&mut self, object: &str, id: Id) -> Result<(), Refusal> {
         let object = self.object(object)?;
         let row = self.database.row(&object, id)?.ok_or_else(Refusal::not_found)?;
+        if !self.sees(&object, id)? {
+            return Err(Refusal::not_found());
+        }
         if !row.deleted {
             return Err(Refusal::bad("UNDELETE_FAILED", "Entity is not in the recycle bin"));
         }
-        if !object.undeletable {
+        if !self.seen(&object).undeletable {
             return Err(Refusal::bad("UNDELETE_FAILED", format!("entity type cannot be undeleted: {}", object.label)));
         }
+        self.check_row(&object, id, RowAction::Delete)?;
         for restored in Arc::clone(&self.views.whole).objects() {
             for gone in self.database.gone_with(restored, id)? {
                 self.touch(restored, gone)?;
@@ -245,6 +254,9 @@ impl Transaction<'_> {
             return Err(Refusal::field("MALFORMED_ID", message, "Id"));
         }
         let row = self.database.row(object, id)?.ok_or_else(Refusal::not_found)?;
+        if !self.sees(object, id)? {
+            return Err(Refusal::not_found());
+        }
         if row.deleted { Err(Refusal::deleted()) } else { Ok(row) }
     }
 
@@ -265,9 +277,8 @@ impl Transaction<'_> {
                 };
                 return Err(Refusal::field(code, message, "Id"));
             }
-            // What the user may not see is not there for him.
-            let sees = |at: &usize| self.actor != Actor::Client || !object.hides(&object.fields[*at].name);
-            let Some(at) = object.position(name).filter(sees) else {
+            let found = object.position(name).and_then(|at| Some((at, self.seen_field(object, at)?)));
+            let Some((at, field)) = found else {
                 if object.parent(name).is_some() && value.is_object() {
                     return Err(Refusal::not_imitated(format!("references by external id ({}.{name})", object.name)));
                 }
@@ -276,7 +287,6 @@ impl Transaction<'_> {
                     format!("No such column '{name}' on sobject of type {}", object.name),
                 ));
             };
-            let field = &object.fields[at];
             let writable = if creating { field.createable } else { field.updateable };
             if !writable && self.actor == Actor::Client {
                 let message = format!(
@@ -304,7 +314,7 @@ impl Transaction<'_> {
             return Err(Refusal::field("FIELD_INTEGRITY_EXCEPTION", message, &field.name));
         }
         if self.database.lives(object, id)? {
-            return Ok(());
+            return self.check_sight(object, id);
         }
         let message = "invalid cross reference id";
         Err(Refusal { fields: Some(Vec::new()), ..Refusal::bad("INVALID_CROSS_REFERENCE_KEY", message) })

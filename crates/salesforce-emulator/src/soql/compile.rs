@@ -24,6 +24,8 @@ pub struct Compiled {
     columns: Vec<String>,
     joins: Vec<Join>,
     condition: Option<String>,
+    /// Which rows of the object there are for whoever asks.
+    seen: Option<String>,
     with_deleted: bool,
     order: Vec<String>,
     limit: Option<u64>,
@@ -117,6 +119,7 @@ pub fn compile(schema: &Schema, query: &Query, with_deleted: bool) -> Result<Com
         columns,
         joins,
         condition,
+        seen: schema.rows_seen(object, "t0"),
         with_deleted,
         order,
         limit: query.limit,
@@ -160,12 +163,12 @@ impl Compiled {
     /// Reads one row by its SQLite row id, as long as the query may still see it.
     pub fn row_sql(&self) -> String {
         let visible = if self.with_deleted { "" } else { " AND t0.\"IsDeleted\"=0" };
-        format!("SELECT {} FROM {} WHERE t0.rowid=?1{visible}", self.columns.join(","), self.from())
+        format!("SELECT {} FROM {} WHERE t0.rowid=?1{visible}{}", self.columns.join(","), self.from(), self.and_seen())
     }
 
     /// Reads one row by its id, deleted or not.
     pub fn record_sql(&self) -> String {
-        format!("SELECT {} FROM {} WHERE t0.\"Id\"=?1", self.columns.join(","), self.from())
+        format!("SELECT {} FROM {} WHERE t0.\"Id\"=?1{}", self.columns.join(","), self.from(), self.and_seen())
     }
 
     /// Reads one row by its id, unless it is deleted.
@@ -181,6 +184,10 @@ impl Compiled {
         }
     }
 
+    fn and_seen(&self) -> String {
+        self.seen.as_ref().map(|seen| format!(" AND {seen}")).unwrap_or_default()
+    }
+
     fn from(&self) -> String {
         let joins: String = self.joins.iter().map(|join| join.sql.as_str()).collect();
         format!("\"{}\" t0{joins}", self.object.name)
@@ -188,7 +195,8 @@ impl Compiled {
 
     fn tail(&self) -> String {
         let visible = (!self.with_deleted).then(|| "t0.\"IsDeleted\"=0".to_owned());
-        let conditions: Vec<String> = visible.into_iter().chain(self.condition.clone()).collect();
+        let conditions: Vec<String> =
+            visible.into_iter().chain(self.seen.clone()).chain(self.condition.clone()).collect();
         let mut sql = self.from();
         if !conditions.is_empty() {
             sql.push_str(" WHERE ");
@@ -336,8 +344,10 @@ impl Compiler<'_> {
                 Some(at) => at + 1,
                 None => {
                     let number = self.joins.len() + 1;
+                    let seen = self.schema.rows_seen(target, &format!("t{number}"));
+                    let seen = seen.map(|seen| format!(" AND {seen}")).unwrap_or_default();
                     let sql = format!(
-                        " LEFT JOIN \"{}\" t{number} ON t{number}.\"Id\"={alias}.\"{}\"",
+                        " LEFT JOIN \"{}\" t{number} ON t{number}.\"Id\"={alias}.\"{}\"{seen}",
                         target.name, field.name
                     );
                     self.joins.push(Join { path: joined.clone(), object: Arc::clone(target), sql });
