@@ -67,7 +67,8 @@ fn written(org: &Org, mut change: Change) -> Result<Response, Failure> {
         _ => None,
     };
     let id = known.or(made.as_ref().map(|made| made.id)).ok_or_else(|| bad("no username"))?;
-    if let Some(profile) = profile.filter(|_| made.is_none()) {
+    let has = |profile: &String| user(org, id).is_some_and(|user| user.assignment.profile == *profile);
+    if let Some(profile) = profile.filter(|profile| !has(profile)) {
         org.set_profile(id, &profile)?;
     }
     if let Some(sets) = sets {

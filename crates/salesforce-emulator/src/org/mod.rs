@@ -51,8 +51,7 @@ pub use late::{LateReport, LateTransaction};
 use outlook::Outlook;
 use permission::Register;
 pub use permission::{
-    Assignment, FieldAccess, FieldAction, Level, ObjectAccess, ObjectAction, PermissionError, PermissionSet, Rights,
-    RowAction, Rows, Sharing, UserPermission,
+    Assignment, FieldAction, Level, ObjectAction, PermissionError, PermissionSet, Sharing, UserPermission,
 };
 use push_topic::Rule;
 pub(crate) use push_topic::{Access, Topic};
@@ -390,8 +389,8 @@ impl Inner {
         now: Timestamp,
     ) -> Result<Vec<(u64, Announced)>, Refusal> {
         let topics = self.topics();
-        let open = self.outlook().granted().sharing().is_open();
-        let whole = self.views(self.administrator).whole;
+        let all_share = self.outlook().granted().sharing().is_open();
+        let whole = (!all_share).then(|| self.views(self.administrator).whole);
         let mut events = Vec::new();
         for change in delivery_order(changes) {
             for (topic, rule) in topics.iter().filter_map(|topic| Some((topic, topic.rule()?))) {
@@ -400,8 +399,10 @@ impl Inner {
                 }
                 let replay_id = self.log.issue();
                 let data = event(database, rule, &change, replay_id, now)?;
-                let audience =
-                    if open { Audience::default() } else { Audience::of(database, &whole, &change.object, change.id)? };
+                let audience = match &whole {
+                    None => Audience::default(),
+                    Some(whole) => Audience::of(database, whole, &change.object, change.id)?,
+                };
                 if database.durable {
                     database.keep_event(&KeptEvent {
                         stream: topic.stream,

@@ -10,6 +10,7 @@ mod sharing;
 
 pub(super) use register::Register;
 pub use register::{Assignment, PermissionError};
-pub use rights::{Rights, RowAction, Rows};
-pub use set::{FieldAccess, FieldAction, ObjectAccess, ObjectAction, PermissionSet, UserPermission};
+pub(super) use rights::{Rights, RowAction, Rows};
+pub(super) use set::{FieldAccess, ObjectAccess};
+pub use set::{FieldAction, ObjectAction, PermissionSet, UserPermission};
 pub use sharing::{Level, Sharing};

@@ -33,14 +33,12 @@ async fn who(client: &Client, token: &str) -> Json {
     json!([info["user_id"], info["preferred_username"], info["name"]])
 }
 
-fn body(username: &str, more: Json) -> Json {
-    let mut body = json!({
+fn body(username: &str, profile: &Json) -> Json {
+    json!({
         "Username": username, "LastName": "Babbage", "FirstName": "Charles", "Email": "charles@example.com", "Alias": "cbabb",
         "CommunityNickname": username, "TimeZoneSidKey": "Europe/London", "LocaleSidKey": "en_GB", "EmailEncodingKey": "UTF-8",
-        "LanguageLocaleKey": "en_US", "IsActive": true,
-    });
-    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    body
+        "LanguageLocaleKey": "en_US", "IsActive": true, "ProfileId": profile,
+    })
 }
 
 async fn profile(client: &Client, name: &str) -> Json {
@@ -52,10 +50,10 @@ async fn profile(client: &Client, name: &str) -> Json {
 async fn made_over_rest() {
     let client = Client::new().await;
     let standard = profile(&client, "Standard User").await;
-    let made = client.create("User", body("charles@example.com", json!({"ProfileId": standard}))).await;
+    let made = client.create("User", body("charles@example.com", &standard)).await;
     let lines = [
-        format!("POST /sobjects/User {}", body("Charles@Example.com", json!({"ProfileId": standard}))),
-        format!("POST /sobjects/User {}", body("other@example.com", json!({"ProfileId": "00e000000000001AAA"}))),
+        format!("POST /sobjects/User {}", body("Charles@Example.com", &standard)),
+        format!("POST /sobjects/User {}", body("other@example.com", &json!("00e000000000001AAA"))),
         format!("DELETE /sobjects/User/{made}"),
     ];
     let told: Vec<String> =

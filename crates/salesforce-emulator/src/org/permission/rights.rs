@@ -11,7 +11,7 @@ const FOR_EVERYBODY: [&str; 2] = ["Organization", "User"];
 
 /// What a user may do, by all that they were given.
 #[derive(Debug, Clone)]
-pub struct Rights {
+pub(crate) struct Rights {
     user: Id,
     sets: Vec<Arc<PermissionSet>>,
     sharing: Arc<Sharing>,
@@ -19,8 +19,7 @@ pub struct Rights {
 
 /// What somebody does with a record that is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum RowAction {
+pub(crate) enum RowAction {
     Read,
     Edit,
     Delete,
@@ -28,8 +27,7 @@ pub enum RowAction {
 
 /// The records of an object that a user may do something with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum Rows {
+pub(crate) enum Rows {
     None,
     /// Those the user owns.
     Own,
@@ -38,23 +36,23 @@ pub enum Rows {
 
 impl Rights {
     /// Those of a user with these permission sets, the profile among them.
-    pub fn new(user: Id, sets: Vec<Arc<PermissionSet>>, sharing: Arc<Sharing>) -> Self {
+    pub(crate) fn new(user: Id, sets: Vec<Arc<PermissionSet>>, sharing: Arc<Sharing>) -> Self {
         Self { user, sets, sharing }
     }
 
     /// Whose they are.
-    pub fn user(&self) -> Id {
+    pub(crate) fn user(&self) -> Id {
         self.user
     }
 
     /// Does the user have a permission that is not about one object? Modifying all data includes viewing it.
-    pub fn has(&self, permission: UserPermission) -> bool {
+    pub(crate) fn has(&self, permission: UserPermission) -> bool {
         let given = |wanted| self.sets.iter().any(|set| set.permissions.contains(&wanted));
         given(permission) || (permission == UserPermission::ViewAllData && given(UserPermission::ModifyAllData))
     }
 
     /// What the user may do with an object.
-    pub fn object(&self, name: &str) -> ObjectAccess {
+    pub(crate) fn object(&self, name: &str) -> ObjectAccess {
         if self.has(UserPermission::ModifyAllData) {
             return ObjectAccess::full();
         }
@@ -65,17 +63,17 @@ impl Rights {
     }
 
     /// What the user may do with a field that needs a permission.
-    pub fn field(&self, object: &str, field: &str) -> FieldAccess {
+    pub(crate) fn field(&self, object: &str, field: &str) -> FieldAccess {
         self.sets.iter().map(|set| set.field(object, field)).max().unwrap_or_default()
     }
 
     /// Do field permissions keep nothing of the object from the user?
-    pub fn has_every_field(&self, object: &str) -> bool {
+    pub(crate) fn has_every_field(&self, object: &str) -> bool {
         self.sets.iter().any(|set| set.grants_every_field(object))
     }
 
     /// The records of an object with owners that the user may do something with.
-    pub fn rows(&self, object: &str, action: RowAction) -> Rows {
+    pub(crate) fn rows(&self, object: &str, action: RowAction) -> Rows {
         let access = self.object(object);
         let (needed, shared) = match action {
             RowAction::Read => (ObjectAction::Read, Level::Read),
@@ -92,7 +90,7 @@ impl Rights {
     }
 
     /// May the user do something with a record, by its owner?
-    pub fn may(&self, action: RowAction, object: &str, owner: Id) -> bool {
+    pub(crate) fn may(&self, action: RowAction, object: &str, owner: Id) -> bool {
         match self.rows(object, action) {
             Rows::None => false,
             Rows::Own => owner == self.user,
@@ -101,14 +99,14 @@ impl Rights {
     }
 
     /// Is nothing kept from the user, and nothing special given?
-    pub fn are_full(&self) -> bool {
+    pub(crate) fn are_full(&self) -> bool {
         self.has(UserPermission::ModifyAllData)
             && !self.has(UserPermission::SetAuditFields)
             && self.sets.iter().any(|set| set.grants_all_fields())
     }
 
     /// Does ownership decide nothing about an action, whatever the object?
-    pub fn ignore_owners(&self, action: RowAction) -> bool {
+    pub(crate) fn ignore_owners(&self, action: RowAction) -> bool {
         let viewing = action == RowAction::Read && self.has(UserPermission::ViewAllData);
         viewing || self.has(UserPermission::ModifyAllData) || (action != RowAction::Delete && self.sharing.is_open())
     }
@@ -209,7 +207,7 @@ mod tests {
             (json!({"permissions": ["view_all_data"]}), "private", "r", "r"),
             (json!({"permissions": ["modify_all_data"]}), "private", "red", "red"),
         ] {
-            let rights = rights(&[set.clone()], json!({"Lead": level}));
+            let rights = rights(std::slice::from_ref(&set), json!({"Lead": level}));
             let allowed = |owner: Id| -> String {
                 let actions = [("r", RowAction::Read), ("e", RowAction::Edit), ("d", RowAction::Delete)];
                 let may = actions.iter().filter(|(_, action)| rights.may(*action, "Lead", owner));

@@ -45,7 +45,7 @@ impl ObjectAction {
 
 /// A set of object actions, each with those it needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ObjectAccess(u8);
+pub(crate) struct ObjectAccess(u8);
 
 impl ObjectAccess {
     /// Everything.
@@ -54,7 +54,7 @@ impl ObjectAccess {
     }
 
     /// Does it contain the action?
-    pub fn may(self, action: ObjectAction) -> bool {
+    pub(crate) fn may(self, action: ObjectAction) -> bool {
         self.0 & action.bit() != 0
     }
 
@@ -80,8 +80,7 @@ pub enum FieldAction {
 
 /// The most that a user may do with a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum FieldAccess {
+pub(crate) enum FieldAccess {
     #[default]
     None,
     Read,
