@@ -239,6 +239,7 @@ impl Org {
     pub(super) fn sight(&self, database: &mut Database, object: &SObject) -> Result<String, Refusal> {
         let Views { whole, visible } = self.views();
         let Some(condition) = visible.rows_seen(object, "t0") else { return Ok(String::new()) };
+        database.ensure(&whole, &object.name)?;
         for master in visible.viewer().iter().flat_map(|viewer| viewer.masters(object)) {
             database.ensure(&whole, &master.name)?;
         }

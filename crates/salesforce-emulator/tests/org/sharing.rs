@@ -205,3 +205,30 @@ async fn external_ids_of_others_records() {
     let codes: Vec<&str> = told.lines().skip(1).step_by(2).map(|line| line.split(':').next().unwrap().trim()).collect();
     assert_eq!(codes, ["404 NOT_FOUND", "400 DUPLICATE_VALUE"]);
 }
+
+/// Tables are made when an object is first touched; those that decide over others are no exception.
+#[tokio::test]
+async fn objects_that_nobody_touched() {
+    let client = Client::new().await;
+    let (_, token) = user(&client, json!({"username": "ben@example.com"})).await;
+    share(
+        &client,
+        json!({"Opportunity": "private", "Quote": "private", "WorkOrder": "private", "Campaign": "private"}),
+    )
+    .await;
+    let span = format!("start={}&end={}", encode("2025-12-31T23:00:00Z"), encode("2025-12-31T23:30:00Z"));
+    for path in [
+        format!("/sobjects/Campaign/deleted?{span}"),
+        format!("/sobjects/WorkOrderLineItem/deleted?{span}"),
+        format!("/sobjects/WorkOrderLineItem/updated?{span}"),
+        format!("/query?q={}", encode("SELECT Id FROM QuoteLineItem")),
+        format!("/query?q={}", encode("SELECT Id, Quote.Name FROM QuoteLineItem WHERE Quote.Opportunity.Name = 'x'")),
+        format!("/query?q={}", encode("SELECT Id FROM OpportunityFieldHistory")),
+    ] {
+        get(&client, &token, &path).await;
+    }
+    let body = json!({"QuoteId": "0Q0590000000001AAA"});
+    let path = "/services/data/v62.0/sobjects/QuoteLineItem/0QL590000000001AAA";
+    let answer = client.call_as(&token, Method::PATCH, path, Some(body)).await;
+    assert_eq!(answer.json()[0]["errorCode"], "NOT_FOUND");
+}
