@@ -107,6 +107,11 @@ impl App {
         call.host_at(self.ports.login, Face::LoginHost)
     }
 
+    /// The same, with the org in the hands of a user.
+    fn for_user(&self, org: Org) -> Self {
+        Self { org, ..self.clone() }
+    }
+
     pub(crate) fn faults(&self) -> MutexGuard<'_, Faults> {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -211,11 +216,11 @@ fn answer(app: &App, call: &Call) -> Response<Body> {
         Resource::Revoke => Ok(oauth::revoke(org, call)),
         Resource::Introspect => Ok(oauth::introspect(org, call)),
         Resource::Authorize => Ok(authorize::authorize(org, call)),
-        Resource::UserInfo => Ok(person::user_info(app, call)),
-        Resource::Identity { org: org_id, user } => Ok(person::identity(app, call, org_id, user)),
+        Resource::UserInfo => person::user_info(app, call),
+        Resource::Identity { org: org_id, user } => person::identity(app, call, org_id, user),
         Resource::Soap { version } => soap::partner(app, call, version),
         Resource::Data { version, data } => {
-            authenticate(org, &call.head.headers).and_then(|()| answer_data(app, call, version, data))
+            authenticate(org, &call.head.headers).and_then(|org| answer_data(&app.for_user(org), call, version, data))
         }
         Resource::NotImitated(what) => Err(Refusal::not_imitated(what)),
         Resource::MethodNotAllowed(allowed) => Err(method_not_allowed(&method, allowed)),
@@ -278,15 +283,15 @@ fn method_not_allowed(method: &Method, allowed: &str) -> Refusal {
     Refusal { status: 405, ..Refusal::bad("METHOD_NOT_ALLOWED", message) }
 }
 
-/// Checks the session, and puts off its end.
-fn authenticate(org: &Org, headers: &HeaderMap) -> Result<(), Refusal> {
+/// Checks the session, and puts off its end: the org in the hands of its user.
+fn authenticate(org: &Org, headers: &HeaderMap) -> Result<Org, Refusal> {
     let unauthorized = |code, message: &str| Refusal { status: 401, ..Refusal::bad(code, message) };
     let forbidden = |code, message: &str| Refusal { status: 403, ..Refusal::bad(code, message) };
     let expired = || unauthorized("INVALID_SESSION_ID", "Session expired or invalid");
     let header = headers.get(AUTHORIZATION).ok_or_else(expired)?;
     match bearer(header) {
         None => Err(unauthorized("INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE")),
-        Some(token) => org.identity().authenticate(token, org.now()).map_err(|unfit| match unfit {
+        Some(token) => org.enter(token).map_err(|unfit| match unfit {
             Unfit::Dead => expired(),
             Unfit::WithoutApi => {
                 unauthorized("INVALID_SESSION_ID", "This session is not valid for use with the REST API")

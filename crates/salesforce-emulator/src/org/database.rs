@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use rusqlite::types::{Type, Value as Stored};
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::hearing::Audience;
 use super::id::Id;
 use super::schema::{Field, FieldType, SObject, Schema, SchemaChange};
 use super::together::Bracket;
@@ -60,6 +61,7 @@ pub(super) struct KeptEvent {
     pub(super) replay: i64,
     pub(super) at: Timestamp,
     pub(super) data: Vec<u8>,
+    pub(super) audience: Audience,
 }
 
 impl Database {
@@ -73,6 +75,7 @@ impl Database {
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-65536;
              CREATE TABLE IF NOT EXISTS \"~meta\"(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
              CREATE TABLE IF NOT EXISTS \"~event\"(stream INTEGER, replay INTEGER PRIMARY KEY, at INTEGER, data BLOB);
+             CREATE TABLE IF NOT EXISTS \"~audience\"(replay INTEGER PRIMARY KEY, owners TEXT);
              CREATE TABLE IF NOT EXISTS \"~deletion\"(object TEXT, at TEXT, id TEXT, PRIMARY KEY(object, at, id)) WITHOUT ROWID;
              CREATE TABLE IF NOT EXISTS \"~orphan\"(parent TEXT, object TEXT, id TEXT, field TEXT, at TEXT,
                  PRIMARY KEY(parent, object, id, field)) WITHOUT ROWID;
@@ -333,7 +336,9 @@ impl Database {
         for table in &self.tables {
             self.connection.execute(&format!("DELETE FROM \"{table}\""), [])?;
         }
-        self.connection.execute_batch("DELETE FROM \"~event\"; DELETE FROM \"~deletion\"; DELETE FROM \"~orphan\";")?;
+        self.connection.execute_batch(
+            "DELETE FROM \"~event\"; DELETE FROM \"~audience\"; DELETE FROM \"~deletion\"; DELETE FROM \"~orphan\";",
+        )?;
         Ok(())
     }
 
@@ -346,14 +351,22 @@ impl Database {
             at,
             event.data
         ])?;
+        if !event.audience.is_everybody() {
+            let sql = "INSERT INTO \"~audience\" VALUES(?,?)";
+            self.connection.prepare_cached(sql)?.execute(params![event.replay, event.audience.text()])?;
+        }
         Ok(())
     }
 
     pub(super) fn kept_events(&self) -> rusqlite::Result<Vec<KeptEvent>> {
-        let mut statement = self.connection.prepare("SELECT stream,replay,at,data FROM \"~event\" ORDER BY replay")?;
+        let mut statement = self.connection.prepare(
+            "SELECT stream,replay,at,data,owners FROM \"~event\" LEFT JOIN \"~audience\" USING(replay) ORDER BY replay",
+        )?;
         let events = statement.query_map([], |row| {
             let at = Timestamp::from_millisecond(row.get(2)?).unwrap_or(Timestamp::UNIX_EPOCH);
-            Ok(KeptEvent { stream: row.get::<_, i64>(0)?.cast_unsigned(), replay: row.get(1)?, at, data: row.get(3)? })
+            let audience = row.get::<_, Option<String>>(4)?.as_deref().map(Audience::parse).unwrap_or_default();
+            let stream = row.get::<_, i64>(0)?.cast_unsigned();
+            Ok(KeptEvent { stream, replay: row.get(1)?, at, data: row.get(3)?, audience })
         })?;
         events.collect()
     }
@@ -365,6 +378,8 @@ impl Database {
         for stream in streams.into_iter().filter(|stream| !live(stream.cast_unsigned())) {
             self.connection.execute("DELETE FROM \"~event\" WHERE stream=?", [stream])?;
         }
+        let orphans = "DELETE FROM \"~audience\" WHERE replay NOT IN (SELECT replay FROM \"~event\")";
+        self.connection.execute(orphans, [])?;
         Ok(())
     }
 }

@@ -17,7 +17,7 @@ impl Transaction<'_> {
             return Err(Refusal::field("FIELD_INTEGRITY_EXCEPTION", message, &field.name));
         }
         if self.database.lives(object, id)? {
-            return Ok(());
+            return self.check_sight(object, id);
         }
         let message = "invalid cross reference id";
         Err(Refusal { fields: Some(Vec::new()), ..Refusal::bad("INVALID_CROSS_REFERENCE_KEY", message) })

@@ -9,7 +9,7 @@ use super::id::Id;
 use super::refusal::Refusal;
 use super::schema::{Field, FieldType, SObject, Schema, Views};
 use super::transaction::{Change, ChangeKind};
-use crate::soql::{self, Asker, Compiled, FieldPath, Gap, Query, Select, SelectItem};
+use crate::soql::{self, Asker, Compiled, FieldPath, Gap, Output, Query, Select, SelectItem};
 
 /// Standard objects that can be streamed; all custom objects can. (Streaming API Developer Guide, "Supported Objects".)
 const SUPPORTED: [&str; 18] = [
@@ -47,26 +47,27 @@ pub(crate) struct Topic {
     /// Number of its log: the same for as long as the record lives, another after it was made anew.
     pub(crate) stream: u64,
     pub(crate) active: bool,
-    pub(crate) access: Access,
     query: Query,
-    /// None when the query names what is no longer there, such as a removed field.
+    /// None when the query names what is no longer there, such as a removed field, or what nobody may see.
     rule: Option<Rule>,
 }
 
-/// May the user listen to a topic?
+/// May a user listen to a topic?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
     Granted,
-    /// The object is hidden from him, or gone.
+    /// Topics are hidden from them.
+    NoTopics,
+    /// The object is hidden from them, or gone.
     NoObject,
-    /// A field of the WHERE is hidden from him.
+    /// A field of the WHERE is hidden from them.
     NoFilterField,
 }
 
 /// What a topic makes of changes.
 #[derive(Debug)]
 pub(super) struct Rule {
-    /// What its events carry: of the selected fields those that the user may see.
+    /// What its events carry: of the selected fields those that anybody may see.
     pub(super) plan: Compiled,
     selected: Vec<usize>,
     filter: Option<(String, Vec<Stored>)>,
@@ -203,17 +204,28 @@ impl Topic {
                 name: row.get(1)?,
                 stream: Id::parse(&id).map_or(0, stream_of),
                 active: row.get(4)?,
-                access: Access::to(&query, views),
-                rule: Rule::of(&text, views, notify_for, on),
+                rule: Rule::of(&text, views, notify_for, on).filter(|_| Access::to(&query, views) == Access::Granted),
                 query,
             })))
         })?;
         topics.filter_map(Result::transpose).collect()
     }
 
-    /// What it makes of changes, if the user hears of any.
+    /// What it makes of changes, if anybody hears of any.
     pub(super) fn rule(&self) -> Option<&Rule> {
-        self.rule.as_ref().filter(|_| self.active && self.access == Access::Granted)
+        self.rule.as_ref().filter(|_| self.active)
+    }
+
+    /// May somebody with these views listen?
+    pub(super) fn access_of(&self, views: &Views) -> Access {
+        Access::to(&self.query, views)
+    }
+
+    /// The selected fields that a schema does not show.
+    pub(super) fn unseen(&self, visible: &Schema) -> Vec<String> {
+        let object = visible.object(&self.query.from);
+        let outputs = self.rule.iter().flat_map(|rule| &rule.plan.outputs).map(Output::name);
+        outputs.filter(|name| object.is_none_or(|object| object.field(name).is_none())).map(str::to_owned).collect()
     }
 
     /// Does its query read the object, or name that field of it?

@@ -12,7 +12,7 @@ use super::database::Database;
 use super::id::Id;
 use super::pages::{Layout, Rest};
 use super::refusal::Refusal;
-use super::schema::{Field, SObject};
+use super::schema::{Field, SObject, Views};
 use super::{Inner, Org, render};
 use crate::soql::{self, Answer, Asker, Compiled, FieldPath, Query, Select, SelectItem, Span};
 
@@ -40,7 +40,7 @@ pub struct Ask<'a> {
     pub batch: Option<usize>,
 }
 
-/// The cursors of large results.
+/// The cursors of one user's large results.
 #[derive(Debug, Default)]
 pub(super) struct Cursors {
     open: HashMap<String, Arc<Cursor>>,
@@ -124,7 +124,7 @@ impl Org {
         drop(database);
         for Rest { locator, path, rows } in page.rests {
             let (query, opened) = (cursor.query.clone(), self.now());
-            self.0.cursors().keep_children(locator, Cursor { query, path, rows, opened, ..*cursor });
+            self.0.cursors().entry(self.1).or_default().keep_children(locator, Cursor { query, path, rows, opened, ..*cursor });
         }
         let (total, until) = (cursor.rows.len(), offset + page.taken);
         let name = (until < total).then(|| name.map_or_else(|| self.open_cursor(cursor), str::to_owned));
@@ -198,7 +198,12 @@ impl Org {
     pub fn blob(&self, object: &SObject, id: Id, field: &Field) -> Result<Vec<u8>, Refusal> {
         let mut database = self.0.database();
         database.ensure(&self.views().whole, &object.name)?;
-        let sql = format!("SELECT \"{}\" FROM \"{}\" WHERE \"Id\"=? AND \"IsDeleted\"=0", field.name, object.name);
+        let sql = format!(
+            "SELECT t0.\"{}\" FROM \"{}\" t0 WHERE t0.\"Id\"=? AND t0.\"IsDeleted\"=0{}",
+            field.name,
+            object.name,
+            self.sight(&mut database, object)?
+        );
         let mut statement = database.connection.prepare_cached(&sql)?;
         let content = statement.query_row([id.as_str()], |row| row.get::<_, Option<Vec<u8>>>(0)).optional()?;
         content.flatten().ok_or_else(Refusal::not_found)
@@ -229,7 +234,8 @@ impl Org {
         let mut database = self.0.database();
         let object = self.object(object)?;
         database.ensure(&self.views().whole, &object.name)?;
-        let sql = format!("SELECT \"Id\" FROM \"{}\" WHERE \"IsDeleted\"=?1 ORDER BY \"Id\"", object.name);
+        let sight = self.sight(&mut database, &object)?;
+        let sql = format!("SELECT \"Id\" FROM \"{}\" t0 WHERE \"IsDeleted\"=?1{sight} ORDER BY \"Id\"", object.name);
         let mut statement = database.connection.prepare_cached(&sql)?;
         let mut rows = statement.query([deleted])?;
         let mut ids = Vec::new();
@@ -251,6 +257,7 @@ impl Org {
         let plan = soql::compile(&views.visible, query, deleted, &asker).map_err(refuse)?;
         for object in plan.objects() {
             database.ensure(&views.whole, &object.name)?;
+            self.sight(database, object)?;
         }
         Ok(plan)
     }
@@ -271,9 +278,22 @@ impl Org {
         Ok(Asker { user: Some(user), now: self.now(), zone: zone.unwrap_or(TimeZone::UTC), fiscal_month })
     }
 
+    /// What a WHERE over `t0` must add so that it finds no rows of an object that are not there for the user; the tables it
+    /// names are there when this returns.
+    pub(super) fn sight(&self, database: &mut Database, object: &SObject) -> Result<String, Refusal> {
+        let Views { whole, visible } = self.views();
+        let Some(condition) = visible.rows_seen(object, "t0") else { return Ok(String::new()) };
+        database.ensure(&whole, &object.name)?;
+        for master in visible.viewer().iter().flat_map(|viewer| viewer.masters(object)) {
+            database.ensure(&whole, &master.name)?;
+        }
+        Ok(format!(" AND {condition}"))
+    }
+
     fn open_cursor(&self, cursor: Arc<Cursor>) -> String {
         let name = self.0.new_id("01g").to_string();
-        let mut cursors = self.0.cursors();
+        let mut everybodys = self.0.cursors();
+        let cursors = everybodys.entry(self.1).or_default();
         if cursors.order.len() == MOST_CURSORS
             && let Some(oldest) = cursors.order.pop_front()
         {
@@ -285,7 +305,7 @@ impl Org {
     }
 
     fn cursor(&self, name: &str) -> Option<Arc<Cursor>> {
-        let cursor = self.0.cursors().open.get(name).cloned()?;
+        let cursor = self.0.cursors().get(&self.1)?.open.get(name).cloned()?;
         (self.now().duration_since(cursor.opened) <= CURSOR_LIFE).then_some(cursor)
     }
 }

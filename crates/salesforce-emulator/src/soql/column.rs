@@ -1,8 +1,7 @@
 //! How a field is read: the SQL of its value, as the user sees it, and what a query may do with it.
 
-use std::sync::Arc;
-
 use super::compile::Output;
+use super::path::Target;
 use super::query::Aggregate;
 use crate::org::{Field, FieldType, Mask, SObject};
 
@@ -59,10 +58,11 @@ impl Column {
 
     /// A field of the record behind a polymorphic reference, whatever that record is; `None` if `Name` has no such field.
     /// `reference` is the SQL of its id.
-    pub(super) fn of_any(reference: &str, targets: &[Arc<SObject>], name: &str) -> Option<Self> {
+    pub(super) fn of_any(reference: &str, targets: &[Target], name: &str) -> Option<Self> {
         let (name, kind) = NAME_FIELDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
         let mut cases = String::new();
-        for target in targets {
+        for Target { object: target, seen } in targets {
+            let seen = seen.as_ref().map(|seen| format!(" AND {seen}")).unwrap_or_default();
             let (Some(prefix), Some(field)) =
                 (&target.key_prefix, target.field(if *name == "Type" { "Id" } else { name }))
             else {
@@ -70,7 +70,7 @@ impl Column {
             };
             let wanted = if *name == "Type" { format!("'{}'", target.name) } else { value("p", field) };
             cases.push_str(&format!(
-                " WHEN '{prefix}' THEN (SELECT {wanted} FROM \"{}\" p WHERE p.\"Id\"={reference})",
+                " WHEN '{prefix}' THEN (SELECT {wanted} FROM \"{}\" p WHERE p.\"Id\"={reference}{seen})",
                 target.name
             ));
         }

@@ -35,6 +35,8 @@ pub struct Compiled {
     pub(super) columns: Vec<String>,
     pub(super) joins: Vec<Join>,
     pub(super) condition: Option<String>,
+    /// Which rows of the object there are for whoever asks.
+    seen: Option<String>,
     pub(super) with_deleted: bool,
     /// Include archived activities.
     pub with_archived: bool,
@@ -186,7 +188,7 @@ impl Compiled {
 
     /// Reads one row by its id, deleted or not.
     pub fn record_sql(&self) -> String {
-        format!("SELECT {} FROM {} WHERE t0.\"Id\"=?1", self.columns.join(","), self.from())
+        format!("SELECT {} FROM {} WHERE t0.\"Id\"=?1{}", self.columns.join(","), self.from(), self.and_seen())
     }
 
     /// Reads one row by its id, unless it is deleted.
@@ -208,6 +210,10 @@ impl Compiled {
         (self.offset.map_or(0, whole), self.limit.map_or(usize::MAX, whole))
     }
 
+    fn and_seen(&self) -> String {
+        self.seen.as_ref().map(|seen| format!(" AND {seen}")).unwrap_or_default()
+    }
+
     fn from(&self) -> String {
         format!("\"{}\" t0{}", self.object.name, self.joined())
     }
@@ -227,7 +233,7 @@ impl Compiled {
     fn visible(&self) -> impl Iterator<Item = &str> {
         let deleted = (!self.with_deleted).then_some("t0.\"IsDeleted\"=0");
         let archived = (!self.with_archived).then_some("t0.\"IsArchived\"=0");
-        deleted.into_iter().chain(archived)
+        deleted.into_iter().chain(archived).chain(self.seen.as_deref())
     }
 
     fn tail(&self) -> String {
@@ -320,6 +326,7 @@ impl<'a> Compiler<'a> {
             columns: self.columns,
             joins: self.joins,
             condition,
+            seen: self.schema.rows_seen(self.object, "t0"),
             with_deleted,
             with_archived: with_deleted || !is_archived(self.object),
             order,

@@ -26,7 +26,15 @@ pub(super) enum Reached {
     /// To a table.
     One { alias: String, object: Arc<SObject> },
     /// To a record of one of several types, by the SQL of its id.
-    Any { reference: String, targets: Vec<Arc<SObject>> },
+    Any { reference: String, targets: Vec<Target> },
+}
+
+/// A type of record that a reference may point to.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    pub(super) object: Arc<SObject>,
+    /// Which of its rows there are for whoever asks, as SQL over alias `p`.
+    pub(super) seen: Option<String>,
 }
 
 /// A path with its relationships found.
@@ -92,15 +100,22 @@ impl Compiler<'_> {
     fn parent(&mut self, alias: &str, object: &SObject, field: &Field, path: &str) -> Result<Reached, Error> {
         let targets = self.targets(field);
         if field.reference_to.len() > 1 {
-            for target in &targets {
-                self.read(target);
-            }
+            let targets = self.any_of(targets);
             return Ok(Reached::Any { reference: format!("{alias}.\"{}\"", field.name), targets });
         }
         let Some(target) = targets.first() else {
             return Err(Error::gap(format!("paths through {}.{}", object.name, field.name)));
         };
         self.join(path, alias, field, target)
+    }
+
+    /// Any of these: their tables are read.
+    pub(super) fn any_of(&mut self, targets: Vec<Arc<SObject>>) -> Vec<Target> {
+        for target in &targets {
+            self.read(target);
+        }
+        let seen = |object: &Arc<SObject>| self.schema.rows_seen(object, "p");
+        targets.into_iter().map(|object| Target { seen: seen(&object), object }).collect()
     }
 
     /// The objects of the org that a reference may point to.
@@ -125,7 +140,9 @@ impl Compiler<'_> {
                     return Err(Error::malformed(message));
                 }
                 let (table, id) = (&target.name, &field.name);
-                let sql = format!(" LEFT JOIN \"{table}\" t{number} ON t{number}.\"Id\"={alias}.\"{id}\"");
+                let seen = self.schema.rows_seen(target, &format!("t{number}"));
+                let seen = seen.map(|seen| format!(" AND {seen}")).unwrap_or_default();
+                let sql = format!(" LEFT JOIN \"{table}\" t{number} ON t{number}.\"Id\"={alias}.\"{id}\"{seen}");
                 self.joins.push(Join { path: path.to_owned(), object: Arc::clone(target), sql });
                 self.read(target);
                 number

@@ -118,6 +118,7 @@ impl Compiler<'_> {
             }
             Reached::Any { reference, targets } => {
                 let id = Column::of_any(&reference, &targets, "Id").map_or(reference, |column| column.shown);
+                let targets = targets.into_iter().map(|target| target.object).collect();
                 Output::AnyParent { name, id: self.column(id), targets, outputs: Vec::new() }
             }
         }
@@ -178,9 +179,7 @@ impl Compiler<'_> {
             parents.push(self.type_of_branch(&name, &reached, fields)?);
         }
         if !type_of.otherwise.is_empty() {
-            for target in &targets {
-                self.read(target);
-            }
+            let targets = self.any_of(targets);
             let reached = Reached::Any { reference: format!("t0.\"{}\"", field.name), targets };
             parents.push(self.type_of_branch(&name, &reached, &type_of.otherwise)?);
         }

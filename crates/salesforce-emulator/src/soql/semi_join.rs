@@ -95,7 +95,8 @@ impl Compiler<'_> {
             self.read(object);
         }
         let joins: String = joins.iter().map(|join| join.sql.as_str()).collect();
-        let condition = condition.map_or_else(String::new, |condition| format!(" AND {condition}"));
+        let conditions = condition.into_iter().chain(self.schema.rows_seen(inner, "t0"));
+        let condition: String = conditions.map(|condition| format!(" AND {condition}")).collect();
         let right = format!("t0.\"{}\"", right.name);
         let sql = format!(
             "SELECT {right} FROM \"{}\" t0{joins} WHERE t0.\"IsDeleted\"=0 AND {right} IS NOT NULL{condition}",

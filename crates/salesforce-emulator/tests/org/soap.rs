@@ -18,7 +18,7 @@ async fn post(client: &Client, url: &str, version: &str, envelope: String) -> An
     client.send_to(url, Method::POST, &path, &headers, Some(envelope)).await.unwrap()
 }
 
-async fn login(client: &Client, username: &str, password: &str) -> Answer {
+pub(crate) async fn login(client: &Client, username: &str, password: &str) -> Answer {
     let envelope = LOGIN.replace("USERNAME", username).replace("PASSWORD", password);
     post(client, client.emulator.url(), "62.0", envelope).await
 }
@@ -29,7 +29,7 @@ async fn right(client: &Client) -> Answer {
     login(client, &credentials.username, &format!("{}{}", credentials.password, credentials.security_token)).await
 }
 
-fn text(answer: &Answer, element: &str) -> String {
+pub(crate) fn text(answer: &Answer, element: &str) -> String {
     let document = Document::parse(&answer.text).unwrap();
     let found = document.descendants().find(|node| node.tag_name().name() == element);
     found.and_then(|node| node.text()).unwrap_or_else(|| panic!("no {element} in {}", answer.text)).to_owned()

@@ -211,6 +211,11 @@ impl Field {
         self.compound_field_name.as_deref().filter(|name| *name != self.name)
     }
 
+    /// Reading it needs a field permission.
+    pub fn is_permissionable(&self) -> bool {
+        self.permissionable
+    }
+
     /// Must be given on create.
     pub fn required(&self) -> bool {
         self.createable && !self.nillable && !self.defaulted_on_create

@@ -80,7 +80,7 @@ pub struct SObject {
     /// When its describe last changed, in virtual time.
     pub modified: Timestamp,
     pub(super) hidden: bool,
-    /// Names of the fields the user may not see.
+    /// Names of the fields that nobody may see.
     pub(super) hidden_fields: BTreeSet<String>,
 }
 
