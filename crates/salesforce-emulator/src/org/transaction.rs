@@ -187,7 +187,6 @@ impl Transaction<'_> {
     pub fn delete(&mut self, object: &str, id: Id) -> Result<(), Refusal> {
         let object = self.object(object)?;
         self.check_deletable(&object, id)?;
-        self.check_row(&object, id, RowAction::Delete)?;
         self.topics_changed |= push_topic::is(&object);
         self.touch(&object, id)?;
         self.database.bin(&object, id, id, &self.stamp)?;
@@ -257,11 +256,11 @@ impl Transaction<'_> {
     /// Refuses to delete what cannot be deleted, or is already.
     pub(super) fn check_deletable(&self, object: &SObject, id: Id) -> Result<(), Refusal> {
         self.live(object, id)?;
-        if object.deletable {
-            return Ok(());
+        if !self.seen(object).deletable {
+            let message = format!("entity type cannot be deleted: {}", object.label);
+            return Err(Refusal { status: 403, ..Refusal::bad("INSUFFICIENT_ACCESS_OR_READONLY", message) });
         }
-        let message = format!("entity type cannot be deleted: {}", object.label);
-        Err(Refusal { status: 403, ..Refusal::bad("INSUFFICIENT_ACCESS_OR_READONLY", message) })
+        self.check_row(object, id, RowAction::Delete)
     }
 
     /// Puts the client's values into the row.
