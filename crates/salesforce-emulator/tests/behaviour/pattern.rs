@@ -128,8 +128,11 @@ fn compare(at: &str, pattern: &Json, found: &Json, names: &mut Names, difference
     match (pattern, found) {
         (Json::Object(pattern), Json::Object(found)) => {
             let is_open = pattern.contains_key(MORE);
-            let named: Vec<&String> =
-                pattern.iter().filter(|(name, value)| *name != MORE && *value != "<absent>").map(|(name, _)| name).collect();
+            let named: Vec<&String> = pattern
+                .iter()
+                .filter(|(name, value)| *name != MORE && *value != "<absent>")
+                .map(|(name, _)| name)
+                .collect();
             let there: Vec<&String> = found.keys().filter(|name| !is_open || named.contains(name)).collect();
             if named != there {
                 differences.push(format!("{at}: members {there:?}, not {named:?}"));
@@ -160,8 +163,8 @@ fn compare(at: &str, pattern: &Json, found: &Json, names: &mut Names, difference
                 differences.push(format!("{at}: {found}, not {:?}", names.fill(pattern)));
             }
         }
-        // As text: 1.0 is not 1.
-        _ if pattern.to_string() == found.to_string() => {}
+        // The number 1.0 is not the number 1.
+        _ if pattern == found => {}
         _ => differences.push(format!("{at}: {found}, not {pattern}")),
     }
 }
@@ -309,7 +312,10 @@ mod tests {
         let pattern = json!({"id": "<id as account>", "url": "/x/{account}", "next": "/q/<text as locator>-<number>"});
         let found = json!({"id": "0015500001QdQWaAAN", "url": "/x/0015500001QdQWaAAN", "next": "/q/01g-2000"});
         assert_eq!(differences("", &pattern, &found, &mut names), Vec::<String>::new());
-        assert_eq!(names.fill("{account} {locator} @{ref.id} {now-1d} {x*3}"), "0015500001QdQWaAAN 01g @{ref.id} 2025-12-31T00:00:00Z xxx");
+        assert_eq!(
+            names.fill("{account} {locator} @{ref.id} {now-1d} {x*3}"),
+            "0015500001QdQWaAAN 01g @{ref.id} 2025-12-31T00:00:00Z xxx"
+        );
         assert_eq!(names.fill_json(&json!({"times": 2, "of": "{n}"})), json!(["1", "2"]));
     }
 }

@@ -90,8 +90,12 @@ impl Target {
             loop {
                 let soql = format!("SELECT Id FROM {object} WHERE {field} LIKE '{prefix}%' LIMIT 200");
                 let found = self.data(Method::GET, "query", "q", &soql).await;
-                let ids: Vec<&str> =
-                    found["records"].as_array().into_iter().flatten().filter_map(|record| record["Id"].as_str()).collect();
+                let ids: Vec<&str> = found["records"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|record| record["Id"].as_str())
+                    .collect();
                 if ids.is_empty() {
                     break;
                 }
@@ -128,5 +132,7 @@ async fn refreshed(http: &reqwest::Client, url: &str, client: &Client) -> (Strin
     let request = request.header("content-type", "application/x-www-form-urlencoded").body(form);
     let granted = json(request).await;
     let member = |name: &str| granted[name].as_str().map(str::to_owned);
-    member("instance_url").zip(member("access_token")).unwrap_or_else(|| panic!("no session: {}", granted["error_description"]))
+    member("instance_url")
+        .zip(member("access_token"))
+        .unwrap_or_else(|| panic!("no session: {}", granted["error_description"]))
 }

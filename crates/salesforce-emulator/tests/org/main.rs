@@ -22,6 +22,7 @@ mod login_host;
 mod oauth;
 mod push_topics;
 mod query;
+mod readme;
 mod recorded;
 mod records;
 mod replication;

@@ -184,9 +184,7 @@ async fn replication() {
     client.delete("Custom__c", &id).await;
     client.emulator.org().advance(Duration::from_secs(600)).unwrap();
     let (start, end) = (encode("2025-12-31T23:00:00Z"), encode("2026-01-01T00:05:00Z"));
-    for (resource, theirs) in
-        [("Contact/updated", updated), ("Custom__c/deleted", recorded("get-deleted.json"))]
-    {
+    for (resource, theirs) in [("Contact/updated", updated), ("Custom__c/deleted", recorded("get-deleted.json"))] {
         let ours = client.get(&format!("/services/data/v62.0/sobjects/{resource}/?start={start}&end={end}")).await;
         assert_eq!(ours.status.as_u16(), 200, "{}", ours.text);
         Comparison::default().assert_same(resource, &ours.json(), &theirs);

@@ -95,8 +95,8 @@ impl Comparison {
                     differences.push(format!("{at}: {ours:?}, recorded {recorded:?}"));
                 }
             }
-            // As text: 1.0 is not 1.
-            (ours, recorded) if ours.to_string() == recorded.to_string() => {}
+            // The number 1.0 is not the number 1.
+            (ours, recorded) if ours == recorded => {}
             (ours, recorded) => differences.push(format!("{at}: {ours}, recorded {recorded}")),
         }
     }
@@ -104,7 +104,8 @@ impl Comparison {
     fn same_text(&mut self, ours: &str, recorded: &str) -> bool {
         let (ours, recorded) = (spelled(ours), spelled(recorded));
         let (ours, recorded): (Vec<_>, Vec<_>) = (words(&ours).collect(), words(&recorded).collect());
-        ours.len() == recorded.len() && ours.iter().zip(&recorded).all(|(ours, recorded)| self.same_word(ours, recorded))
+        ours.len() == recorded.len()
+            && ours.iter().zip(&recorded).all(|(ours, recorded)| self.same_word(ours, recorded))
     }
 
     /// Ids are the same if they are as long, of the same kind of object, and play the part they always play.
@@ -114,8 +115,8 @@ impl Comparison {
         }
         // Key prefixes of custom objects are given out as they come.
         let is_custom = |id: &str| id.starts_with('a');
-        let alike = ours.len() == recorded.len()
-            && (ours[..3] == recorded[..3] || is_custom(ours) && is_custom(recorded));
+        let alike =
+            ours.len() == recorded.len() && (ours[..3] == recorded[..3] || is_custom(ours) && is_custom(recorded));
         alike && self.cast.entry(recorded.to_owned()).or_insert_with(|| ours.to_owned()) == ours
     }
 }
@@ -148,7 +149,8 @@ fn spelled(text: &str) -> String {
         _ => text.to_owned(),
     };
     const FORM: &str = "0000-00-00T00:00:00";
-    let digits = |part: &str| part.bytes().map(|byte| if byte.is_ascii_digit() { b'0' } else { byte }).collect::<Vec<_>>();
+    let digits =
+        |part: &str| part.bytes().map(|byte| if byte.is_ascii_digit() { b'0' } else { byte }).collect::<Vec<_>>();
     let mut spelled = text.clone();
     for at in 0..text.len().saturating_sub(FORM.len() - 1) {
         if text.get(at..at + FORM.len()).is_some_and(|part| digits(part) == FORM.as_bytes()) {

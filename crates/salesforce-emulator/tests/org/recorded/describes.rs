@@ -85,7 +85,10 @@ const KEPT_BY_TOOLING: [Recording; 13] = [
     },
     // That a checkbox has a default was lost where the platform, not the client, leaves it out.
     Recording { except: &[".defaultValue"], ..recording("tooling-PushTopic", "67.0") },
-    Recording { except: &["IsOffsiteAppointment.defaultValue", "Address.nillable"], ..recording("tooling-ServiceAppointment", "67.0") },
+    Recording {
+        except: &["IsOffsiteAppointment.defaultValue", "Address.nillable"],
+        ..recording("tooling-ServiceAppointment", "67.0")
+    },
     recording("tooling-ServiceContract", "67.0"),
     recording("tooling-StreamingChannel", "67.0"),
     recording("tooling-Task", "67.0"),
@@ -171,7 +174,8 @@ async fn both(client: &Client, recording: &Recording) -> (Json, Json) {
         }
         let children = description.get_mut("childRelationships").and_then(Json::as_array_mut);
         children.into_iter().for_each(|children| {
-            children.retain(|child| !excepted(recording, "childRelationships", child["childSObject"].as_str().unwrap()));
+            children
+                .retain(|child| !excepted(recording, "childRelationships", child["childSObject"].as_str().unwrap()));
         });
         description.as_object_mut().unwrap().retain(|member, _| !recording.except.contains(&&**member));
     }

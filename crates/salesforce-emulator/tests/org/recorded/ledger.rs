@@ -118,7 +118,10 @@ const LEDGER: [(&str, Fate); 85] = [
     ("handshake-ok.json", Shown("src/cometd/tests/recorded.rs::handshake_ok")),
     ("subscribe-daily-limit.json", Shown("src/cometd/tests/recorded.rs::subscribe_beyond_the_daily_limit")),
     ("subscribe-ok.json", Shown("src/cometd/tests/recorded.rs::subscribe_ok")),
-    ("subscribe-replay-invalid.json", Shown("src/cometd/tests/recorded.rs::subscribe_with_a_replay_id_out_of_retention")),
+    (
+        "subscribe-replay-invalid.json",
+        Shown("src/cometd/tests/recorded.rs::subscribe_with_a_replay_id_out_of_retention"),
+    ),
     ("subscribe-request-replay.json", Shown("src/cometd/message.rs::the_replay_map_is_looked_up_by_channel")),
     // The Bulk API.
     ("Account_bulk2_test.csv", BULK),

@@ -42,7 +42,11 @@ async fn refusals() {
     let (first, second) = tokio::join!(client.refresh(), client.refresh());
     let overlapping = if first.status == 200 { second } else { first };
     let query = url::form_urlencoded::Serializer::new(String::new())
-        .extend_pairs([("response_type", "code"), ("client_id", &credentials.client_id), ("redirect_uri", "http://localhost/")])
+        .extend_pairs([
+            ("response_type", "code"),
+            ("client_id", &credentials.client_id),
+            ("redirect_uri", "http://localhost/"),
+        ])
         .finish();
     let sent_back = client.send(Method::GET, &format!("/services/oauth2/authorize?{query}"), &[], None).await.unwrap();
     let location = url::Url::parse(sent_back.headers["location"].to_str().unwrap()).unwrap();

@@ -30,9 +30,7 @@ async fn updates_task() {
     let id = replay.client.create("Account", json!({"Name": "earlier"})).await;
     replay.client.delete("Account", &id).await;
     replay.play(1).await;
-    for (nth, id) in
-        ["bVTq1AAG", "bVTphAAG", "bVTq6AAG", "bVTpmAAG", "bVTpwAAG", "bVTprAAG"].into_iter().enumerate()
-    {
+    for (nth, id) in ["bVTq1AAG", "bVTphAAG", "bVTq6AAG", "bVTpmAAG", "bVTpwAAG", "bVTprAAG"].into_iter().enumerate() {
         let name = format!("Account {}", [4, 0, 5, 1, 3, 2][nth]);
         replay.make(&format!("0012300000{id}"), "Account", json!({"Name": name})).await;
     }
