@@ -73,9 +73,10 @@ impl Comparison {
                     match ours.get(name) {
                         Some(Json::String(_) | Json::Number(_)) if DRAWN.contains(&&**name) && !recorded.is_null() => {}
                         Some(ours) if PARTICULARS.contains(&&**name) => {
-                            let different = matches!((ours, recorded), (Json::String(_), other) | (other, Json::String(_))
-                                if !other.is_string() && !other.is_null());
-                            differences.extend(different.then(|| format!("{at}.{name}: {ours}, recorded {recorded}")));
+                            let is_text = |value: &Json| value.is_string() || value.is_null();
+                            if !is_text(ours) || !is_text(recorded) {
+                                differences.push(format!("{at}.{name}: {ours}, recorded {recorded}"));
+                            }
                         }
                         Some(ours) => self.compare(&format!("{at}.{name}"), ours, recorded, differences),
                         None => {}
