@@ -41,7 +41,8 @@ pub(super) fn limits(app: &App) -> Reply {
     Reply::value(&limits.into())
 }
 
-/// `GET /limits/recordCount?sObjects=A,B`. Salesforce's counts lag; ours do not. Unknown objects are left out.
+/// `GET /limits/recordCount?sObjects=A,B`. Salesforce's counts lag; ours do not. Unknown objects are left out, and those
+/// that hold nothing, not even in the recycle bin: recorded counts have both zeros and gaps.
 pub(super) fn record_count(org: &Org, call: &Call) -> Result<Reply, Refusal> {
     let counts = org.counts()?;
     let named = call.parameter("sObjects").unwrap_or_default();
@@ -50,8 +51,13 @@ pub(super) fn record_count(org: &Org, call: &Call) -> Result<Reply, Refusal> {
     let objects = schema
         .objects()
         .filter(|object| wanted.is_empty() || wanted.iter().any(|name| object.name.eq_ignore_ascii_case(name)));
-    let counted: Vec<Json> = objects
-        .map(|object| json!({"count": counts.get(&object.name).copied().unwrap_or(0), "name": object.name}))
-        .collect();
+    let mut counted: Vec<Json> = Vec::new();
+    for object in objects {
+        match counts.get(&object.name) {
+            Some(0) if org.ids(&object.name, true)?.is_empty() => {}
+            Some(count) => counted.push(json!({"count": count, "name": object.name})),
+            None => {}
+        }
+    }
     Ok(Reply::value(&json!({"sObjects": counted})))
 }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use rusqlite::types::{Type, Value as Stored};
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::OpenError;
 use super::hearing::Audience;
 use super::id::Id;
 use super::schema::{Field, FieldType, SObject, Schema, SchemaChange};
@@ -64,13 +65,19 @@ pub(super) struct KeptEvent {
     pub(super) audience: Audience,
 }
 
+/// Does the database hold tables, and not ours?
+const IS_FOREIGN: &str = "SELECT COUNT(*)>0 AND SUM(name='~meta')=0 FROM sqlite_master WHERE type='table'";
+
 impl Database {
     /// Opens or makes the database. The second value is true when it was empty.
-    pub(super) fn open(path: Option<&Path>) -> rusqlite::Result<(Self, bool)> {
+    pub(super) fn open(path: Option<&Path>) -> Result<(Self, bool), OpenError> {
         let connection = match path {
             Some(path) => Connection::open(path)?,
             None => Connection::open_in_memory()?,
         };
+        if connection.query_row(IS_FOREIGN, [], |row| row.get(0))? {
+            return Err(OpenError::Foreign);
+        }
         connection.execute_batch(
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-65536;
              CREATE TABLE IF NOT EXISTS \"~meta\"(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -225,12 +232,6 @@ impl Database {
             Ok(StoredRow { values, deleted: row.get(object.fields.len())? })
         };
         self.connection.prepare_cached(&self.statements[&object.name].row)?.query_row([id.as_str()], read).optional()
-    }
-
-    /// Is the record in the recycle bin?
-    pub(super) fn is_deleted(&self, object: &SObject, id: Id) -> rusqlite::Result<bool> {
-        let sql = format!("SELECT 1 FROM \"{}\" WHERE \"Id\"=? AND \"IsDeleted\"=1", object.name);
-        self.connection.prepare_cached(&sql)?.exists([id.as_str()])
     }
 
     /// Does a live record with this id exist?

@@ -141,6 +141,9 @@ pub enum OpenError {
     /// The database cannot be opened, or is none of ours.
     #[error("opening the org's database")]
     Database(#[from] rusqlite::Error),
+    /// The database is that of another program. It is left as it was.
+    #[error("the file is the database of another program")]
+    Foreign,
     /// The starting objects were refused, or those of the file are not understood.
     #[error("making the org's schema")]
     Schema(#[from] SchemaError),

@@ -177,3 +177,10 @@ async fn sandboxes_have_another_audience() {
         assert_eq!(bearer(&client, &signed(&key, &json!({"alg": "RS256"}), &claims)).await.status, status);
     }
 }
+
+/// What is said to an assertion for somebody else.
+pub(crate) async fn for_audience(client: &Client, audience: &str) -> Answer {
+    let mut claims = claims(client);
+    claims["aud"] = audience.into();
+    bearer(client, &signed(&offered(client), &json!({"alg": "RS256"}), &claims)).await
+}

@@ -23,6 +23,7 @@ mod oauth;
 mod permissions;
 mod push_topics;
 mod query;
+mod readme;
 mod recorded;
 mod records;
 mod replication;
