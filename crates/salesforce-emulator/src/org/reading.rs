@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::OptionalExtension as _;
 
-use super::database::Database;
+use super::database::{Database, ROOT};
 use super::id::Id;
 use super::refusal::Refusal;
 use super::schema::{Field, SObject};
@@ -203,9 +203,10 @@ impl Org {
         let mut database = self.0.database();
         let object = self.object(object)?;
         database.ensure(&self.0.views().whole, &object.name)?;
-        let sql = format!("SELECT \"Id\" FROM \"{}\" WHERE \"IsDeleted\"=?1 ORDER BY \"Id\"", object.name);
+        let wanted = if deleted { format!("\"{ROOT}\" IS NOT NULL") } else { "\"IsDeleted\"=0".to_owned() };
+        let sql = format!("SELECT \"Id\" FROM \"{}\" WHERE {wanted} ORDER BY \"Id\"", object.name);
         let mut statement = database.connection.prepare_cached(&sql)?;
-        let mut rows = statement.query([deleted])?;
+        let mut rows = statement.query([])?;
         let mut ids = Vec::new();
         while let Some(row) = rows.next()? {
             ids.extend(row.get_ref(0)?.as_str().ok().and_then(Id::parse));
