@@ -185,9 +185,9 @@ impl Maker {
             }
             FieldType::Boolean => draw.percent(50).into(),
             FieldType::Int | FieldType::Long => draw.below(10_000).into(),
-            FieldType::Percent => draw.below(101).into(),
-            FieldType::Double if field.name.ends_with("itude") => ((draw.below(180_000) as f64) / 1000.0 - 90.0).into(),
-            FieldType::Currency | FieldType::Double => ((draw.below(50_000_000) as f64) / 100.0).into(),
+            FieldType::Percent => draw.below(101).min(field.bound() as u64 - 1).into(),
+            FieldType::Double if field.name.contains("itude") => ((draw.below(180_000) as f64) / 1000.0 - 90.0).into(),
+            FieldType::Currency | FieldType::Double => ((draw.below(50_000_000) as f64) / 100.0 % field.bound()).into(),
             FieldType::Date => day(draw).into(),
             FieldType::DateTime => format!("{}T{:02}:{:02}:00Z", day(draw), draw.below(24), draw.below(60)).into(),
             FieldType::Time => format!("{:02}:{:02}:00.000Z", draw.below(24), draw.below(60)).into(),

@@ -15,7 +15,8 @@ use super::schema::{Field, FieldType, SObject, Schema, SchemaChange};
 use super::together::Bracket;
 use super::value::stamp;
 
-/// Columns every table has besides the described ones: the record whose deletion took this one along, and when.
+/// Columns every table has besides the described ones: the record whose deletion took this one along, and when. Both are
+/// empty in live rows, so that the index on the first finds the recycle bin.
 pub(super) const ROOT: &str = "~root";
 pub(super) const DELETED_AT: &str = "~deleted";
 
@@ -84,6 +85,7 @@ impl Database {
              CREATE TABLE IF NOT EXISTS \"~event\"(stream INTEGER, replay INTEGER PRIMARY KEY, at INTEGER, data BLOB);
              CREATE TABLE IF NOT EXISTS \"~audience\"(replay INTEGER PRIMARY KEY, owners TEXT);
              CREATE TABLE IF NOT EXISTS \"~deletion\"(object TEXT, at TEXT, id TEXT, PRIMARY KEY(object, at, id)) WITHOUT ROWID;
+             CREATE INDEX IF NOT EXISTS \"~deletion~id\" ON \"~deletion\"(id);
              CREATE TABLE IF NOT EXISTS \"~orphan\"(parent TEXT, object TEXT, id TEXT, field TEXT, at TEXT,
                  PRIMARY KEY(parent, object, id, field)) WITHOUT ROWID;
              CREATE TABLE IF NOT EXISTS \"~schema\"(number INTEGER PRIMARY KEY, at INTEGER, change TEXT);",
@@ -315,7 +317,7 @@ impl Database {
         self.trim_deletions(before)?;
         self.connection.execute("DELETE FROM \"~orphan\" WHERE at<?", [before])?;
         for table in &self.tables {
-            let sql = format!("DELETE FROM \"{table}\" WHERE \"IsDeleted\"=1 AND \"{DELETED_AT}\"<?");
+            let sql = format!("DELETE FROM \"{table}\" WHERE \"{ROOT}\" IS NOT NULL AND \"{DELETED_AT}\"<?");
             self.connection.execute(&sql, [before])?;
         }
         Ok(())
@@ -325,7 +327,8 @@ impl Database {
     pub(super) fn counts(&self) -> rusqlite::Result<HashMap<String, u64>> {
         let mut counts = HashMap::new();
         for table in &self.tables {
-            let sql = format!("SELECT COUNT(*) FROM \"{table}\" WHERE \"IsDeleted\"=0");
+            let all = format!("SELECT COUNT(*) FROM \"{table}\"");
+            let sql = format!("SELECT ({all})-({all} WHERE \"{ROOT}\" IS NOT NULL)");
             let count: i64 = self.connection.prepare_cached(&sql)?.query_row([], |row| row.get(0))?;
             counts.insert(table.clone(), count.unsigned_abs());
         }

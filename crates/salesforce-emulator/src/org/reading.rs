@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::OptionalExtension as _;
 
 use super::answer::{count, first_page, groups, next, row_ids, write_envelope};
-use super::database::Database;
+use super::database::{Database, ROOT};
 use super::id::Id;
 use super::pages::{Layout, Rest};
 use super::refusal::Refusal;
@@ -234,9 +234,10 @@ impl Org {
         let object = self.object(object)?;
         database.ensure(&self.views().whole, &object.name)?;
         let sight = self.sight(&mut database, &object)?;
-        let sql = format!("SELECT \"Id\" FROM \"{}\" t0 WHERE \"IsDeleted\"=?1{sight} ORDER BY \"Id\"", object.name);
+        let wanted = if deleted { format!("\"{ROOT}\" IS NOT NULL") } else { "\"IsDeleted\"=0".to_owned() };
+        let sql = format!("SELECT \"Id\" FROM \"{}\" t0 WHERE {wanted}{sight} ORDER BY \"Id\"", object.name);
         let mut statement = database.connection.prepare_cached(&sql)?;
-        let mut rows = statement.query([deleted])?;
+        let mut rows = statement.query([])?;
         let mut ids = Vec::new();
         while let Some(row) = rows.next()? {
             ids.extend(row.get_ref(0)?.as_str().ok().and_then(Id::parse));

@@ -3,14 +3,17 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops where it stands")]
 
 mod administrator;
+mod archive;
 mod authorize;
 mod binary;
 mod client;
 mod collections;
 mod composite;
 mod control;
+mod conversion;
 mod coverage;
 mod data_file;
+mod deletion;
 mod describes;
 mod faults;
 mod field_types;
@@ -19,6 +22,8 @@ mod jwt;
 mod large;
 mod late;
 mod login_host;
+mod lookups;
+mod merge;
 mod oauth;
 mod permissions;
 mod push_topics;
@@ -35,4 +40,5 @@ mod soql_words;
 mod streaming;
 mod streams;
 mod trouble;
+mod two_orgs;
 mod users;

@@ -222,7 +222,7 @@ impl Field {
     }
 
     /// What a number must stay below: its digits before the point are counted.
-    pub(in crate::org) fn bound(&self) -> f64 {
+    pub(crate) fn bound(&self) -> f64 {
         match self.precision.saturating_sub(self.scale) {
             0 => 1e18,
             digits => 10_f64.powi(digits.into()),
