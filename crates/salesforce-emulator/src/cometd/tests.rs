@@ -2,6 +2,7 @@
 
 mod desk;
 mod fake;
+mod fuzz;
 mod http;
 mod properties;
 mod recorded;

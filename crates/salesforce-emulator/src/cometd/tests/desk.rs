@@ -67,6 +67,10 @@ impl Desk {
         self.now += Duration::from_secs(seconds);
     }
 
+    pub(super) fn now(&self) -> Instant {
+        self.now
+    }
+
     pub(super) fn script(&mut self, rule: &str) {
         self.sessions.faults().add(serde_json::from_str::<Rule>(rule).unwrap());
     }
