@@ -418,7 +418,7 @@ async fn whoever_tries_again_sees_everything() {
         client.emulator.start_workload(Workload { seed, ..changes(100) }).unwrap();
         client.emulator.finish_workload().await;
         let mut stubborn = Stubborn { client: &client, token: client.token.clone() };
-        let (mut seen, mut last) = (0, String::new());
+        let (mut seen, mut last) = (0, "000000000000000AAA".to_owned());
         loop {
             let page =
                 stubborn.query(&format!("SELECT Id FROM Account WHERE Id > '{last}' ORDER BY Id LIMIT 10")).await;
