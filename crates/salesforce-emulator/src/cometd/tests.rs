@@ -7,5 +7,6 @@ mod http;
 mod properties;
 mod recorded;
 mod stalled;
+mod stubborn;
 mod table;
 mod trouble;
