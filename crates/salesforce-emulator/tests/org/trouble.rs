@@ -174,6 +174,9 @@ async fn rows_that_are_locked() {
         transcript = transcript.replace(id, &format!("ID-{at}"));
     }
     insta::assert_snapshot!(transcript);
+    script(&client, "create", json!({"lock_rows": {"every": 1}})).await;
+    let stranger = client.send(Method::POST, "/services/data/v62.0/sobjects/Account", &[], Some("{}".to_owned()));
+    assert_eq!(stranger.await.unwrap().status, 401, "strangers learn nothing of locks");
     let left = client.query("SELECT Name FROM Account").await.json();
     assert_eq!(left["records"][0]["Name"], "b", "{left}");
     assert_eq!(left["totalSize"], 1);
