@@ -8,6 +8,7 @@ mod composite;
 mod describe;
 mod entry;
 mod limits;
+mod multipart;
 mod oauth;
 mod person;
 mod query;
@@ -240,6 +241,9 @@ fn answer_data(app: &App, call: &Call, version: &str, data: Data<'_>) -> Result<
         Data::Deleted { object } => replication::deleted(org, call, object),
         Data::Composite => composite::composite(app, call),
         Data::Batch => batch::batch(app, call),
+        Data::CreateRows | Data::UpdateRows if multipart::multipart(call).is_some() => {
+            Err(Refusal::not_imitated("files beside collections"))
+        }
         Data::CreateRows => rows::create(org, call),
         Data::UpdateRows => rows::update(org, call),
         Data::UpsertRows { object, field } => rows::upsert(org, call, object, field),

@@ -19,6 +19,7 @@ mod jwt;
 mod large;
 mod late;
 mod login_host;
+mod multipart;
 mod oauth;
 mod push_topics;
 mod query;
