@@ -39,7 +39,7 @@ pub use config::{Config, Settings};
 pub use control::{Mix, Workload, WorkloadReport};
 pub use emulator::{Emulator, StartError};
 pub use fault::{FaultAction, FaultRule};
-pub use org::{Credentials, Org, SchemaChange};
+pub use org::{BulkDatetimes, BulkReport, BulkSettings, BulkStop, Credentials, Org, SchemaChange};
 
 /// Keeps the example of the README compiling.
 #[cfg(doctest)]

@@ -3,6 +3,7 @@
 
 mod authorize;
 mod batch;
+mod bulk;
 mod collections;
 mod composite;
 mod describe;
@@ -42,6 +43,7 @@ use tower_http::compression::CompressionLayer;
 use crate::cometd;
 use crate::fault::Faults;
 use crate::org::{Face, Id, Org, Refusal, Unfit};
+use bulk::Jobs;
 use reply::{Reply, page};
 use resource::{Data, Resource};
 
@@ -166,6 +168,12 @@ impl Call {
 /// Everything that is not CometD.
 async fn serve(State(app): State<App>, request: Request) -> Response<Body> {
     let (head, body) = request.into_parts();
+    let path = head.uri.path();
+    if let Resource::Data { version, data: Data::Jobs(Jobs::Upload(id)) } =
+        Resource::at(head.extensions.get().copied().unwrap_or_default(), &head.method, path)
+    {
+        return bulk::upload(&app, &head, body, version, id).await;
+    }
     let Ok(body) = to_bytes(body, LONGEST_BODY).await else {
         return page(StatusCode::PAYLOAD_TOO_LARGE, "Payload Too Large");
     };
@@ -251,6 +259,7 @@ fn answer_data(app: &App, call: &Call, version: &str, data: Data<'_>) -> Result<
         Data::Upsert { object, field, value } => upsert::upsert(org, call, object, field, value, version),
         Data::ReadBy { object, field, value } => upsert::read(org, call, object, field, value, version),
         Data::Retrieve { object } => collections::retrieve(org, call, object, version),
+        Data::Jobs(jobs) => Ok(bulk::answer(org, call, version, jobs)),
         Data::NotImitated(what) => Err(Refusal::not_imitated(what)),
         Data::MethodNotAllowed(allowed) => Err(method_not_allowed(&effective_method(&call.head), allowed)),
         Data::Unknown => Err(Refusal::not_found()),

@@ -1,5 +1,6 @@
 //! `/__emulator/…`: everything real Salesforce does not have. The same can be done through the library's handle.
 
+mod bulk;
 mod lag;
 mod policies;
 mod workload;
@@ -52,6 +53,7 @@ impl Desk {
             .route("/__emulator/app", get(policies::app).post(policies::change_app))
             .route("/__emulator/users", get(policies::users).post(policies::change_user))
             .route("/__emulator/reset", post(reset))
+            .merge(bulk::routes())
             .merge(lag::routes())
             .with_state(self)
     }

@@ -2,6 +2,7 @@
 
 mod administration;
 mod alteration;
+mod bulk;
 mod database;
 mod derive;
 mod event_log;
@@ -33,6 +34,9 @@ use serde_json::{Map, Value as Json};
 
 use crate::clock::Clock;
 use crate::config::Settings;
+use bulk::Bulk;
+pub use bulk::{BulkDatetimes, BulkReport, BulkSettings, BulkStop};
+pub(crate) use bulk::{Asked, Family, Incoming, Page, Spool, Told, Upload};
 use database::{Database, KeptEvent};
 pub(crate) use event_log::{Announced, EventLog};
 pub use id::Id;
@@ -86,6 +90,7 @@ struct Inner {
     log: EventLog,
     identity: Mutex<Identity>,
     usage: Mutex<Usage>,
+    bulk: Bulk,
 }
 
 /// Why an org cannot be opened.
@@ -148,6 +153,7 @@ impl Org {
             topics: RwLock::new(topics),
             log,
             usage: Mutex::default(),
+            bulk: Bulk::default(),
         }));
         if fresh {
             org.found()?;
@@ -173,6 +179,8 @@ impl Org {
             database.set_meta("clock_ahead", ahead)?;
         }
         self.0.retain_events(&database, now)?;
+        drop(database);
+        self.bulk_advanced();
         Ok(())
     }
 
@@ -216,6 +224,18 @@ impl Org {
     /// announced like any others.
     pub fn as_platform<T>(&self, work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Refusal>) -> Result<T, Refusal> {
         self.0.transaction(Actor::Platform, work)
+    }
+
+    /// Makes changes of which no PushTopic hears, as Bulk does. Modstamps move and histories are written as ever.
+    pub(crate) fn silently<T>(
+        &self,
+        work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        self.transaction(|transaction| {
+            let done = work(transaction);
+            transaction.changes.clear();
+            done
+        })
     }
 
     /// Adds rows without announcing them and without looking up what they refer to.
@@ -263,6 +283,7 @@ impl Org {
 
     /// Back to an empty org with its user and the policies of its start. Time, ids, credentials and replay ids go on.
     pub fn reset(&self) -> Result<(), Refusal> {
+        self.forget_jobs();
         {
             let database = self.0.database();
             database.clear()?;

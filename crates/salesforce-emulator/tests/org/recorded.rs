@@ -29,7 +29,7 @@ fn shape(value: &Json) -> Json {
 
 /// Keys in order, and for each whose value is there on both sides, its shape.
 #[track_caller]
-fn assert_alike(ours: &Json, theirs: &Json) {
+pub(crate) fn assert_alike(ours: &Json, theirs: &Json) {
     let (ours, theirs) = (ours.as_object().unwrap(), theirs.as_object().unwrap());
     assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>());
     for (key, value) in theirs {
