@@ -8,6 +8,7 @@ mod collections;
 mod composite;
 mod describe;
 mod entry;
+mod file;
 mod limits;
 mod multipart;
 mod oauth;
@@ -249,7 +250,7 @@ fn answer_data(app: &App, call: &Call, version: &str, data: Data<'_>) -> Result<
         Data::Deleted { object } => replication::deleted(org, call, object),
         Data::Composite => composite::composite(app, call),
         Data::Batch => batch::batch(app, call),
-        Data::CreateRows | Data::UpdateRows if multipart::multipart(call).is_some() => {
+        Data::CreateRows | Data::UpdateRows if file::between_parts(call).is_some() => {
             Err(Refusal::not_imitated("files beside collections"))
         }
         Data::CreateRows => rows::create(org, call),

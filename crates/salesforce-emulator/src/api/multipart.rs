@@ -1,92 +1,73 @@
-//! Records with a file: `multipart/form-data` of the record as JSON and the content of one binary field as it is.
+//! `multipart/form-data` in memory, as far as single records and orders of Bulk need it.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use http::header::CONTENT_TYPE;
-use serde_json::{Map, Value as Json};
+/// A part: its name, whether it is a file, its content type, and what is in it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Part<'a> {
+    pub(super) name: &'a str,
+    pub(super) is_file: bool,
+    pub(super) kind: &'a str,
+    pub(super) content: &'a [u8],
+}
 
-use super::{Call, json};
-use crate::org::Refusal;
-
-/// The record in the body of a request, with the file's content as if it had come in the JSON.
-pub(super) fn record(call: &Call) -> Result<Map<String, Json>, Refusal> {
-    let invalid = |message: String| Refusal::bad("INVALID_MULTIPART_REQUEST", message);
-    let Some(kind) = multipart(call) else { return json(&call.body) };
-    let parts = parameter(kind, "boundary").and_then(|boundary| parts(&call.body, boundary));
-    let parts = parts.ok_or_else(|| invalid("The multipart message cannot be read".to_owned()))?;
-    let (files, others): (Vec<_>, Vec<_>) = parts.into_iter().partition(|part| part.is_file);
-    let (&[Part { kind, content, .. }], [] | [_]) = (&others[..], &files[..]) else {
-        let many = |what| format!("Cannot include more than one {what} part");
-        return Err(invalid(match others.len() {
-            0 => "Multipart message must include a non-binary part".to_owned(),
-            1 => many("binary"),
-            _ => many("non-binary"),
-        }));
-    };
-    match kind.split(';').next().unwrap_or_default().trim() {
-        "application/json" => {}
-        "application/xml" => return Err(Refusal::not_imitated("XML")),
-        kind => return Err(invalid(format!("Non-binary part must be JSON or XML, was: '{kind}'"))),
+/// What stands between the parts, if the content type says that there are parts.
+pub(super) fn boundary(content_type: &str) -> Option<&str> {
+    let (kind, parameters) = content_type.split_once(';')?;
+    if !kind.trim().to_ascii_lowercase().starts_with("multipart/") {
+        return None;
     }
-    let mut record: Map<String, Json> = json(content)?;
-    record.extend(files.iter().map(|file| (file.name.to_owned(), BASE64.encode(file.content).into())));
-    Ok(record)
+    parameter(parameters, "boundary")
 }
 
-/// The content type of a request whose body has parts.
-pub(super) fn multipart(call: &Call) -> Option<&str> {
-    call.header(&CONTENT_TYPE).filter(|kind| kind.starts_with("multipart/"))
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Part<'a> {
-    /// Of a file, the field whose content it is.
-    name: &'a str,
-    is_file: bool,
-    kind: &'a str,
-    content: &'a [u8],
-}
-
-/// The parts of a body (RFC 2046, 5.1); `None` if it is not whole.
-fn parts<'a>(body: &'a [u8], boundary: &str) -> Option<Vec<Part<'a>>> {
-    let delimiter = format!("\r\n--{boundary}");
-    // The first one needs no line break before it.
-    let mut rest = split(body, &delimiter[2..])?.1;
+/// The parts of a body; `None` if it is not in that form.
+pub(super) fn parts<'a>(body: &'a [u8], boundary: &str) -> Option<Vec<Part<'a>>> {
+    let mark = format!("--{boundary}");
+    let mut rest = &body[find(body, mark.as_bytes())? + mark.len()..];
     let mut parts = Vec::new();
     while !rest.starts_with(b"--") {
-        let (part, following) = split(rest, &delimiter)?;
-        let (head, content) = split(part, "\r\n\r\n")?;
-        parts.push(Part::new(std::str::from_utf8(head).ok()?, content));
-        rest = following;
+        rest = line_end(rest)?;
+        let end = find(rest, mark.as_bytes())?;
+        parts.push(part(&rest[..end])?);
+        rest = &rest[end + mark.len()..];
     }
     Some(parts)
 }
 
-impl<'a> Part<'a> {
-    fn new(head: &'a str, content: &'a [u8]) -> Self {
-        let header = |name: &str| {
-            let mut headers = head.lines().filter_map(|line| line.split_once(':'));
-            headers.find(|(key, _)| key.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value.trim())
-        };
-        let disposition = header("Content-Disposition");
-        Self {
-            name: parameter(disposition, "name").unwrap_or_default(),
-            is_file: parameter(disposition, "filename").is_some(),
-            kind: header("Content-Type"),
-            content,
+fn part(part: &[u8]) -> Option<Part<'_>> {
+    let (mut name, mut is_file, mut kind) = (None, false, "");
+    let mut rest = part;
+    loop {
+        let end = find(rest, b"\n")?;
+        let line = std::str::from_utf8(&rest[..end]).ok()?.trim();
+        rest = &rest[end + 1..];
+        if line.is_empty() {
+            break;
+        }
+        let (header, value) = line.split_once(':').unwrap_or_default();
+        if header.eq_ignore_ascii_case("content-disposition") {
+            (name, is_file) = (parameter(value, "name"), parameter(value, "filename").is_some());
+        } else if header.eq_ignore_ascii_case("content-type") {
+            kind = value.split(';').next().unwrap_or_default().trim();
         }
     }
+    // The line's end before the next mark belongs to the mark.
+    let content = rest.strip_suffix(b"\n").map_or(rest, |rest| rest.strip_suffix(b"\r").unwrap_or(rest));
+    Some(Part { name: name?, is_file, kind, content })
 }
 
-/// `value; name=…; name="…"`
-fn parameter<'a>(header: &'a str, name: &str) -> Option<&'a str> {
-    let mut pairs = header.split(';').filter_map(|pair| pair.split_once('='));
-    pairs.find(|(key, _)| key.trim().eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().trim_matches('"'))
+/// `name="job"` among the parameters of a header.
+fn parameter<'a>(parameters: &'a str, wanted: &str) -> Option<&'a str> {
+    let mut pairs = parameters.split(';').filter_map(|pair| pair.split_once('='));
+    let (_, value) = pairs.find(|(name, _)| name.trim().eq_ignore_ascii_case(wanted))?;
+    Some(value.trim().trim_matches('"')).filter(|value| !value.is_empty())
 }
 
-fn split<'a>(text: &'a [u8], at: &str) -> Option<(&'a [u8], &'a [u8])> {
-    let start = text.windows(at.len()).position(|window| window == at.as_bytes())?;
-    Some((&text[..start], &text[start + at.len()..]))
+fn line_end(text: &[u8]) -> Option<&[u8]> {
+    let end = find(text, b"\n")?;
+    text[..end].iter().all(|byte| byte.is_ascii_whitespace()).then(|| &text[end + 1..])
+}
+
+fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
+    text.windows(wanted.len()).position(|window| window == wanted)
 }
 
 #[cfg(test)]
@@ -96,44 +77,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bodies() {
-        let part = |head: &str, content: &str| format!("--b\r\n{head}\r\n\r\n{content}\r\n");
-        let record =
-            part("content-disposition: form-data; name=\"Attachment\"\r\nContent-Type: application/json", "{}");
-        let file =
-            part("Content-Type: text/plain\r\nContent-Disposition: form-data; name=Body; filename=\"\"", "\r\n--");
-        let written = |body: &str| {
-            let parts = parts(body.as_bytes(), "b")?;
-            let shown = parts.iter().map(|part| {
-                let content = String::from_utf8_lossy(part.content);
-                format!("{} {} {} {content:?}", part.name, part.is_file, part.kind)
-            });
-            Some(shown.collect::<Vec<_>>().join(", "))
-        };
-        let table = [
-            (
-                format!("{record}{file}--b--"),
-                Some("Attachment false application/json \"{}\", Body true text/plain \"\\r\\n--\""),
-            ),
-            (
-                format!("to whom it may concern\r\n{record}--b--\r\nbye"),
-                Some("Attachment false application/json \"{}\""),
-            ),
-            ("--b\r\n\r\n--b--".to_owned(), None),
-            (part("X: y", "") + "--b--", Some(" false  \"\"")),
-            (format!("{record}{file}"), None),
-            ("--b--".to_owned(), Some("")),
-            (String::new(), None),
-        ];
-        for (body, expected) in table {
-            assert_eq!(written(&body).as_deref(), expected, "{body}");
+    fn as_in_the_guide() {
+        let body = "--BOUNDARY\nContent-Type: application/json\nContent-Disposition: form-data; name=\"job\"\n\n{\"a\":1}\n\n--BOUNDARY\n\
+                    Content-Type: text/csv\nContent-Disposition: form-data; name=\"content\"; filename=\"content\"\n\nName\na\n--BOUNDARY--\n";
+        for body in [body.to_owned(), body.replace('\n', "\r\n")] {
+            let content_type = "multipart/form-data; boundary=BOUNDARY";
+            let found = parts(body.as_bytes(), boundary(content_type).unwrap()).unwrap();
+            let found: Vec<_> = found.iter().map(|part| (part.name, std::str::from_utf8(part.content).unwrap().trim())).collect();
+            assert_eq!(found[0], ("job", "{\"a\":1}"));
+            assert_eq!((found[1].0, found[1].1.replace('\r', "").as_str()), ("content", "Name\na"));
+        }
+    }
+
+    #[test]
+    fn boundaries() {
+        assert_eq!(boundary("multipart/form-data; charset=utf-8; boundary=\"a b\""), Some("a b"));
+        for text in ["application/json", "application/json; boundary=x", "multipart/form-data", "multipart/form-data; boundary="] {
+            assert_eq!(boundary(text), None, "{text}");
         }
     }
 
     proptest! {
         #[test]
-        fn arbitrary_bytes_never_panic(body in "(--b|\r\n|--|:|;|=|\"|name|filename|[a-z]){0,30}", boundary in "b?") {
-            let _ = parts(body.as_bytes(), &boundary);
+        fn nothing_panics(body in "(--b|--|\r?\n|name=\"x\";|content-disposition:|[a-z:;= ]){0,20}") {
+            let _ = parts(body.as_bytes(), "b");
+        }
+
+        #[test]
+        fn what_goes_in_comes_out(content in "[a-z,\"\n]{0,40}") {
+            let body = format!("--b\r\nContent-Disposition: form-data; name=\"content\"\r\n\r\n{content}\r\n--b--");
+            prop_assert_eq!(parts(body.as_bytes(), "b").unwrap(), [Part { name: "content", is_file: false, kind: "", content: content.as_bytes() }]);
         }
     }
 }

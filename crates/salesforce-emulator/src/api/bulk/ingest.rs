@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use http::header::CONTENT_TYPE;
 
-use super::super::Call;
 use super::super::reply::Reply;
-use super::{csv, multipart, order};
+use super::super::{Call, multipart};
+use super::{csv, order};
 use crate::org::{Asked, Family, Org, Refusal, Told};
 
 /// Most characters of data that may come with the order.

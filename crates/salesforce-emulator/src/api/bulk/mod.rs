@@ -2,7 +2,6 @@
 
 mod csv;
 mod ingest;
-mod multipart;
 mod query;
 mod resource;
 mod upload;
