@@ -5,6 +5,7 @@
 mod administrator;
 mod authorize;
 mod binary;
+mod bulk_ingest;
 mod bulk_query;
 mod client;
 mod collections;
