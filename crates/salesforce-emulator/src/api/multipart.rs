@@ -83,7 +83,8 @@ mod tests {
         for body in [body.to_owned(), body.replace('\n', "\r\n")] {
             let content_type = "multipart/form-data; boundary=BOUNDARY";
             let found = parts(body.as_bytes(), boundary(content_type).unwrap()).unwrap();
-            let found: Vec<_> = found.iter().map(|part| (part.name, std::str::from_utf8(part.content).unwrap().trim())).collect();
+            let found: Vec<_> =
+                found.iter().map(|part| (part.name, std::str::from_utf8(part.content).unwrap().trim())).collect();
             assert_eq!(found[0], ("job", "{\"a\":1}"));
             assert_eq!((found[1].0, found[1].1.replace('\r', "").as_str()), ("content", "Name\na"));
         }
@@ -92,7 +93,12 @@ mod tests {
     #[test]
     fn boundaries() {
         assert_eq!(boundary("multipart/form-data; charset=utf-8; boundary=\"a b\""), Some("a b"));
-        for text in ["application/json", "application/json; boundary=x", "multipart/form-data", "multipart/form-data; boundary="] {
+        for text in [
+            "application/json",
+            "application/json; boundary=x",
+            "multipart/form-data",
+            "multipart/form-data; boundary=",
+        ] {
             assert_eq!(boundary(text), None, "{text}");
         }
     }

@@ -185,7 +185,8 @@ async fn rows_are_not_in_the_order_of_their_ids_unless_asked() {
 /// Two chunks of three rows: between them rows change, go and come.
 #[tokio::test]
 async fn rows_are_read_at_different_moments() {
-    for (soql, settled) in [("SELECT Id, Name FROM Account", false), ("SELECT Id, Name FROM Account ORDER BY Id", true)] {
+    for (soql, settled) in [("SELECT Id, Name FROM Account", false), ("SELECT Id, Name FROM Account ORDER BY Id", true)]
+    {
         let client = with(BulkSettings { query_chunk: 3, ..BulkSettings::default() }, &[]).await;
         let org = client.emulator.org();
         let mut ids = Vec::new();
@@ -355,7 +356,12 @@ async fn refused_at_once() {
 async fn states_and_what_they_refuse() {
     let client = with(BulkSettings { query_chunk: 2, ..BulkSettings::default() }, &[("Lead", 4)]).await;
     let org = client.emulator.org();
-    let at = |chunk, fail: Option<&str>| BulkStop { before_chunk: chunk, object: None, job: None, fail: fail.map(str::to_owned) };
+    let at = |chunk, fail: Option<&str>| BulkStop {
+        before_chunk: chunk,
+        object: None,
+        job: None,
+        fail: fail.map(str::to_owned),
+    };
     let mut transcript = Vec::new();
     for (name, stop) in [
         ("UploadComplete", Some(at(1, None))),
@@ -457,7 +463,10 @@ async fn quotas() {
     let refused = client.call(Method::POST, QUERY, Some(body)).await;
     assert_eq!(
         (refused.status.as_u16(), refused.text.as_str()),
-        (400, r#"[{"errorCode":"LIMIT_EXCEEDED","message":"Max bulk v2 query jobs (2) per 24 hrs has been reached (3)"}]"#)
+        (
+            400,
+            r#"[{"errorCode":"LIMIT_EXCEEDED","message":"Max bulk v2 query jobs (2) per 24 hrs has been reached (3)"}]"#
+        )
     );
     client.emulator.org().advance(Duration::from_secs(24 * 60 * 60)).unwrap();
     let client = client.renewed().await;
@@ -514,7 +523,18 @@ async fn schemas_change_meanwhile() {
     org.bulk_jobs();
     let told = info(&client, &job).await;
     assert_eq!(told["state"], "Failed");
-    assert!(told["errorMessage"].as_str().unwrap().starts_with("InvalidBatch : Failed to process query: INVALID_FIELD"));
+    assert!(
+        told["errorMessage"].as_str().unwrap().starts_with("InvalidBatch : Failed to process query: INVALID_FIELD")
+    );
+}
+
+#[tokio::test]
+async fn no_part_of_a_composite() {
+    let client = Client::new().await;
+    let request = json!({"method": "GET", "url": QUERY, "referenceId": "a"});
+    let path = "/services/data/v62.0/composite";
+    let answer = client.call(Method::POST, path, Some(json!({"compositeRequest": [request]}))).await.json();
+    assert_eq!(answer["compositeResponse"][0]["httpStatusCode"], 400, "{answer}");
 }
 
 #[tokio::test]

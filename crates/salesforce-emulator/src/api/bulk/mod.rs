@@ -18,7 +18,7 @@ pub(super) use upload::upload;
 
 /// Answers a request about jobs. Errors are spelled in this API's way, the code first.
 pub(super) fn answer(org: &Org, call: &Call, version: &str, jobs: Jobs<'_>) -> Reply {
-    answered(org, call, version, jobs).unwrap_or_else(refused)
+    answered(org, call, version, jobs).unwrap_or_else(|refusal| refused(&refusal))
 }
 
 fn answered(org: &Org, call: &Call, version: &str, jobs: Jobs<'_>) -> Result<Reply, Refusal> {
@@ -53,7 +53,7 @@ fn available(version: &str, jobs: &Jobs<'_>) -> Result<(), Refusal> {
     if has { Ok(()) } else { Err(Refusal::not_found()) }
 }
 
-fn refused(refusal: Refusal) -> Reply {
+fn refused(refusal: &Refusal) -> Reply {
     let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     Reply::value(&json!([{"errorCode": refusal.code, "message": refusal.message}])).status(status)
 }

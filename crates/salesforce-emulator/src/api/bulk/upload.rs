@@ -26,7 +26,7 @@ pub(in crate::api) async fn upload(app: &App, head: &Parts, body: Body, version:
     }
     let reply = match take(&org, head, body, Asked { family: Family::Ingest, id, version }).await {
         Ok(()) => Reply::empty(StatusCode::CREATED),
-        Err(refusal) => refused(refusal),
+        Err(refusal) => refused(&refusal),
     };
     reply.into_response()
 }

@@ -111,6 +111,9 @@ mod tests {
         for (name, byte) in [("BACKQUOTE", '`'), ("CARET", '^'), ("PIPE", '|'), ("SEMICOLON", ';'), ("TAB", '\t')] {
             assert_eq!(row(name, "CRLF"), format!("\"a\"{byte}\"\"{byte}\"say \"\"x\"\"\"{byte}{rest}\r\n"), "{name}");
         }
-        assert_eq!(serde_json::to_value((ColumnDelimiter::Tab, LineEnding::Crlf)).unwrap().to_string(), r#"["TAB","CRLF"]"#);
+        assert_eq!(
+            serde_json::to_value((ColumnDelimiter::Tab, LineEnding::Crlf)).unwrap().to_string(),
+            r#"["TAB","CRLF"]"#
+        );
     }
 }

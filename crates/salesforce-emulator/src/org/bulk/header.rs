@@ -16,7 +16,12 @@ pub(super) const LONGEST: usize = 32_000;
 pub(super) enum Column<'a> {
     Field(&'a Field),
     /// A parent, by a field that tells records apart: `Parent__r.Ext__c`, `Lead:Who.Email`.
-    Parent { reference: &'a Field, relationship: &'a str, object: Option<&'a str>, field: &'a str },
+    Parent {
+        reference: &'a Field,
+        relationship: &'a str,
+        object: Option<&'a str>,
+        field: &'a str,
+    },
 }
 
 /// Finds the fields of a header, or says as a job's error message why it cannot be.
@@ -56,7 +61,9 @@ fn column<'a>(schema: &'a Schema, object: &'a SObject, name: &'a str) -> Result<
             ));
         }
         (None, _) => {
-            return Err(format!("InvalidBatch : type is needed for polymorphic foreign key references: {relationship}"));
+            return Err(format!(
+                "InvalidBatch : type is needed for polymorphic foreign key references: {relationship}"
+            ));
         }
         (Some(kind), several) => {
             several.iter().find(|parent| parent.eq_ignore_ascii_case(kind)).ok_or_else(|| not_found(name))?
@@ -116,16 +123,63 @@ fn value(field: &Field, cell: &str) -> Result<Json, Refusal> {
 /// Flags are spelled in many ways here.
 fn flag(cell: &str) -> Option<bool> {
     let is = |words: [&str; 5]| words.iter().any(|word| cell.eq_ignore_ascii_case(word));
-    if is(["true", "yes", "y", "on", "1"]) {
-        Some(true)
-    } else {
-        is(["false", "no", "n", "off", "0"]).then_some(false)
-    }
+    if is(["true", "yes", "y", "on", "1"]) { Some(true) } else { is(["false", "no", "n", "off", "0"]).then_some(false) }
 }
 
-/// The row of a refusal in `sf__Error`.
+/// A refusal as `sf__Error` spells it.
 pub(super) fn error(refusal: &Refusal) -> String {
     let fields = refusal.fields.as_deref().unwrap_or_default().join(", ");
     let gap = if fields.is_empty() { "" } else { " " };
     format!("{}:{}:{fields}{gap}--", refusal.code, refusal.message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A header and a row → the body of the request that would do the same.
+    #[test]
+    fn rows_as_bodies() {
+        let schema = Schema::load(&[]).unwrap();
+        let body = |object: &str, header: &str, row: &str| {
+            let object = schema.object(object).unwrap();
+            let names: Vec<String> = header.split(',').map(str::to_owned).collect();
+            let columns = columns(&schema, object, &names, Operation::Insert, None).unwrap();
+            match super::body(&columns, row.split(',')) {
+                Ok(body) => Json::from(body).to_string(),
+                Err(refusal) => error(&refusal),
+            }
+        };
+        for (object, header, row, expected) in [
+            ("Contact", "lastname,EMAIL,Title", "a,,#N/A", r#"{"LastName":"a","Title":null}"#),
+            (
+                "Event",
+                "Subject,IsPrivate,IsAllDayEvent",
+                "a,Y,off",
+                r#"{"Subject":"a","IsPrivate":true,"IsAllDayEvent":false}"#,
+            ),
+            (
+                "Contact",
+                "LastName,reportsto.email",
+                "a,b@example.com",
+                r#"{"LastName":"a","ReportsTo":{"Email":"b@example.com"}}"#,
+            ),
+            ("Contact", "LastName,ReportsTo.Id", "a,#N/A", r#"{"LastName":"a","ReportsToId":null}"#),
+            ("Contact", "LastName,ReportsTo.Id", "a,", r#"{"LastName":"a"}"#),
+            (
+                "Task",
+                "Subject,Lead:Who.Email",
+                "a,b@example.com",
+                r#"{"Subject":"a","Who":{"attributes":{"type":"Lead"},"Email":"b@example.com"}}"#,
+            ),
+            (
+                "Account",
+                "Name,NumberOfEmployees",
+                "a,few",
+                "INVALID_TYPE_ON_FIELD_IN_RECORD:Employees: value not of required type: few:NumberOfEmployees --",
+            ),
+        ] {
+            assert_eq!(body(object, header, row), expected, "{header} {row}");
+        }
+    }
 }

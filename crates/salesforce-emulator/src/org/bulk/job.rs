@@ -333,7 +333,8 @@ mod tests {
         for (name, fresh) in [("query", query as fn() -> Job), ("ingest", ingest)] {
             for state in states.iter().filter(|state| name == "ingest" || **state != State::Open) {
                 let at = || Job { state: state.clone(), ..fresh() };
-                let told = |done: Result<(), Refusal>| done.map_or_else(|refusal| refusal.to_string(), |()| "ok".into());
+                let told =
+                    |done: Result<(), Refusal>| done.map_or_else(|refusal| refusal.to_string(), |()| "ok".into());
                 let close = if name == "ingest" { told(at().close(Timestamp::MAX)) } else { "–".to_owned() };
                 let (abort, delete) = (told(at().abort(Timestamp::MAX)), told(at().deletable()));
                 lines.push(format!("{name} {}\n  close: {close}\n  abort: {abort}\n  delete: {delete}", state.name()));
@@ -346,7 +347,10 @@ mod tests {
     fn a_life() {
         let at = |seconds| Timestamp::from_second(seconds).unwrap();
         let mut job = ingest();
-        assert_eq!(job.told(Told::Created)["contentUrl"], format!("services/data/v62.0/jobs/ingest/{}/batches", job.terms.id));
+        assert_eq!(
+            job.told(Told::Created)["contentUrl"],
+            format!("services/data/v62.0/jobs/ingest/{}/batches", job.terms.id)
+        );
         job.close(at(1)).unwrap();
         job.begin(at(5));
         assert_eq!(job.state, State::InProgress);

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Done, Stopped};
 use super::job::{Family, Job, State, Task, Terms};
 use super::quota::{BATCH, Used};
 use super::reading::Reading;
@@ -13,6 +12,7 @@ use super::script::{BulkReport, Said, Script};
 use super::settings::BulkSettings;
 use super::spool::Spool;
 use super::writing::{Files, Writing};
+use super::{Done, Stopped};
 use crate::org::{Id, Org};
 
 /// The jobs, by their ids, which are in the order of their making.
@@ -125,7 +125,8 @@ impl Jobs {
         let mut soonest = None;
         for _ in 0..self.turns.len() {
             let Some(id) = self.turns.pop_front() else { break };
-            let Some(Entry { job, work, .. }) = self.all.get_mut(&id).filter(|entry| !entry.job.state.is_final()) else {
+            let Some(Entry { job, work, .. }) = self.all.get_mut(&id).filter(|entry| !entry.job.state.is_final())
+            else {
                 continue;
             };
             let Some(chunk) = work.take() else { continue };
@@ -161,7 +162,14 @@ impl Jobs {
     }
 
     /// A chunk was done, or could not be.
-    pub(super) fn done(&mut self, id: Id, work: Work, done: Result<Done, String>, settings: &BulkSettings, now: Timestamp) {
+    pub(super) fn done(
+        &mut self,
+        id: Id,
+        work: Work,
+        done: Result<Done, String>,
+        settings: &BulkSettings,
+        now: Timestamp,
+    ) {
         let Some(entry) = self.all.get_mut(&id) else { return };
         let job = &mut entry.job;
         match done {
@@ -214,7 +222,9 @@ impl Work {
 /// A batch is begun with every so many rows of an ingest job, if the day has one left.
 fn within_quota(used: &mut Used, job: &Job, work: &Work, settings: &BulkSettings, now: Timestamp) -> bool {
     match work {
-        Work::Write(writing) if writing.goes_on() && job.processed % BATCH == 0 => used.another_batch(settings, now),
+        Work::Write(writing) if writing.goes_on() && job.processed.is_multiple_of(BATCH) => {
+            used.another_batch(settings, now)
+        }
         _ => true,
     }
 }

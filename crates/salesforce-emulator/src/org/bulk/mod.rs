@@ -16,6 +16,8 @@ mod reading;
 mod script;
 mod settings;
 mod spool;
+#[cfg(test)]
+mod tests;
 mod unsupported;
 mod upload;
 mod worker;

@@ -70,7 +70,15 @@ pub(super) struct Maker<'a> {
 impl Maker<'_> {
     fn terms(self, object: &SObject, dialect: Dialect, task: Task) -> Terms {
         let Self { id, user, now, version } = self;
-        Terms { id, created_by: user, created: now, version: version.to_owned(), object: object.name.clone(), dialect, task }
+        Terms {
+            id,
+            created_by: user,
+            created: now,
+            version: version.to_owned(),
+            object: object.name.clone(),
+            dialect,
+            task,
+        }
     }
 }
 

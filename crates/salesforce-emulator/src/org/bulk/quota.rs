@@ -84,7 +84,8 @@ mod tests {
 
     #[test]
     fn a_day() {
-        let settings = BulkSettings { query_jobs: 2, query_results_kb: 3, ingest_batches: 2, ..BulkSettings::default() };
+        let settings =
+            BulkSettings { query_jobs: 2, query_results_kb: 3, ingest_batches: 2, ..BulkSettings::default() };
         let mut used = Used::default();
         let at = |hours| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours);
         used.query_job(&settings, at(0)).unwrap();

@@ -107,8 +107,11 @@ fn settle(
     if query.order.is_empty() && query.limit.is_none() {
         let starts = starts(org, database, query, deleted, size)?;
         let until = starts.iter().skip(1).copied().map(Some).chain([None]);
-        let mut pieces: Vec<Piece> =
-            starts.iter().zip(until).map(|(from, until)| Piece::Between { from: *from, until: until.flatten() }).collect();
+        let mut pieces: Vec<Piece> = starts
+            .iter()
+            .zip(until)
+            .map(|(from, until)| Piece::Between { from: *from, until: until.flatten() })
+            .collect();
         shuffle(&mut pieces, &mut draw);
         return Ok(pieces.into());
     }
@@ -152,11 +155,8 @@ fn row_ids(org: &Org, database: &mut Database, query: &Query, deleted: bool) -> 
 /// The same query for some ids, in their order.
 fn within(query: &Query, from: Option<Id>, until: Option<Id>) -> Query {
     let path = || FieldPath { names: vec!["Id".to_owned()], span: Span { start: 0, end: 0 } };
-    let bound = |comparison, id: Id| Condition::Compare {
-        field: path(),
-        comparison,
-        literal: Literal::Text(id.to_string()),
-    };
+    let bound =
+        |comparison, id: Id| Condition::Compare { field: path(), comparison, literal: Literal::Text(id.to_string()) };
     let from = from.map(|id| bound(Comparison::GreaterOrEqual, id));
     let until = until.map(|id| bound(Comparison::Less, id));
     let conditions: Vec<Condition> = query.condition.iter().cloned().chain(from).chain(until).collect();

@@ -52,7 +52,20 @@ impl Org {
     }
 }
 
+/// Says that the worker is away when its thread ends in a way nobody expected.
+struct Leaves<'a>(&'a Weak<Inner>);
+
+impl Drop for Leaves<'_> {
+    fn drop(&mut self) {
+        if let Some(org) = self.0.upgrade().filter(|_| thread::panicking()) {
+            *org.bulk.worker() = Worker::Away;
+            org.bulk.rested.notify_all();
+        }
+    }
+}
+
 fn work(org: &Weak<Inner>) {
+    let _leaves = Leaves(org);
     while let Some(inner) = org.upgrade() {
         let org = Org(inner);
         match chunk(&org) {

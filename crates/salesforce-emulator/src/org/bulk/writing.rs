@@ -102,7 +102,9 @@ impl Writing {
             none => none.insert(Begun::open(terms.dialect, files)?),
         };
         let schema = org.schema();
-        let object = schema.object(&terms.object).ok_or_else(|| Stopped(format!("InvalidBatch : Unable to find object: {}", terms.object)))?;
+        let object = schema
+            .object(&terms.object)
+            .ok_or_else(|| Stopped(format!("InvalidBatch : Unable to find object: {}", terms.object)))?;
         let names = Arc::clone(&begun.names);
         let columns = header::columns(&schema, object, &names, operation, external_id).map_err(Stopped)?;
         let (rows, until) = begun.next_rows(terms.dialect)?;
@@ -134,7 +136,9 @@ impl Writing {
                 Ok((id, created)) => (&mut succeeded, id.to_string(), created.to_string()),
                 Err(refusal) => (&mut failed, named.clone().unwrap_or_default(), header::error(refusal)),
             };
-            let cells = row.cells.iter().zip(&columns).map(|(cell, column)| shown(column, cell, written.is_ok()));
+            // A row that was cut short is repeated in full.
+            let given = row.cells.iter().map(String::as_str).chain(std::iter::repeat(""));
+            let cells = given.zip(&columns).map(|(cell, column)| shown(column, cell, written.is_ok()));
             let cells: Vec<Vec<u8>> = [id.into_bytes(), told.into_bytes()].into_iter().chain(cells).collect();
             terms.dialect.row(&mut into.bytes, cells.iter().map(Vec::as_slice));
             into.end();
@@ -177,7 +181,9 @@ impl Begun {
         let characters: usize = names.iter().map(|name| name.chars().count() + 1).sum();
         if characters > header::LONGEST || names.len() > MOST_COLUMNS {
             let most = header::LONGEST;
-            return Err(Stopped(format!("InvalidBatch : the header row has more than {most} characters or {MOST_COLUMNS} columns")));
+            return Err(Stopped(format!(
+                "InvalidBatch : the header row has more than {most} characters or {MOST_COLUMNS} columns"
+            )));
         }
         files.done.store(reader.position().byte(), Ordering::Relaxed);
         let mut header = names.join(char::from(dialect.delimiter.byte()).encode_utf8(&mut [0; 4])).into_bytes();
@@ -204,7 +210,9 @@ impl Begun {
         while records.len() < CHUNK && self.reader.read_byte_record(&mut record)? {
             if record.len() > self.names.len() {
                 let (line, columns) = (self.reader.position().line(), self.names.len());
-                return Err(Stopped(format!("InvalidBatch : the row before line {line} has more than {columns} columns")));
+                return Err(Stopped(format!(
+                    "InvalidBatch : the row before line {line} has more than {columns} columns"
+                )));
             }
             records.push((texts(&record)?, self.reader.position().byte()));
         }
@@ -323,7 +331,11 @@ fn alone(row: &[u8]) -> &[u8] {
 
 fn texts(record: &ByteRecord) -> Result<Vec<String>, Stopped> {
     let text = |cell: &[u8]| String::from_utf8(cell.to_vec());
-    record.iter().map(text).collect::<Result<_, _>>().map_err(|_| Stopped("InvalidBatch : the data is not UTF-8".to_owned()))
+    record
+        .iter()
+        .map(text)
+        .collect::<Result<_, _>>()
+        .map_err(|_| Stopped("InvalidBatch : the data is not UTF-8".to_owned()))
 }
 
 impl From<csv::Error> for Stopped {
@@ -331,4 +343,3 @@ impl From<csv::Error> for Stopped {
         Self(format!("InvalidBatch : {error}"))
     }
 }
-
