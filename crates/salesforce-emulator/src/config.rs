@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::org::{Crowd, Feature, ObjectDefinition};
+use crate::org::{BulkSettings, Crowd, Feature, ObjectDefinition};
 
 /// How to start an [`Emulator`](crate::Emulator).
 #[derive(Debug, Clone)]
@@ -110,6 +110,8 @@ pub struct Settings {
     pub instance_url: Option<String>,
     /// Stop the clock at this instant; it then moves only when told to. For tests that compare whole replies.
     pub frozen_at: Option<Timestamp>,
+    /// Pace, limits and switches of Bulk API 2.0.
+    pub bulk: BulkSettings,
     /// Timers and limits of the CometD endpoint.
     pub streaming: crate::cometd::Settings,
 }
@@ -155,6 +157,7 @@ impl Default for Settings {
             merges_announce_children: true,
             instance_url: None,
             frozen_at: None,
+            bulk: BulkSettings::default(),
             streaming: crate::cometd::Settings::default(),
         }
     }

@@ -17,7 +17,7 @@ impl Org {
 
     /// How long a workload takes for so many changes.
     pub(crate) async fn changes(&self, total: u64) -> Result<Duration> {
-        let mix = Mix { create: 1, update: 1, delete: 0, undelete: 0 };
+        let mix = Mix { create: 1, update: 1, delete: 0, undelete: 0, merge: 0, convert: 0 };
         let objects = vec!["Account".to_owned()];
         let workload = Workload { rate: 0.0, total: Some(total), objects, mix, ..Workload::default() };
         let began = now();

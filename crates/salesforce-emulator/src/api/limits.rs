@@ -16,12 +16,13 @@ pub(super) fn limits(app: &App) -> Reply {
         (usage.api_calls(settings.daily_api_calls, now), usage.deliveries(now))
     };
     let (clients, connected) = (settings.streaming.max_clients as u64, app.streaming.sessions().len() as u64);
+    let (bulk, bulk_used) = (&settings.bulk, org.bulk_used());
     let left = |most: u64, used: u64| json!({"Max": most, "Remaining": most.saturating_sub(used)});
     let limits: Map<String, Json> = [
         ("DailyApiRequests", left(settings.daily_api_calls, calls)),
-        ("DailyBulkApiBatches", left(15_000, 0)),
-        ("DailyBulkV2QueryJobs", left(10_000, 0)),
-        ("DailyBulkV2QueryFileStorageMB", left(976_562, 0)),
+        ("DailyBulkApiBatches", left(bulk.ingest_batches, bulk_used.batches)),
+        ("DailyBulkV2QueryJobs", left(bulk.query_jobs, bulk_used.query_jobs)),
+        ("DailyBulkV2QueryFileStorageMB", left(bulk.query_results_kb / 1024, bulk_used.stored >> 20)),
         ("DailyDeliveredPlatformEvents", left(25_000, 0)),
         ("DailyDurableGenericStreamingApiEvents", left(200_000, 0)),
         ("DailyDurableStreamingApiEvents", left(settings.daily_deliveries, deliveries)),

@@ -3,13 +3,16 @@
 
 mod authorize;
 mod batch;
+mod bulk;
 mod collections;
 mod composite;
 mod describe;
 mod entry;
+mod file;
 mod limits;
 mod locked;
 mod long;
+mod multipart;
 mod oauth;
 mod outage;
 mod person;
@@ -46,6 +49,7 @@ use crate::cometd;
 use crate::fault::Faults;
 use crate::org::{Face, Id, Org, Refusal, Unfit};
 use crate::trouble::Ongoing;
+use bulk::Jobs;
 use reply::{Reply, page};
 use resource::{Data, Resource};
 
@@ -180,6 +184,12 @@ impl Call {
 /// Everything that is not CometD.
 async fn serve(State(app): State<App>, request: Request) -> Response<Body> {
     let (head, body) = request.into_parts();
+    let path = head.uri.path();
+    if let Resource::Data { version, data: Data::Jobs(Jobs::Upload(id)) } =
+        Resource::at(head.extensions.get().copied().unwrap_or_default(), &head.method, path)
+    {
+        return bulk::upload(&app, &head, body, version, id).await;
+    }
     let Ok(body) = to_bytes(body, LONGEST_BODY).await else {
         return page(StatusCode::PAYLOAD_TOO_LARGE, "Payload Too Large");
     };
@@ -255,6 +265,9 @@ fn answer_data(app: &App, call: &Call, version: &str, data: Data<'_>) -> Result<
         Data::Deleted { object } => replication::deleted(org, call, object),
         Data::Composite => composite::composite(app, call),
         Data::Batch => batch::batch(app, call),
+        Data::CreateRows | Data::UpdateRows if file::between_parts(call).is_some() => {
+            Err(Refusal::not_imitated("files beside collections"))
+        }
         Data::CreateRows => rows::create(org, call),
         Data::UpdateRows => rows::update(org, call),
         Data::UpsertRows { object, field } => rows::upsert(org, call, object, field),
@@ -263,6 +276,7 @@ fn answer_data(app: &App, call: &Call, version: &str, data: Data<'_>) -> Result<
         Data::ReadBy { object, field, value } => upsert::read(org, call, object, field, value, version),
         Data::DeleteBy { object, field, value } => upsert::delete(org, object, field, value, version),
         Data::Retrieve { object } => collections::retrieve(org, call, object, version),
+        Data::Jobs(jobs) => Ok(bulk::answer(org, call, version, jobs)),
         Data::NotImitated(what) => Err(Refusal::not_imitated(what)),
         Data::MethodNotAllowed(allowed) => Err(method_not_allowed(&effective_method(&call.head), allowed)),
         Data::Unknown => Err(Refusal::not_found()),

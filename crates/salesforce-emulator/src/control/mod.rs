@@ -1,5 +1,6 @@
 //! `/__emulator/…`: everything real Salesforce does not have. The same can be done through the library's handle.
 
+mod bulk;
 mod lag;
 mod people;
 mod policies;
@@ -54,6 +55,7 @@ impl Desk {
             .route("/__emulator/org", get(policies::org).post(policies::change_org))
             .route("/__emulator/app", get(policies::app).post(policies::change_app))
             .route("/__emulator/reset", post(reset))
+            .merge(bulk::routes())
             .merge(lag::routes())
             .merge(records::routes())
             .merge(trouble::routes())

@@ -236,6 +236,12 @@ impl Database {
         self.connection.prepare_cached(&self.statements[&object.name].row)?.query_row([id.as_str()], read).optional()
     }
 
+    /// Is the record in the recycle bin?
+    pub(super) fn is_deleted(&self, object: &SObject, id: Id) -> rusqlite::Result<bool> {
+        let sql = format!("SELECT 1 FROM \"{}\" WHERE \"Id\"=? AND \"IsDeleted\"=1", object.name);
+        self.connection.prepare_cached(&sql)?.exists([id.as_str()])
+    }
+
     /// Does a live record with this id exist?
     pub(super) fn lives(&self, object: &SObject, id: Id) -> rusqlite::Result<bool> {
         if !self.tables.contains(&object.name) {

@@ -2,10 +2,11 @@
 
 mod administration;
 mod alteration;
+mod answer;
 mod archive;
+mod bulk;
 mod children;
 mod conversion;
-mod answer;
 mod database;
 mod deletion;
 mod derive;
@@ -49,6 +50,9 @@ use crate::clock::Clock;
 use crate::config::{LookupsToDeleted, Settings};
 pub(crate) use archive::is_archived;
 pub use conversion::{Conversion, Converted};
+use bulk::Bulk;
+pub(crate) use bulk::{Asked, Family, Incoming, Page, Spool, Told, Upload};
+pub use bulk::{BulkDatetimes, BulkReport, BulkSettings, BulkStop};
 use database::{Database, KeptEvent};
 pub(crate) use event_log::{Announced, EventLog};
 pub(crate) use hearing::Audience;
@@ -113,6 +117,7 @@ struct Inner {
     log: EventLog,
     identity: Mutex<Identity>,
     usage: Mutex<Usage>,
+    bulk: Bulk,
 }
 
 /// What a committed transaction means for others.
@@ -198,6 +203,7 @@ impl Org {
             topics: RwLock::new(topics),
             log,
             usage: Mutex::default(),
+            bulk: Bulk::default(),
         };
         let org = Self(Arc::new(inner), administrator);
         if fresh {
@@ -226,6 +232,8 @@ impl Org {
             database.set_meta("clock_ahead", ahead)?;
         }
         self.0.retain_events(&database, now)?;
+        drop(database);
+        self.bulk_advanced();
         Ok(())
     }
 
@@ -277,6 +285,18 @@ impl Org {
         self.0.transaction(self.1, Actor::Platform, work)
     }
 
+    /// Makes changes of which no PushTopic hears, as Bulk does. Modstamps move and histories are written as ever.
+    pub(crate) fn silently<T>(
+        &self,
+        work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        self.transaction(|transaction| {
+            let done = work(transaction);
+            transaction.changes.clear();
+            done
+        })
+    }
+
     /// Adds rows without announcing them and without looking up what they refer to.
     pub(crate) fn seeding<T>(
         &self,
@@ -317,6 +337,7 @@ impl Org {
 
     /// Back to an empty org with its user and the policies of its start. Time, ids, credentials and replay ids go on.
     pub fn reset(&self) -> Result<(), Refusal> {
+        self.forget_jobs();
         {
             let database = self.0.database();
             database.clear()?;

@@ -251,7 +251,7 @@ impl Org {
     }
 
     /// Compiles a query by the schema that the user sees now, and sees to the tables it reads.
-    fn plan(&self, database: &mut Database, query: &Query, deleted: bool) -> Result<Compiled, Refusal> {
+    pub(super) fn plan(&self, database: &mut Database, query: &Query, deleted: bool) -> Result<Compiled, Refusal> {
         let views = self.views();
         let asker = self.asker(database)?;
         let plan = soql::compile(&views.visible, query, deleted, &asker).map_err(refuse)?;
@@ -324,7 +324,7 @@ impl Cursors {
 
 impl Inner {
     /// An id outside the tables, such as a cursor's.
-    fn new_id(&self, prefix: &str) -> Id {
+    pub(super) fn new_id(&self, prefix: &str) -> Id {
         let mut database = self.database();
         database.next_id += 1;
         Id::new(prefix, self.pod, database.next_id - 1)
@@ -332,7 +332,7 @@ impl Inner {
 }
 
 /// How SOQL's errors are answered.
-fn refuse(error: soql::Error) -> Refusal {
+pub(super) fn refuse(error: soql::Error) -> Refusal {
     match error {
         soql::Error::Refused { code, message } => Refusal::bad(code, message),
         soql::Error::Gap(gap) => Refusal::not_imitated(format!("{gap} in SOQL")),
@@ -343,7 +343,7 @@ fn all_fields(object: &SObject) -> Vec<SelectItem> {
     object.fields.iter().map(|described| field(&described.name)).collect()
 }
 
-fn field(name: &str) -> SelectItem {
+pub(super) fn field(name: &str) -> SelectItem {
     SelectItem::Field(FieldPath {
         names: name.split('.').map(str::to_owned).collect(),
         span: Span { start: 0, end: 0 },

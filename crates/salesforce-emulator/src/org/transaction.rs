@@ -254,7 +254,7 @@ impl Transaction<'_> {
     }
 
     /// Refuses to delete what cannot be deleted, or is already.
-    pub(super) fn check_deletable(&self, object: &SObject, id: Id) -> Result<(), Refusal> {
+    pub(super) fn check_deletable(&self, object: &Arc<SObject>, id: Id) -> Result<(), Refusal> {
         self.live(object, id)?;
         if !self.seen(object).deletable {
             let message = format!("entity type cannot be deleted: {}", object.label);

@@ -128,7 +128,7 @@ async fn logout_ends_the_session() {
     let answer = post(&client, client.emulator.url(), "62.0", envelope.clone()).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert_eq!(
-        Document::parse(&answer.text).unwrap().descendants().last().unwrap().tag_name().name(),
+        Document::parse(&answer.text).unwrap().descendants().next_back().unwrap().tag_name().name(),
         "logoutResponse"
     );
     assert_eq!(client.get("/services/data/v62.0/limits").await.status, 401);
