@@ -1,5 +1,6 @@
 //! Recorded conversations, held again: the same requests, the same replies.
 
+use reqwest::Method;
 use salesforce_emulator::Config;
 use serde_json::{Value as Json, json};
 
