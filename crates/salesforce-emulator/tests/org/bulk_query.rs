@@ -244,6 +244,20 @@ async fn jobs_take_virtual_time() {
     assert_eq!(client.get(&format!("{QUERY}/{job}")).await.status, 404, "kept for seven days");
 }
 
+/// Where the clock runs, so do the jobs, without anybody's help.
+#[tokio::test]
+async fn jobs_take_real_time() {
+    let pause = Duration::from_millis(5);
+    let bulk = BulkSettings { query_chunk: 2, queue_time: pause, chunk_time: pause, ..BulkSettings::default() };
+    let settings = Settings { bulk, ..Settings::default() };
+    let client = Client::with(Config { rows: vec![("Lead".into(), 6)], settings, ..Config::default() }).await;
+    let job = ordered(&client, "SELECT Id FROM Lead").await;
+    while info(&client, &job).await["state"] != "JobComplete" {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(first_cells(&results(&client, &job, "").await.text).len(), 6);
+}
+
 #[tokio::test]
 async fn cells_of_every_type() {
     let client = Client::new().await;

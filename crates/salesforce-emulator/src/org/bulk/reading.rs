@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use rusqlite::params_from_iter;
+use rusqlite::types::Value as Stored;
 
 use super::cells::Cells;
 use super::job::{Reads, Terms};
@@ -37,8 +38,8 @@ pub(crate) struct Reading {
 enum Piece {
     /// Whatever has an id of this range.
     Between { from: Option<Id>, until: Option<Id> },
-    /// These SQLite rows.
-    These(Vec<i64>),
+    /// These records.
+    These(Vec<Id>),
 }
 
 impl Reading {
@@ -48,49 +49,53 @@ impl Reading {
 
     /// Reads one piece.
     pub(super) fn step(&mut self, org: &Org, terms: &Terms) -> Result<Done, Stopped> {
+        let mut rows = Rows::default();
+        let read = self.read(org, terms, &mut rows)?;
+        self.results.append(&rows)?;
+        Ok(Done { processed: read.unwrap_or(0), failed: 0, finished: read.is_none() })
+    }
+
+    /// How many rows there were; `None` if nothing was left to read. The last of them are still to be set aside.
+    fn read(&mut self, org: &Org, terms: &Terms, rows: &mut Rows) -> Result<Option<u64>, Stopped> {
         let Self { reads, results, pieces } = self;
         let Reads { query, deleted } = &**reads;
         let deleted = *deleted;
-        let mut rows = Rows::default();
-        let mut processed = 0;
-        {
-            let mut database = org.0.database();
-            let database = &mut *database;
-            let plan = org.plan(database, query, deleted)?;
-            let cells = Cells::of(&plan, &terms.version, terms.dialect, org.settings().bulk.datetimes)?;
-            let pieces = match pieces {
-                Some(pieces) => pieces,
-                none => {
-                    results.entitle(cells.header());
-                    none.insert(settle(org, database, terms, query, deleted)?)
-                }
-            };
-            let Some(piece) = pieces.pop_front() else {
-                return Ok(Done { processed: 0, failed: 0, finished: true });
-            };
-            let left = pieces.len() as u64;
-            let ids = match piece {
-                Piece::These(ids) => ids,
-                Piece::Between { from, until } => {
-                    let mut ids = row_ids(org, database, &within(query, from, until), deleted)?;
-                    shuffle(&mut ids, &mut draw(org, terms, left));
-                    ids
-                }
-            };
-            let mut statement = database.connection.prepare_cached(&plan.row_sql())?;
-            for id in ids {
-                let mut found = statement.query([id])?;
-                let Some(row) = found.next()? else { continue };
-                cells.row(&mut rows, row)?;
-                processed += 1;
-                if rows.bytes.len() >= GATHERED {
-                    results.append(&rows)?;
-                    rows = Rows::default();
-                }
+        let mut database = org.0.database();
+        let database = &mut *database;
+        let plan = org.plan(database, query, deleted)?;
+        let cells = Cells::of(&plan, &terms.version, terms.dialect, org.settings().bulk.datetimes)?;
+        let pieces = match pieces {
+            Some(pieces) => pieces,
+            none => {
+                results.entitle(cells.header());
+                none.insert(settle(org, database, terms, query, deleted)?)
+            }
+        };
+        let Some(piece) = pieces.pop_front() else { return Ok(None) };
+        let (sql, keys): (_, Vec<Stored>) = match piece {
+            Piece::These(ids) => {
+                let sql = if deleted { plan.record_sql() } else { plan.live_record_sql() };
+                (sql, ids.iter().map(|id| id.to_string().into()).collect())
+            }
+            Piece::Between { from, until } => {
+                let mut keys = row_ids(org, database, &within(query, from, until), deleted)?;
+                shuffle(&mut keys, &mut draw(org, terms, pieces.len() as u64));
+                (plan.row_sql(), keys)
+            }
+        };
+        let mut statement = database.connection.prepare_cached(&sql)?;
+        let mut read = 0;
+        for key in keys {
+            let mut found = statement.query([key])?;
+            let Some(row) = found.next()? else { continue };
+            cells.row(rows, row)?;
+            read += 1;
+            if rows.bytes.len() >= GATHERED {
+                results.append(rows)?;
+                *rows = Rows::default();
             }
         }
-        results.append(&rows)?;
-        Ok(Done { processed, failed: 0, finished: false })
+        Ok(Some(read))
     }
 }
 
@@ -105,47 +110,60 @@ fn settle(
     let size = org.settings().bulk.query_chunk.max(1);
     let mut draw = draw(org, terms, u64::MAX);
     if query.order.is_empty() && query.limit.is_none() {
-        let starts = starts(org, database, query, deleted, size)?;
-        let until = starts.iter().skip(1).copied().map(Some).chain([None]);
-        let mut pieces: Vec<Piece> = starts
-            .iter()
-            .zip(until)
-            .map(|(from, until)| Piece::Between { from: *from, until: until.flatten() })
-            .collect();
+        let bounds = bounds(org, database, query, deleted, size)?;
+        let piece = |bounds: &[Option<Id>]| Piece::Between { from: bounds[0], until: bounds[1] };
+        let mut pieces: Vec<Piece> = bounds.windows(2).map(piece).collect();
         shuffle(&mut pieces, &mut draw);
         return Ok(pieces.into());
     }
-    let mut ids = row_ids(org, database, query, deleted)?;
+    let mut ids = Vec::new();
+    each_id(org, database, query, deleted, |id| ids.push(id))?;
     if query.order.is_empty() {
         shuffle(&mut ids, &mut draw);
     }
     Ok(ids.chunks(size).map(|ids| Piece::These(ids.to_vec())).collect())
 }
 
-/// The ids at which pieces of so many rows begin. The first piece begins before all ids, the last one has no end.
-fn starts(
+/// The ids between which so many rows lie each. Before the first and after the last there is no bound.
+fn bounds(
     org: &Org,
     database: &mut Database,
     query: &Query,
     deleted: bool,
     size: usize,
 ) -> Result<Vec<Option<Id>>, Refusal> {
-    let select = Select::Items(vec![field("Id")]);
-    let plan = org.plan(database, &Query { select, ..within(query, None, None) }, deleted)?;
-    let mut statement = database.connection.prepare_cached(&plan.rows_sql(u64::from(u32::MAX)))?;
-    let mut rows = statement.query(params_from_iter(&plan.parameters))?;
-    let mut starts = vec![None];
+    let mut bounds = vec![None];
     let mut seen = 0;
-    while let Some(row) = rows.next()? {
+    each_id(org, database, &within(query, None, None), deleted, |id| {
         if seen > 0 && seen % size == 0 {
-            starts.push(row.get_ref(0)?.as_str().ok().and_then(Id::parse));
+            bounds.push(Some(id));
         }
         seen += 1;
-    }
-    Ok(starts)
+    })?;
+    bounds.push(None);
+    Ok(bounds)
 }
 
-fn row_ids(org: &Org, database: &mut Database, query: &Query, deleted: bool) -> Result<Vec<i64>, Refusal> {
+/// Calls `visit` for every id of the whole result, in its order.
+fn each_id(
+    org: &Org,
+    database: &mut Database,
+    query: &Query,
+    deleted: bool,
+    mut visit: impl FnMut(Id),
+) -> Result<(), Refusal> {
+    let select = Select::Items(vec![field("Id")]);
+    let plan = org.plan(database, &Query { select, ..query.clone() }, deleted)?;
+    let mut statement = database.connection.prepare_cached(&plan.rows_sql(u64::from(u32::MAX)))?;
+    let mut rows = statement.query(params_from_iter(&plan.parameters))?;
+    while let Some(row) = rows.next()? {
+        row.get_ref(0)?.as_str().ok().and_then(Id::parse).into_iter().for_each(&mut visit);
+    }
+    Ok(())
+}
+
+/// SQLite's own keys of the rows: good as long as the database is kept locked.
+fn row_ids(org: &Org, database: &mut Database, query: &Query, deleted: bool) -> Result<Vec<Stored>, Refusal> {
     let plan = org.plan(database, query, deleted)?;
     let mut statement = database.connection.prepare_cached(&plan.row_ids_sql())?;
     let ids = statement.query_map(params_from_iter(&plan.parameters), |row| row.get(0))?;
