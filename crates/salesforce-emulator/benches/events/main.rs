@@ -22,7 +22,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 const EVENTS: usize = 100_000;
 /// Length of a record's long text; with its other fields and the envelope an event has a kilobyte.
-const TEXT: usize = 800;
+const TEXT: usize = 950;
 const RUNS: usize = 3;
 /// Changes of a workload.
 const CHANGES: u64 = 20_000;
