@@ -124,7 +124,11 @@ impl Org {
         drop(database);
         for Rest { locator, path, rows } in page.rests {
             let (query, opened) = (cursor.query.clone(), self.now());
-            self.0.cursors().entry(self.1).or_default().keep_children(locator, Cursor { query, path, rows, opened, ..*cursor });
+            self.0
+                .cursors()
+                .entry(self.1)
+                .or_default()
+                .keep_children(locator, Cursor { query, path, rows, opened, ..*cursor });
         }
         let (total, until) = (cursor.rows.len(), offset + page.taken);
         let name = (until < total).then(|| name.map_or_else(|| self.open_cursor(cursor), str::to_owned));

@@ -24,7 +24,7 @@ const NO_CHANGE_EVENTS: Fate = NotAsked("change data capture is not imitated");
 const NO_PUB_SUB: Fate = NotAsked("the Pub/Sub API is not imitated");
 const NO_PLATFORM_EVENTS: Fate = NotAsked("platform events are not imitated");
 const NO_TREES: Fate = NotAsked("composite trees are not imitated, and this is a request without a reply");
-const BULK: Fate = NotAsked("the Bulk API is not imitated");
+const QUERY_JOBS: Fate = Shown("bulk_query::as_recorded");
 
 /// Every file named in the `ORIGIN.md` of `tests/fixtures` and `src/cometd/fixtures`.
 const LEDGER: [(&str, Fate); 85] = [
@@ -124,11 +124,11 @@ const LEDGER: [(&str, Fate); 85] = [
     ),
     ("subscribe-request-replay.json", Shown("src/cometd/message.rs::the_replay_map_is_looked_up_by_channel")),
     // The Bulk API.
-    ("Account_bulk2_test.csv", BULK),
-    ("abort-error.json", BULK),
-    ("query-job-created.json", BULK),
-    ("query-job-info.json", BULK),
-    ("query-results-page.http", BULK),
+    ("bulk/Account_bulk2_test.csv", Shown("bulk_ingest::other_peoples_data")),
+    ("bulk/abort-error.json", QUERY_JOBS),
+    ("bulk/query-job-created.json", QUERY_JOBS),
+    ("bulk/query-job-info.json", QUERY_JOBS),
+    ("bulk/query-results-page.http", QUERY_JOBS),
     ("v1-transcripts/upsert_external_id_field.json", NotAsked("version 1 of the Bulk API is not imitated")),
 ];
 
