@@ -1,12 +1,12 @@
 //! The merge of history and stream, against a model of an org that does everything the rule argues about: changes within one
 //! second, events in reverse and again, rows that become visible late, reads answered late, crashes that lose what was not acknowledged,
-//! topics made anew, positions refused, rows loaded in bulk and deletions in cascade that nothing announces, purged rows, and sessions that poll where
-//! others streamed. Whatever the order of things, no row is followed by an older one, and after a last sweep the collection is the org.
+//! topics made anew, positions refused, rows loaded in bulk and deletions in cascade that nothing announces, purged rows, Bulk jobs
+//! whose rows are read one by one while others change, and sessions that poll where others streamed. Whatever the order of things, no row is followed by an older one, and after a last sweep the collection is the org.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use proptest::prelude::*;
-use salesforce_client::RecordId;
+use salesforce_client::{RecordId, bulk::JobId};
 use salesforce_streaming::{Kind, ReplayFrom, ReplayId};
 use source_salesforce::capture::{
     binding::{Announced, Binding},
@@ -21,6 +21,9 @@ const RECORDS: u8 = 4;
 
 /// Rows of a page.
 const PAGE: usize = 2;
+
+/// Rows of a job.
+const JOB: usize = 3;
 
 /// The longest time from a stamp to the moment at which its row becomes visible, in seconds.
 const LATE: i64 = 200;
@@ -47,6 +50,14 @@ enum Step {
     ReadPage,
     /// It arrives, and so many rows of it are written.
     WritePage(usize),
+    /// Instead of the next page, a job is created for it.
+    CreateJob,
+    /// The org reads one more row for the job, or finds that there is none.
+    RunJob,
+    /// So many rows of the job's results are written, if it is complete.
+    WriteJob(usize),
+    /// Somebody deletes the job.
+    LoseJob,
     /// A fetch is read by the org; it arrives later.
     ReadFetch,
     /// It arrives.
@@ -75,6 +86,10 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Reconnect),
         5 => Just(Step::ReadPage),
         5 => (1..3_usize).prop_map(Step::WritePage),
+        4 => Just(Step::CreateJob),
+        8 => Just(Step::RunJob),
+        4 => (1..3_usize).prop_map(Step::WriteJob),
+        1 => Just(Step::LoseJob),
         4 => Just(Step::ReadFetch),
         4 => Just(Step::WriteFetch),
         1 => (0..4_usize).prop_map(Step::Crash),
@@ -108,6 +123,14 @@ struct PageOnItsWay {
     more: bool,
 }
 
+/// A job in the org. It outlives sessions.
+struct Job {
+    id: JobId,
+    read: Read,
+    rows: Vec<(u8, Version)>,
+    is_complete: bool,
+}
+
 struct FetchOnItsWay {
     rows: BTreeMap<u8, Version>,
     door: Door,
@@ -129,6 +152,8 @@ struct World {
     delivered: usize,
     binding: Binding,
     page: Option<PageOnItsWay>,
+    job: Option<Job>,
+    jobs: u8,
     fetch: Option<FetchOnItsWay>,
     /// Committed documents, and after each commit how many there are and the state.
     documents: Vec<(u8, Version)>,
@@ -166,6 +191,8 @@ impl World {
             delivered: 0,
             binding,
             page: None,
+            job: None,
+            jobs: 0,
             fetch: None,
             documents: Vec::new(),
             commits: vec![(0, Position::default())],
@@ -254,15 +281,80 @@ impl World {
         self.documents.push((record, version));
     }
 
-    fn read_page(&mut self) {
-        let Some(Read { after, since, deleted, covers: _ }) = self.binding.next_page() else { return };
-        let matching = self.org.iter().filter(|(record, version)| {
+    /// The rows that a read finds in the org as it is.
+    fn matching(&self, read: &Read) -> impl Iterator<Item = (u8, Version)> {
+        let Read { after, since, deleted, .. } = *read;
+        let matching = self.org.iter().filter(move |(record, version)| {
             !self.purged.contains(record)
                 && after.is_none_or(|after| id(**record) > after)
                 && since.is_none_or(|since| second(version.stamp) >= since)
                 && (deleted || !version.deleted)
         });
-        let mut rows: VecDeque<_> = matching.map(|(record, version)| (*record, *version)).collect();
+        matching.map(|(record, version)| (*record, *version))
+    }
+
+    /// What is to be read next: a page, unless it is to be a job or an earlier session has left one.
+    fn ask(&mut self, by_job: bool) {
+        let Some(read) = self.binding.next_page() else { return };
+        match &read.bulk {
+            // It is looked at when its rows are to be written.
+            Some(_) => {}
+            None if by_job => {
+                self.jobs += 1;
+                let id = format!("7505f00000000{:02}", self.jobs).parse().expect("an id");
+                self.binding.job_created(id, second(self.now));
+                self.job = Some(Job { id, read, rows: Vec::new(), is_complete: false });
+                self.commit();
+            }
+            None => self.read_page(&read),
+        }
+    }
+
+    fn run_job(&mut self) {
+        let Some(mut job) = self.job.take_if(|job| !job.is_complete) else { return };
+        let after = job.rows.last().map(|(record, _)| id(*record)).or(job.read.after);
+        match self.matching(&Read { after, ..job.read.clone() }).next() {
+            Some(row) if job.rows.len() < JOB => job.rows.push(row),
+            _ => job.is_complete = true,
+        }
+        self.job = Some(job);
+    }
+
+    fn write_job(&mut self, rows: usize) {
+        let Some(bulk) = self.binding.job().cloned() else { return };
+        let Some(job) = self.job.take().filter(|job| job.id == bulk.job) else {
+            self.binding.page_lost();
+            return self.commit();
+        };
+        if job.is_complete {
+            let written = bulk.rows as usize;
+            let upto = job.rows.len().min(written + rows);
+            for (record, version) in &job.rows[written..upto] {
+                if self.binding.page_row(id(*record), Some(second(version.stamp))) == Verdict::Write {
+                    self.write(*record, *version);
+                }
+            }
+            if let Some((upper, _)) = job.rows[written..upto].last() {
+                self.binding.page_written(id(*upper), second(self.now));
+            }
+            self.binding.job_written(None, upto as u64);
+            if upto == job.rows.len() {
+                self.binding.page_done(true);
+            }
+            self.commit();
+        }
+        self.job = Some(job);
+    }
+
+    fn end_page(&mut self, more: bool) {
+        if !more {
+            self.read_list();
+        }
+        self.binding.page_done(more);
+    }
+
+    fn read_page(&mut self, read: &Read) {
+        let mut rows: VecDeque<_> = self.matching(read).collect();
         let more = rows.len() > PAGE;
         rows.truncate(PAGE);
         self.page = Some(PageOnItsWay { rows, answered: self.now, more });
@@ -283,10 +375,7 @@ impl World {
             self.binding.page_written(id(upper), second(page.answered));
         }
         if page.rows.is_empty() {
-            if !page.more {
-                self.read_list();
-            }
-            self.binding.page_done(page.more);
+            self.end_page(page.more);
         } else {
             self.page = Some(page);
         }
@@ -380,7 +469,11 @@ impl World {
                 let from = self.binding.replay().map_or(ReplayFrom::Earliest, ReplayFrom::After);
                 self.subscribe(from);
             }
-            Step::ReadPage => self.read_page(),
+            Step::ReadPage => self.ask(false),
+            Step::CreateJob => self.ask(true),
+            Step::RunJob => self.run_job(),
+            Step::WriteJob(rows) => self.write_job(rows),
+            Step::LoseJob => self.job = None,
             Step::WritePage(rows) => self.write_page(rows),
             Step::ReadFetch => self.read_fetch(),
             Step::WriteFetch => self.write_fetch(),
@@ -422,8 +515,10 @@ impl World {
                 swept = true;
                 self.sweep(true);
             }
-            self.read_page();
+            self.ask(false);
             self.write_page(PAGE);
+            self.run_job();
+            self.write_job(PAGE);
             self.read_fetch();
             self.write_fetch();
         }

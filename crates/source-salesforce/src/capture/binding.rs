@@ -16,14 +16,17 @@
 //!
 //! A binding whose changes are *polled* has no channel. It begins with 2, and each poll is what a sweep is to a stream.
 
-use salesforce_client::RecordId;
+use salesforce_client::{
+    RecordId,
+    bulk::{JobId, ResultLocator},
+};
 use salesforce_streaming::{Kind, ReplayFrom, ReplayId};
 
 use super::{
     fetches::{Door, Fetch, Fetches, Wanted},
     freshness::{EVALUATION_LAG, Freshness, PageRead, Verdict},
     ledger::Ledger,
-    position::{Checked, Position, Read},
+    position::{Bulk, Checked, Position, Read},
     second::Second,
 };
 use crate::document::Op;
@@ -49,6 +52,13 @@ const BEFORE_SUBSCRIPTION: i64 = 60;
 /// Events that may wait for their records before no further ones are taken in.
 const OPEN_EVENTS: usize = 5_000;
 
+/// Records written while a page is on its way, before it is given up and read again. That takes seconds; an org that announces
+/// more than this in that time is better read once it has calmed down.
+const MOST_DURING_PAGE: usize = 100_000;
+
+/// The same for a job: the state holds them, and each commit compares it.
+const MOST_DURING_JOB: usize = 2_000;
+
 /// Where one binding stands and what is on its way for it.
 #[derive(Debug)]
 pub struct Binding {
@@ -68,6 +78,8 @@ pub struct Binding {
     ledger: Ledger,
     fetches: Fetches,
     page: Option<PageRead>,
+    /// The page is a job that an earlier session has begun, and that this one has not gone on with yet.
+    left_job: bool,
     /// Up to where the read at hand covers is told by the time at which it begins.
     covers_by_time: bool,
     /// Polls done in this life.
@@ -107,6 +119,7 @@ impl Binding {
         let topic_replaced = was_streamed && topic.is_some() && position.topic != topic;
         let keeps_numbering = topic.is_some() && position.topic == topic;
         let floor = position.fence.unwrap_or(Second::MIN);
+        let left_job = position.reads.first().is_some_and(|read| read.bulk.is_some());
         let covers_nothing_yet = |read: &Read| read.covers == Some(NOTHING);
         let mut binding = Self {
             topic,
@@ -123,7 +136,8 @@ impl Binding {
             freshness: Freshness::new(floor),
             ledger: Ledger::resuming_after(position.replay.filter(|_| keeps_numbering)),
             fetches: Fetches::default(),
-            page: None,
+            page: left_job.then(|| PageRead::resuming(position.written)),
+            left_job,
             polled: false,
         };
         for id in position.fetch {
@@ -179,7 +193,7 @@ impl Binding {
         let since = complete.map_or(self.start, |complete| Some(complete.plus(-SWEEP_OVERLAP)));
         self.covers_by_time = covers.is_none();
         let covers = covers.or(complete).unwrap_or(NOTHING);
-        self.reads.push(Read { after: None, since, deleted: complete.is_some(), covers: Some(covers) });
+        self.reads.push(Read { since, deleted: complete.is_some(), covers: Some(covers), ..Read::default() });
     }
 
     /// Up to here everything is captured, announced or not. `None` while history is read for the first time.
@@ -238,7 +252,7 @@ impl Binding {
     /// What changed since the binding was last known to be complete is to be read.
     fn repair(&mut self) {
         let since = self.sound().map_or(self.start, |sound| Some(sound.plus(-REPAIR_OVERLAP)));
-        let read = Read { after: None, since, deleted: true, covers: None };
+        let read = Read { since, deleted: true, ..Read::default() };
         // A repair that has not begun covers this one too. One whose page is on its way has begun.
         let begun = usize::from(self.page.is_some());
         if self.reads.iter().skip(begun).next_back() != Some(&read) {
@@ -272,17 +286,41 @@ impl Binding {
         Verdict::Write
     }
 
-    /// The next page to read, if one is due and none is on its way. It counts as sent.
+    /// The next page to read, if one is due and none is on its way; or the job to go on with. It counts as sent. Instead of by
+    /// the page, its rows may come by a new job.
     pub fn next_page(&mut self) -> Option<Read> {
-        if !self.subscribed || self.page.is_some() || self.fetches.is_long() {
+        let is_under_way = self.page.is_some() && !self.left_job;
+        if !self.subscribed || is_under_way || self.fetches.is_long() {
             return None;
         }
         let read = self.reads.first()?.clone();
-        if read.after.is_none() {
-            self.freshness.read_begins();
+        if !std::mem::take(&mut self.left_job) {
+            if read.after.is_none() {
+                self.freshness.read_begins();
+            }
+            self.page = Some(PageRead::default());
         }
-        self.page = Some(PageRead::default());
         Some(read)
+    }
+
+    /// The rows of the page that was sent for come by a job. The org has `created` it, and reads no row before.
+    pub fn job_created(&mut self, job: JobId, created: Second) {
+        self.covers_from(created);
+        if let Some(read) = self.reads.first_mut() {
+            read.bulk = Some(Bulk::new(job));
+        }
+    }
+
+    /// Of that page of the job's results, so many rows are written or noted.
+    pub fn job_written(&mut self, page: Option<ResultLocator>, rows: u64) {
+        if let Some(bulk) = self.reads.first_mut().and_then(|read| read.bulk.as_mut()) {
+            (bulk.page, bulk.rows) = (page, rows);
+        }
+    }
+
+    /// The job by which the rows of the read at hand come.
+    pub fn job(&self) -> Option<&Bulk> {
+        self.reads.first()?.bulk.as_ref()
     }
 
     /// The page that was sent for has arrived.
@@ -298,9 +336,12 @@ impl Binding {
         }
     }
 
-    /// The page that was sent for will not come: the object changed under it.
+    /// The page that was sent for will not come, or no more of its job's rows: it is asked for again from the last row written.
     pub fn page_lost(&mut self) {
-        self.page = None;
+        (self.page, self.left_job) = (None, false);
+        if let Some(read) = self.reads.first_mut() {
+            read.bulk = None;
+        }
     }
 
     /// What to do with a row of the page, in the order of ids. Rows to be fetched are noted here.
@@ -318,12 +359,15 @@ impl Binding {
         if let Some(read) = self.reads.first_mut() {
             read.after = Some(upper);
         }
+        if let Some(page) = &mut self.page {
+            page.passed(upper);
+        }
         self.freshness.wrote_page(upper, answered);
     }
 
-    /// The page is done; without `more`, so is the read through the object.
+    /// The page is done, or its job; without `more`, so is the read through the object.
     pub fn page_done(&mut self, more: bool) {
-        self.page = None;
+        self.page_lost();
         if more || self.reads.is_empty() {
             return;
         }
@@ -362,9 +406,10 @@ impl Binding {
 
     /// Whether too much changed while the page was on its way; it is then given up, to be read again from the last row written.
     pub fn gives_up_page(&mut self) -> bool {
-        let overrun = self.page.as_ref().is_some_and(PageRead::is_overrun);
+        let most = if self.job().is_some() { MOST_DURING_JOB } else { MOST_DURING_PAGE };
+        let overrun = self.page.as_ref().is_some_and(|page| page.since().len() > most);
         if overrun {
-            self.page = None;
+            self.page_lost();
         }
         overrun
     }
@@ -467,6 +512,12 @@ impl Binding {
             fence: Some(self.freshness.newest()),
             reads: self.reads.clone(),
             fetch: self.fetches.by_pages(),
+            written: self
+                .page
+                .as_ref()
+                .filter(|_| self.job().is_some())
+                .map(|page| page.since().clone())
+                .unwrap_or_default(),
         }
     }
 }

@@ -18,7 +18,7 @@
 //!    Forgetting costs fetches; it never costs order.
 //! 4. A page row is written unless its record was written or announced while the page was being read, see [`PageRead`].
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use salesforce_client::RecordId;
 
@@ -125,20 +125,21 @@ pub enum Verdict {
     Fetch,
 }
 
-/// One page of history on its way: from the moment its request is sent until its last row is written.
+/// One page of history, or the results of one Bulk job, on the way: from the moment the request is sent until the last row is written.
 ///
 /// The rows were read at some moment in between. What was written for a record *before* the request was sent is older
 /// than its page row or the same. What is written *since* may be either, and is remembered here with its stamp.
 #[derive(Debug, Default)]
 pub struct PageRead {
-    since: HashMap<RecordId, Second>,
+    since: BTreeMap<RecordId, Second>,
 }
 
-/// Records remembered for one page before it is given up and read again. A page is on its way for seconds; an org that
-/// announces more than this in that time is better read once it has calmed down.
-const SINCE: usize = 100_000;
-
 impl PageRead {
+    /// One that an earlier session has begun, in which this was written since.
+    pub fn resuming(since: BTreeMap<RecordId, Second>) -> Self {
+        Self { since }
+    }
+
     /// A row of `id` stamped `second` was written while the page is on its way.
     pub fn wrote(&mut self, id: RecordId, second: Second) {
         let known = self.since.entry(id).or_insert(second);
@@ -155,9 +156,15 @@ impl PageRead {
         }
     }
 
-    /// Too many records changed to remember them: the page must be read again.
-    pub fn is_overrun(&self) -> bool {
-        self.since.len() > SINCE
+    /// Rows up to and including `upper` have been passed: what is remembered of their records is not needed any more.
+    pub fn passed(&mut self, upper: RecordId) {
+        self.since = self.since.split_off(&upper);
+        self.since.remove(&upper);
+    }
+
+    /// What was written since, of the records that are not passed.
+    pub fn since(&self) -> &BTreeMap<RecordId, Second> {
+        &self.since
     }
 }
 
@@ -227,5 +234,8 @@ mod tests {
         for (id, stamp, verdict) in cases {
             assert_eq!(page.judge(id, stamp), verdict, "{id} {stamp:?}");
         }
+        page.wrote(id(3), at(10));
+        page.passed(id(1));
+        assert_eq!(page.since().keys().collect::<Vec<_>>(), [&id(3)]);
     }
 }

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use salesforce_client::RecordId;
+use salesforce_client::{
+    RecordId,
+    bulk::{JobId, ResultLocator},
+};
 use salesforce_streaming::ReplayId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -62,6 +65,10 @@ pub struct Position {
     /// Records of pages already passed that must still be fetched by id.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fetch: Vec<RecordId>,
+    /// Where the read at hand goes by a job: the records behind its last row that were written since the job was asked for,
+    /// with the second of each.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub written: BTreeMap<RecordId, Second>,
 }
 
 /// A look at a topic that found it in order.
@@ -89,6 +96,29 @@ pub struct Read {
     /// for sweeps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub covers: Option<Second>,
+    /// The Bulk job by which its next rows come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bulk: Option<Bulk>,
+}
+
+/// How far the results of a Bulk job are written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bulk {
+    /// The job.
+    pub job: JobId,
+    /// The page of its results at hand; absent for the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<ResultLocator>,
+    /// Rows of that page that are written.
+    #[serde(default)]
+    pub rows: u64,
+}
+
+impl Bulk {
+    /// Nothing of the job's results is written.
+    pub fn new(job: JobId) -> Self {
+        Self { job, page: None, rows: 0 }
+    }
 }
 
 impl State {
@@ -124,7 +154,14 @@ mod tests {
                     "replay": 17,
                     "live": "2026-11-22T10:00:00Z",
                     "fence": "2026-11-22T10:00:02Z",
-                    "reads": [{"after": "0015f000000aaaaAAA"}, {"since": "2026-11-22T09:00:00Z", "deleted": true}],
+                    "reads": [
+                        {
+                            "after": "0015f000000aaaaAAA",
+                            "bulk": {"job": "7505f000000aaaaAAA", "page": "MTAwMDA", "rows": 17},
+                        },
+                        {"since": "2026-11-22T09:00:00Z", "deleted": true},
+                    ],
+                    "written": {"0015f000000bbbbAAA": "2026-11-22T10:00:01Z"},
                 },
                 "Old.v0": {},
             }
