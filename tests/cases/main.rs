@@ -15,6 +15,7 @@ mod task;
 mod way;
 
 mod administration;
+mod backfill;
 mod bad_input;
 mod bindings;
 mod capture;

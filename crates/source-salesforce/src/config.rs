@@ -70,13 +70,17 @@ pub struct RawAdvanced {
     #[serde(default, deserialize_with = "setting::blank_is_absent")]
     #[schemars(with = "Option<String>", title = "Sweep Interval", extend("order" = 4, "format" = "duration", "default" = "PT1H"))]
     pub sweep_interval: Option<String>,
+    /// Once so many rows of an object have been read, the rest is read by Bulk API 2.0, which brings many rows for few API calls. Salesforce reads some objects and fields by REST only; they stay with it.
+    #[serde(default)]
+    #[schemars(title = "Bulk Threshold", extend("order" = 5, "default" = 20000))]
+    pub bulk_threshold: Option<u64>,
     /// An HTTP proxy to reach Salesforce through: scheme, host and port, with user and password where it asks for them. Without it the environment variable HTTPS_PROXY counts.
     #[serde(default, deserialize_with = "setting::blank_is_absent")]
-    #[schemars(with = "Option<String>", title = "Proxy", extend("order" = 5, "secret" = true))]
+    #[schemars(with = "Option<String>", title = "Proxy", extend("order" = 6, "secret" = true))]
     pub proxy: Option<String>,
     /// Certificates of authorities to trust beside those of the system, as PEM text: for a proxy that inspects TLS.
     #[serde(default, deserialize_with = "setting::blank_is_absent")]
-    #[schemars(with = "Option<String>", title = "Root Certificates", extend("order" = 6, "multiline" = true))]
+    #[schemars(with = "Option<String>", title = "Root Certificates", extend("order" = 7, "multiline" = true))]
     pub root_certificates: Option<String>,
 }
 
@@ -97,6 +101,8 @@ pub struct Config {
     pub inspection: Duration,
     /// Time between two searches of a streamed object for changes that nothing announced.
     pub sweeps: Duration,
+    /// Rows of a read after which it goes on by Bulk API 2.0.
+    pub bulk_threshold: u64,
     /// How Salesforce is reached.
     pub network: Network,
 }
@@ -115,6 +121,9 @@ const INSPECTIONS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration:
 /// What is not announced may wait for an hour: a hundred streams then cost half of a small org's calls for a day.
 const SWEEPS: Duration = Duration::from_secs(3_600);
 const SWEEP_INTERVALS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(7 * 86_400);
+
+/// From here on a Bulk job takes fewer calls than pages do, if as many rows are still to come.
+const BULK_THRESHOLD: u64 = 20_000;
 
 impl Config {
     /// Reads and checks a configuration.
@@ -182,6 +191,7 @@ impl TryFrom<RawConfig> for Config {
             coalescing,
             inspection,
             sweeps,
+            bulk_threshold: advanced.bulk_threshold.unwrap_or(BULK_THRESHOLD),
             network,
         })
     }

@@ -1,7 +1,9 @@
 //! What can go wrong in this connector. One line each, for the person who reads it at night.
 
-use salesforce_client::{RecordId, SObjectName};
+use salesforce_client::{FieldName, RecordId, SObjectName};
 use salesforce_streaming::push_topic::TopicName;
+
+use crate::cell::Misfit;
 
 /// Every failure that ends a command or a session.
 #[derive(Debug, thiserror::Error)]
@@ -122,6 +124,28 @@ pub enum Error {
         feed: &'static str,
         /// What is wrong.
         source: Box<salesforce_client::Error>,
+    },
+
+    /// A cell of a Bulk job's results that breaks what the org says of its field.
+    #[error("{object} {id}: {field} cannot be read from the results of a Bulk job")]
+    Cell {
+        /// The object.
+        object: SObjectName,
+        /// The record.
+        id: RecordId,
+        /// The field.
+        field: FieldName,
+        /// What is wrong.
+        source: Misfit,
+    },
+
+    /// A row of a Bulk job's results that makes no record.
+    #[error("{object}: a row of a Bulk job cannot be read")]
+    BulkRow {
+        /// The object.
+        object: SObjectName,
+        /// What is wrong.
+        source: serde_json::Error,
     },
 
     /// A file named on the command line.

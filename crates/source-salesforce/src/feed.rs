@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::{
     capture::{position::Read, second::Second},
+    columns::Columns,
     discover,
     error::Error,
     resisting,
@@ -41,6 +42,8 @@ pub struct Feed {
     pub names: Arc<[FieldName]>,
     /// When the describe last changed, as the org says it.
     pub described: Option<LastModified>,
+    /// What a Bulk job selects, or the first field that it cannot.
+    pub columns: Result<Columns, FieldName>,
     cursor: Option<&'static str>,
     select: String,
 }
@@ -78,6 +81,7 @@ impl Feed {
         }
         Ok(Self {
             object: describe.name().clone(),
+            columns: Columns::of(describe, &fields),
             names: fields.iter().map(|field| field.name.clone()).collect(),
             fields,
             is_replicateable: describe.summary.replicateable,
@@ -117,7 +121,17 @@ impl Feed {
 
     /// The query of the next page of a read: rows in the order of their ids.
     pub fn page(&self, read: &Read, limit: usize) -> String {
-        let mut soql = format!("SELECT {} FROM {}", self.select, self.object);
+        self.rows(&self.select, read, limit)
+    }
+
+    /// The query of a job that goes on with a read.
+    pub fn job(&self, columns: &Columns, read: &Read, limit: usize) -> String {
+        let select = columns.names.iter().map(FieldName::as_str).collect::<Vec<_>>().join(",");
+        self.rows(&select, read, limit)
+    }
+
+    fn rows(&self, select: &str, read: &Read, limit: usize) -> String {
+        let mut soql = format!("SELECT {select} FROM {}", self.object);
         let mut word = " WHERE ";
         if let Some(after) = read.after {
             let _ = write!(soql, "{word}Id > '{after}'");

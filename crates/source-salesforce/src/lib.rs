@@ -16,6 +16,7 @@ pub mod capture;
 pub mod cell;
 pub mod changes;
 pub mod cli;
+pub mod columns;
 pub mod config;
 pub mod credentials;
 pub mod discover;

@@ -170,6 +170,10 @@ impl Output for Lines {
         Ok(())
     }
 
+    fn is_durable_at_once(&self) -> bool {
+        true
+    }
+
     fn acknowledged(&mut self, _commits: u32) {}
 
     fn is_congested(&self) -> bool {

@@ -148,7 +148,7 @@ fn a_describe_becomes_queries() {
     };
     let id = "00Q50000017qdky".parse().expect("an id");
     let since: jiff::Timestamp = "2026-11-22T10:00:00Z".parse().expect("a time");
-    let read = Read { after: Some(id), since: Some(since.into()), deleted: true, covers: None };
+    let read = Read { after: Some(id), since: Some(since.into()), deleted: true, ..Read::default() };
     insta::assert_snapshot!(
         [
             shorten(feed.page(&Read::default(), 2000)),

@@ -323,6 +323,11 @@ impl Binding {
         self.reads.first()?.bulk.as_ref()
     }
 
+    /// Whether the read at hand asks for deleted rows too.
+    pub fn reads_deleted(&self) -> bool {
+        self.reads.first().is_some_and(|read| read.deleted)
+    }
+
     /// The page that was sent for has arrived.
     pub fn page_arrived(&mut self, answered: Second) {
         self.covers_from(answered);

@@ -13,6 +13,7 @@ use super::{
     binding::{Announced, Binding},
     fetches::{Door, Fetch},
     freshness::Verdict,
+    jobs::Way,
     output::Output,
     position::{Position, Read},
     second::Second,
@@ -70,6 +71,8 @@ pub(super) struct Lane {
     pub(super) state_key: String,
     pub(super) feed: Feed,
     pub(super) machine: Binding,
+    /// How its reads go.
+    pub(super) way: Way,
     /// Where its changes are announced; `None` where they are polled.
     pub(super) channel: Option<Channel>,
     /// Why they are polled, if they are.
@@ -142,6 +145,7 @@ impl Lane {
         bound: Bound,
         start_date: Option<Second>,
         sweeps: Duration,
+        way: Way,
         now: Instant,
     ) -> (Self, Option<(Channel, ReplayFrom)>) {
         let Bound { index, state_key, resource, feed, changes, position } = bound;
@@ -175,6 +179,7 @@ impl Lane {
             state_key,
             feed,
             machine,
+            way,
             channel: channel.clone(),
             polls,
             sweep_due: if topic.is_some() { now + interval } else { now },
@@ -344,17 +349,24 @@ impl Lane {
 
     /// Whether a page is in hand.
     pub(super) fn has_page(&self) -> bool {
-        self.page.is_some() || matches!(self.list, List::InHand { .. }) && !self.machine.has_long_queue()
+        self.page.is_some()
+            || self.way.has_rows()
+            || matches!(self.list, List::InHand { .. }) && !self.machine.has_long_queue()
     }
 
     /// A page arrived; with deleted rows, if those were asked for.
     pub(super) fn take_page(&mut self, page: Page, deleted: bool) {
         self.machine.page_arrived(answered(page.answered()));
         self.weigh(page.size(), page.rows().len());
+        if self.way.page_came(page.rows().len())
+            && let Err(field) = &self.feed.columns
+        {
+            tracing::info!(stream = self.stream(), %field, "reading on by pages, as Bulk API 2.0 does not carry a selected field");
+        }
         self.page = Some(PageInHand { page, next: 0, deleted });
     }
 
-    fn weigh(&mut self, bytes: usize, rows: usize) {
+    pub(super) fn weigh(&mut self, bytes: usize, rows: usize) {
         if let Some(each) = bytes.checked_div(rows) {
             self.row_bytes = each;
         }
@@ -377,15 +389,7 @@ impl Lane {
         while hand.next < rows.len() && output.collected() < GROUP {
             let row = &rows[hand.next];
             hand.next += 1;
-            let id = row.id().map_err(|source| self.bad_row("its history", source))?;
-            upper = Some(id);
-            if self.machine.page_row(id, self.feed.stamp(row)) == Verdict::Write {
-                let op = if hand.deleted && !self.feed.is_new(row) { Op::Update } else { Op::Create };
-                match hand.deleted {
-                    true => self.write_found(output, op, id, row),
-                    false => self.write_row(output, op, id, row),
-                }
-            }
+            upper = Some(self.write_read_row(output, hand.deleted, row)?);
         }
         if let Some(upper) = upper {
             self.machine.page_written(upper, answered(hand.page.answered()));
@@ -404,10 +408,29 @@ impl Lane {
         Ok(!self.paging)
     }
 
+    /// Writes a row of a page or a job, unless something newer is written or it must be fetched. Answers its id.
+    pub(super) fn write_read_row<O: Output>(
+        &mut self,
+        output: &mut O,
+        deleted: bool,
+        row: &Record<'_>,
+    ) -> Result<RecordId, Error> {
+        let id = row.id().map_err(|source| self.bad_row("its history", source))?;
+        if self.machine.page_row(id, self.feed.stamp(row)) == Verdict::Write {
+            let op = if deleted && !self.feed.is_new(row) { Op::Update } else { Op::Create };
+            match deleted {
+                true => self.write_found(output, op, id, row),
+                false => self.write_row(output, op, id, row),
+            }
+        }
+        Ok(id)
+    }
+
     /// The page is done, and without `more` also the read.
-    fn end_page(&mut self, more: bool) {
+    pub(super) fn end_page(&mut self, more: bool) {
         if !more {
             self.tell_found();
+            self.way.read_done();
         }
         self.machine.page_done(more);
         self.paging = false;

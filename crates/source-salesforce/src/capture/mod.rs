@@ -2,13 +2,14 @@
 //!
 //! In reading order: what is remembered ([`position`]); the pure rules ([`second`], [`freshness`], [`ledger`],
 //! [`fetches`], [`seen`]) and the machine of one binding that they make up ([`binding`]); where its documents go ([`output`]); a binding
-//! in a running session ([`lane`]); what the org is asked ([`reads`]), and whether all that a session rests on still holds
+//! in a running session ([`lane`]) and the Bulk jobs by which it reads ([`jobs`]); what the org is asked ([`reads`]), and whether all that a session rests on still holds
 //! ([`inspection`]); and the loop that feeds the machines and does what they say ([`session`]).
 
 pub mod binding;
 pub mod fetches;
 pub mod freshness;
 pub mod inspection;
+mod jobs;
 pub mod lane;
 pub mod ledger;
 pub mod output;

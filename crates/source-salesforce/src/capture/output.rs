@@ -23,6 +23,11 @@ pub trait Output {
     /// Hands over what was collected, with the patch that brings the persisted state up to it.
     fn commit(&mut self, patch: Option<&Value>) -> impl Future<Output = Result<(), Error>>;
 
+    /// Whether a commit is durable when it is handed over, so that nobody says so later.
+    fn is_durable_at_once(&self) -> bool {
+        false
+    }
+
     /// So many commits are durable.
     fn acknowledged(&mut self, commits: u32);
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures::{FutureExt as _, future::BoxFuture};
 use salesforce_client::{
     Class, Deleted, Error, FieldName, Org, Page, RecordId, SObjectName,
+    bulk::{JobId, Obstacle, Operation, QueryJob, ResultPage, Results},
     composite::MOST_COLLECTIONS,
     retrieve::{Retrieve, Retrieved},
 };
@@ -12,8 +13,9 @@ use salesforce_client::{
 use super::{
     fetches::{Door, Fetch},
     inspection::{self, Finding, Subject},
+    jobs::{self, Batch},
     lane::{Lane, PAGE},
-    position::Read,
+    position::{Bulk, Read},
     second::Second,
 };
 
@@ -30,6 +32,12 @@ pub(super) type Call = BoxFuture<'static, Done>;
 pub(super) enum Done {
     /// A page of a read, with deleted rows or without.
     Page { lane: usize, deleted: bool, result: Result<Page, Error> },
+    /// A job is created, or how it stands.
+    Job { lane: usize, result: Result<QueryJob, Error> },
+    /// Rows of a job.
+    Rows { lane: usize, result: Result<(Box<ResultPage>, Batch), crate::Error> },
+    /// A job that nobody needs is deleted, or cannot be.
+    JobDeleted(Result<(), Error>),
     /// Records looked for by a query.
     Queried { lane: usize, result: Result<Page, Error> },
     /// Records of several lanes, by id.
@@ -52,6 +60,57 @@ pub(super) fn page(org: &Org, n: usize, lane: &Lane, read: &Read) -> Call {
             false => org.query(&object, &soql).await,
         };
         Done::Page { lane: n, deleted, result }
+    }
+    .boxed()
+}
+
+/// Rows that a page of a job's results shall have: it is a call for each.
+const RESULTS: u32 = 50_000;
+
+/// A job for the rows of a query, of deleted ones too or not.
+pub(super) fn new_job(org: &Org, n: usize, lane: &Lane, soql: &str, deleted: bool) -> Call {
+    let (org, object, soql) = (org.clone(), lane.feed.object.clone(), soql.to_owned());
+    let operation = if deleted { Operation::QueryAll } else { Operation::Query };
+    async move { Done::Job { lane: n, result: org.create_query_job(&object, &soql, operation).await } }.boxed()
+}
+
+/// How a job stands.
+pub(super) fn job(org: &Org, n: usize, lane: &Lane, job: JobId) -> Call {
+    let (org, object) = (org.clone(), lane.feed.object.clone());
+    async move { Done::Job { lane: n, result: org.query_job(&object, job).await } }.boxed()
+}
+
+/// The next rows of a job, behind those that are written; `page` is the page of results that is open.
+pub(super) fn rows(org: &Org, n: usize, lane: &Lane, bulk: Bulk, page: Option<Box<ResultPage>>) -> Option<Call> {
+    let (org, object, columns) = (org.clone(), lane.feed.object.clone(), lane.feed.columns.as_ref().ok()?.clone());
+    let read = async move {
+        let mut page = match page {
+            Some(page) => page,
+            None => {
+                let Bulk { job, page, rows } = &bulk;
+                let (columns, page) = (&*columns.names, page.as_ref());
+                let wanted = Results { object: &object, job: *job, columns, page, most: RESULTS, skip: *rows };
+                Box::new(org.query_results(&wanted).await?)
+            }
+        };
+        let batch = jobs::batch(&columns, &object, &mut page).await?;
+        Ok((page, batch))
+    };
+    Some(async move { Done::Rows { lane: n, result: read.await } }.boxed())
+}
+
+/// Deletes a job, whether it still runs or not.
+pub(super) fn delete_job(org: &Org, object: SObjectName, job: JobId) -> Call {
+    let org = org.clone();
+    async move {
+        let result = match org.delete_query_job(&object, job).await {
+            Err(error) if error.obstacle() == Some(Obstacle::State) => match org.abort_query_job(&object, job).await {
+                Ok(()) => org.delete_query_job(&object, job).await,
+                Err(error) => Err(error),
+            },
+            outcome => outcome,
+        };
+        Done::JobDeleted(result)
     }
     .boxed()
 }

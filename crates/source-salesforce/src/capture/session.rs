@@ -3,17 +3,21 @@
 
 mod events;
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
 
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use jiff::Timestamp;
-use salesforce_client::{Org, RecordId, retrieve::Retrieved};
+use salesforce_client::{Org, RecordId, SObjectName, bulk::JobId, retrieve::Retrieved};
 use salesforce_streaming::{Event, Stream};
 use serde_json::{Map, Value, json};
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
     inspection::{Finding, Subject},
+    jobs::Way,
     lane::{Bound, GROUP, Lane, answered},
     output::Output,
     position::VERSION,
@@ -24,6 +28,9 @@ use crate::{changes, config::Config, error::Error};
 
 /// Pages on their way or in hand at a time, over all bindings: they bound the memory of a session.
 const PAGES: usize = 2;
+
+/// Bulk jobs at hand at a time, over all bindings.
+const JOBS: usize = 4;
 
 /// Bytes that the records fetched by id at one time should have in all, as far as rows have shown their size: it bounds how many wide
 /// records are fetched together.
@@ -59,6 +66,8 @@ pub struct Options {
     pub inspection: Duration,
     /// Time between two sweeps beside a stream.
     pub sweeps: Duration,
+    /// Rows of a read after which it goes on by Bulk API 2.0.
+    pub bulk_threshold: u64,
     /// End once every binding is complete.
     pub until_caught_up: bool,
 }
@@ -71,6 +80,7 @@ impl Options {
             coalescing: config.coalescing,
             inspection: config.inspection,
             sweeps: config.sweeps,
+            bulk_threshold: config.bulk_threshold,
             until_caught_up: false,
         }
     }
@@ -89,6 +99,13 @@ pub struct Session<O> {
     stream: Option<Stream>,
     calls: FuturesUnordered<Call>,
     pages: usize,
+    /// Commits so far, and how many of them are durable.
+    commits: u64,
+    durable: u64,
+    /// Jobs to be deleted once so many commits are durable.
+    obsolete: VecDeque<(u64, SObjectName, JobId)>,
+    /// Deletions under way.
+    deletions: usize,
     /// When records may be fetched again.
     fetch_due: Instant,
     /// When the next look at the objects and topics is due; `None` while one is under way.
@@ -117,7 +134,8 @@ impl<O: Output> Session<O> {
         let mut subscriptions = Vec::new();
         let mut lanes = Vec::new();
         for bound in prepared.bound {
-            let (lane, subscription) = Lane::new(bound, start_date, options.sweeps, now);
+            let (lane, subscription) =
+                Lane::new(bound, start_date, options.sweeps, Way::new(options.bulk_threshold), now);
             subscriptions.extend(subscription);
             lanes.push(lane);
         }
@@ -138,6 +156,10 @@ impl<O: Output> Session<O> {
             stream,
             calls: FuturesUnordered::new(),
             pages: 0,
+            commits: 0,
+            durable: 0,
+            obsolete: VecDeque::new(),
+            deletions: 0,
             fetch_due: now,
             inspection_due: Some(now + options.inspection),
             options,
@@ -169,14 +191,21 @@ impl<O: Output> Session<O> {
             self.renew();
             self.report();
             let now = now();
-            if self.options.until_caught_up && self.lanes.iter().all(|lane| lane.is_caught_up(self.org_time, now)) {
+            let is_tidy = self.obsolete.is_empty() && self.deletions == 0;
+            if self.options.until_caught_up
+                && is_tidy
+                && self.lanes.iter().all(|lane| lane.is_caught_up(self.org_time, now))
+            {
                 return Ok(());
             }
             self.send(now);
             match self.next(signals, now).await {
                 Input::Signal(Signal::Stop) => return Ok(()),
                 Input::Signal(Signal::Broken(error)) => return Err(error),
-                Input::Signal(Signal::Acknowledged(commits)) => self.output.acknowledged(commits),
+                Input::Signal(Signal::Acknowledged(commits)) => {
+                    self.output.acknowledged(commits);
+                    self.durable += u64::from(commits);
+                }
                 Input::Stream(event) => self.take_event(event?).await?,
                 Input::Done(done) => self.take(done).await?,
                 Input::MorePage(lane) => self.write_page(lane).await?,
@@ -223,7 +252,8 @@ impl<O: Output> Session<O> {
         }
         let fetch = self.lanes.iter().any(Lane::wants_fetch).then_some(self.fetch_due);
         let sweeps = self.lanes.iter().filter(|lane| lane.awaits_sweep()).map(|lane| lane.sweep_due);
-        quiet.chain(fetch).chain(sweeps).chain(self.inspection_due).min()
+        let jobs = self.lanes.iter().filter(|lane| lane.doubt.is_none()).filter_map(|lane| lane.way.due());
+        quiet.chain(fetch).chain(sweeps).chain(jobs).chain(self.inspection_due).min()
     }
 
     /// Sends for what is due.
@@ -241,6 +271,7 @@ impl<O: Output> Session<O> {
                 self.calls.extend(reads::fetches(&self.org, &self.lanes, wanted));
             }
         }
+        let mut jobs = self.lanes.iter().filter(|lane| lane.way.has_job()).count();
         for (n, lane) in self.lanes.iter_mut().enumerate() {
             if lane.awaits_sweep() && lane.sweep_due <= now {
                 lane.begin_sweep(now);
@@ -253,12 +284,24 @@ impl<O: Output> Session<O> {
                 let now = self.org_time.unwrap_or(from);
                 self.calls.push(reads::deletions(&self.org, n, lane, from, now));
             }
-            if self.pages < PAGES
-                && let Some(read) = lane.next_page()
-            {
-                self.pages += 1;
-                self.calls.push(reads::page(&self.org, n, lane, &read));
+            let by_job = lane.goes_by_job();
+            let has_room = if by_job { jobs < JOBS } else { self.pages < PAGES };
+            if has_room && let Some(read) = lane.next_page() {
+                if by_job {
+                    jobs += 1;
+                    self.calls.extend(lane.begin_job(&self.org, n, &read));
+                } else {
+                    self.pages += 1;
+                    self.calls.push(reads::page(&self.org, n, lane, &read));
+                }
             }
+            self.calls.extend(lane.next_of_job(&self.org, n, now));
+        }
+        while self.obsolete.front().is_some_and(|(commits, ..)| *commits <= self.durable)
+            && let Some((_, object, job)) = self.obsolete.pop_front()
+        {
+            self.deletions += 1;
+            self.calls.push(reads::delete_job(&self.org, object, job));
         }
         if self.inspection_due.is_some_and(|due| due <= now) {
             self.inspection_due = None;
@@ -291,6 +334,23 @@ impl<O: Output> Session<O> {
             Done::Page { lane, deleted, result: Ok(page) } => {
                 self.hear(page.answered());
                 self.lanes[lane].take_page(page, deleted);
+                Ok(())
+            }
+            Done::Job { lane: n, result } => {
+                if let Err(error) = self.lanes[n].take_job(result, now()) {
+                    self.refused(n, error)?;
+                }
+                self.commit([n]).await
+            }
+            Done::Rows { lane: n, result } => match self.lanes[n].take_rows(result) {
+                Err(Error::Salesforce(error)) => self.refused(n, *error),
+                outcome => outcome,
+            },
+            Done::JobDeleted(result) => {
+                self.deletions -= 1;
+                if let Err(error) = result {
+                    tracing::debug!(%error, "a Bulk job is left to expire");
+                }
                 Ok(())
             }
             Done::Queried { lane: n, result: Err(error) } => {
@@ -404,6 +464,10 @@ impl<O: Output> Session<O> {
     /// Writes the next part of a page.
     async fn write_page(&mut self, n: usize) -> Result<(), Error> {
         let lane = &mut self.lanes[n];
+        if lane.way.has_rows() {
+            lane.write_job(&mut self.output)?;
+            return self.commit([n]).await;
+        }
         if lane.gives_up_page() {
             tracing::info!(stream = lane.stream(), "too much changed while a page was read: reading it again");
             self.pages -= 1;
@@ -440,6 +504,15 @@ impl<O: Output> Session<O> {
         let patch = (!patch.is_empty()).then(|| Value::from(patch));
         self.output.commit(patch.as_ref()).await?;
         self.introduced = true;
+        self.commits += 1;
+        if self.output.is_durable_at_once() {
+            self.durable = self.commits;
+        }
+        for n in &touched {
+            let lane = &mut self.lanes[*n];
+            let obsolete = lane.way.take_obsolete().into_iter();
+            self.obsolete.extend(obsolete.map(|job| (self.commits, lane.feed.object.clone(), job)));
+        }
         let Some(stream) = &mut self.stream else { return Ok(()) };
         for lane in touched.into_iter().map(|n| &self.lanes[n]) {
             if let (Some(channel), Some(replay)) = (&lane.channel, lane.machine.replay()) {
