@@ -1,5 +1,7 @@
 //! History that comes by Bulk API 2.0: the same documents, in an order that never goes back, whatever happens to the jobs.
 
+use std::time::Duration;
+
 use demo::runtime::Capture;
 use salesforce_emulator::{BulkSettings, BulkStop, Settings};
 use serde_json::{Value, json};
@@ -92,6 +94,28 @@ async fn what_is_written_while_a_job_runs_outlives_a_kill() {
     let log = task.catch_up(&org).await.join("\n");
     task.assert_faithful(&org);
     assert!(!log.contains("reading on by Bulk API 2.0"), "the job that was begun is gone on with: {log}");
+    org.shutdown().await;
+}
+
+/// A job is gone when its rows are to be read: what it has not brought is read anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_job_is_made_anew() {
+    let bulk = BulkSettings { kept: Duration::from_secs(60), ..BulkSettings::default() };
+    let org = org_with(200, bulk).await;
+    let mut task = Task::prepare_as("acmeCo/salesforce", config(&org, 0), &["Contact"]).await;
+    hold(&org, 3, None);
+    let mut running = task.open().await;
+    let key = running.task.capture.bindings()[0].state_key();
+    running.until(|capture| capture.state()["bindingStateV1"][&key]["reads"][0]["bulk"]["job"].is_string()).await;
+    running.kill().await;
+    block_in_place(|| org.emulator().org().release_bulk());
+    assert_eq!(jobs(&org), 1);
+    org.emulator().org().advance(Duration::from_secs(120)).expect("the clock moves");
+
+    let log = task.catch_up(&org).await.join("\n");
+    task.assert_faithful(&org);
+    assert_eq!(log.matches("the next one reads fewer rows").count(), 1, "{log}");
+    assert_eq!(log.matches("reading on by Bulk API 2.0").count(), 1, "{log}");
     org.shutdown().await;
 }
 

@@ -4,11 +4,11 @@
 //! Two things of a session can be seen from outside: a line on stdout, and an HTTP reply on its way to the connector. A
 //! kill comes right after one of them. Each seed is an org of its own, which changes all the while; its sessions are killed
 //! after the first thing, after the second, and so on through start-up, then at growing distances, deep inside groups of
-//! history and among live events. SIGKILL leaves no time for anything.
+//! history and among live events. In half of the seeds all that is read comes by Bulk jobs. SIGKILL leaves no time for anything.
 
 use demo::runtime::{Message, Session};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
-use salesforce_emulator::{Settings, cometd};
+use salesforce_emulator::{BulkSettings, Settings, cometd};
 use serde_json::json;
 use tokio::{sync::watch, task::JoinSet, time::timeout};
 
@@ -70,11 +70,16 @@ async fn one_seed(seed: u64) -> Counts {
     let rows = if seed.is_multiple_of(2) { 150 } else { 15 };
     // A killed client's session lives on in the org for a while.
     let streaming = cometd::Settings { max_clients: 1_000, seed, ..cometd::Settings::default() };
-    let settings = Settings { query_page: 40, streaming, ..Settings::default() };
+    let bulk = BulkSettings { query_chunk: 20, ..BulkSettings::default() };
+    let settings = Settings { query_page: 40, streaming, bulk, ..Settings::default() };
     let org = Org::start_with(seed, &STREAMS.map(|stream| (stream, rows)), settings).await;
     let mode = |stream| if stream == "Lead" { "poll" } else { "auto" };
     let resources = STREAMS.map(|stream| json!({ "stream": stream, "mode": mode(stream), "interval": "PT1S" }));
-    let mut task = Task::prepare_bindings(org.config(), &resources).await;
+    let mut config = org.config();
+    if seed >= SEEDS / 2 {
+        config["advanced"]["bulk_threshold"] = json!(0);
+    }
+    let mut task = Task::prepare_bindings(config, &resources).await;
     org.change_steadily(&STREAMS, RATE, seed);
 
     let mut random = StdRng::seed_from_u64(seed);
