@@ -130,5 +130,6 @@ pub async fn prepare(org: &Org, capture: &str, wanted: Vec<Wanted>, mut state: S
         feed,
         changes,
     });
-    Ok(Prepared { org_id, bound: bound.collect() })
+    let bound = bound.collect();
+    Ok(Prepared { org_id, bound, calls: state.calls })
 }
