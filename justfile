@@ -21,9 +21,10 @@ check:
 schemas:
     UPDATE_SCHEMAS=1 cargo test -p e2e schemas
 
-# Drain a backlog of events: documents per second, CPU against the floor, memory
+# Drain a backlog of events: documents per second, CPU against the floor, memory; then read rows in bulk from the emulated org
 bench:
     cargo bench -p e2e
+    cargo bench -p salesforce-emulator --bench bulk
 
 # What a nightly run does besides
 nightly: check test bench

@@ -25,6 +25,11 @@ impl Clock {
         base.saturating_add(SignedDuration::from_millis(self.ahead_millis.load(Ordering::Relaxed))).unwrap_or(base)
     }
 
+    /// Does it move only when it is told to?
+    pub(crate) fn stands(&self) -> bool {
+        self.frozen.is_some()
+    }
+
     /// Moves virtual time forward. It cannot go back: modstamps would repeat.
     pub(crate) fn advance(&self, by: Duration) {
         self.ahead_millis.fetch_add(millis(by), Ordering::Relaxed);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::org::{Crowd, Feature, ObjectDefinition};
+use crate::org::{BulkSettings, Crowd, Feature, ObjectDefinition};
 
 /// How to start an [`Emulator`](crate::Emulator).
 #[derive(Debug, Clone)]
@@ -81,8 +81,10 @@ pub struct Settings {
     pub daily_deliveries: u64,
     /// Active PushTopics the org may hold.
     pub push_topics: usize,
-    /// Largest page of query results, whatever the client asks for. Salesforce shrinks pages of wide rows at will.
+    /// Largest page of query results, whatever the client asks for.
     pub query_page: usize,
+    /// Largest page of a query that selects two or more long texts of the administrator's, whatever the client asks for.
+    pub wide_query_page: usize,
     /// How long PushTopic events are kept, in virtual time.
     pub event_retention: Duration,
     /// How long deleted rows stay in the recycle bin, in virtual time.
@@ -108,6 +110,8 @@ pub struct Settings {
     pub instance_url: Option<String>,
     /// Stop the clock at this instant; it then moves only when told to. For tests that compare whole replies.
     pub frozen_at: Option<Timestamp>,
+    /// Pace, limits and switches of Bulk API 2.0.
+    pub bulk: BulkSettings,
     /// Timers and limits of the CometD endpoint.
     pub streaming: crate::cometd::Settings,
 }
@@ -141,6 +145,7 @@ impl Default for Settings {
             daily_deliveries: 200_000,
             push_topics: 50,
             query_page: 2000,
+            wide_query_page: 200,
             event_retention: 24 * HOUR,
             recycle_bin: 15 * 24 * HOUR,
             delete_log: 5_000,
@@ -152,6 +157,7 @@ impl Default for Settings {
             merges_announce_children: true,
             instance_url: None,
             frozen_at: None,
+            bulk: BulkSettings::default(),
             streaming: crate::cometd::Settings::default(),
         }
     }

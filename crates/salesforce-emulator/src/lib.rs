@@ -41,7 +41,7 @@ pub use config::{Config, LookupsToDeleted, Settings};
 pub use control::{Mix, Workload, WorkloadReport};
 pub use emulator::{Emulator, StartError};
 pub use fault::{FaultAction, FaultRule, Outage, TokenTrouble};
-pub use org::{Credentials, Org, SchemaChange};
+pub use org::{BulkDatetimes, BulkReport, BulkSettings, BulkStop, Credentials, Org, SchemaChange};
 pub use trouble::{Struck, Trouble, TroubleError, TroubleKind, TroubleReport};
 
 /// Keeps the example of the README compiling.

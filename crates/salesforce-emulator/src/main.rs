@@ -7,14 +7,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use salesforce_emulator::org::{Crowd, Feature};
 use salesforce_emulator::{Config, Credentials, Emulator, Settings, StartError};
 use serde::Serialize;
 
-/// A local Salesforce org for development and tests.
+/// A local Salesforce org for development and tests: OAuth, REST, SOQL, and PushTopics over CometD.
 #[derive(Parser)]
-#[command(version, about, arg_required_else_help = true)]
+#[command(version, about, max_term_width = 100, arg_required_else_help = true, after_help = FIRST_STEPS)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -27,8 +27,24 @@ enum Command {
     /// When it is ready, one JSON line on standard output says where it is and how to sign in: url, login_url, client_id,
     /// client_secret, refresh_token, username, password, security_token, private_key. Logs go to standard error.
     #[command(after_long_help = EXAMPLES)]
-    Serve(Serve),
+    Serve(Box<Serve>),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
 }
+
+const FIRST_STEPS: &str = "\
+Examples:
+  salesforce-emulator serve
+  salesforce-emulator serve --rows Account=10000,Contact=20000 --listen 127.0.0.1:8080 --data org.sqlite
+  salesforce-emulator completions bash
+
+It prints one line of JSON when the org is ready: where it is, and how to sign in. Ctrl-C ends it.
+`salesforce-emulator serve --help` shows every option, and how to talk to the org with curl.
+
+Exit codes: 0 told to end, 1 failed (the last line on stderr says why), 2 wrong arguments.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -46,7 +62,10 @@ Examples:
 
   Random changes, ten a second, and trouble:
     curl -s $url/__emulator/workload -d '{\"rate\": 10, \"objects\": [\"Account\"]}'
-    curl -s $url/__emulator/faults -d '{\"kind\": \"query\", \"action\": \"html503\"}'";
+    curl -s $url/__emulator/faults -d '{\"kind\": \"query\", \"action\": \"html503\"}'
+
+In Python, with simple-salesforce, and in JavaScript, with jsforce: see the README.
+Exit codes: 0 told to end, 1 failed (the last line on stderr says why), 2 wrong arguments.";
 
 #[derive(Args)]
 struct Serve {
@@ -66,7 +85,7 @@ struct Serve {
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
     /// Seeds ids, credentials and rows: the same seed makes the same org.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_name = "NUMBER")]
     seed: u64,
     /// Objects and fields a new org has beyond the built-in ones: YAML or JSON, as the README describes.
     #[arg(long, value_name = "FILE")]
@@ -74,10 +93,10 @@ struct Serve {
     /// Made-up objects of a new org: so many like standard ones, so many custom ones of so many fields each.
     #[arg(long, value_name = "standard=COUNT,custom=COUNTxFIELDS", value_parser = crowd)]
     objects: Option<Crowd>,
-    /// Features the org lacks: chat, messaging, quotes, field_service, omni_channel, entitlements.
+    /// Features the org lacks, out of chat, messaging, quotes, field_service, omni_channel, entitlements.
     #[arg(long, value_name = "FEATURE", value_delimiter = ',', value_parser = feature)]
     without: Vec<Feature>,
-    /// Rows a new org starts with.
+    /// Rows a new org starts with, such as Account=10000,Lead=500; none by default.
     #[arg(long, value_name = "OBJECT=COUNT", value_delimiter = ',', value_parser = rows)]
     rows: Vec<(String, u64)>,
     /// Minutes after which an unused session ends, in the org's virtual time.
@@ -126,22 +145,38 @@ struct Ready<'a> {
     credentials: &'a Credentials,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let colours = std::io::stderr().is_terminal();
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(colours)
         .with_max_level(tracing::Level::WARN)
         .init();
-    let Cli { command: Command::Serve(arguments) } = Cli::parse();
-    match serve(arguments).await {
+    let done = match Cli::parse().command {
+        Command::Serve(arguments) => run(*arguments),
+        Command::Completions { shell } => complete(shell),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("{}", chain(&error));
+            let _ = writeln!(std::io::stderr(), "error: {}", chain(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+fn complete(shell: clap_complete::Shell) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "salesforce-emulator", &mut script);
+    Ok(std::io::stdout().write_all(&script)?)
+}
+
+fn run(arguments: Serve) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::Runtime)?;
+    let done = runtime.block_on(serve(arguments));
+    // An org that was still being filled when we were told to end is not waited for.
+    runtime.shutdown_background();
+    done
 }
 
 /// Why the program ends early.
@@ -149,6 +184,8 @@ async fn main() -> ExitCode {
 enum Failure {
     #[error("the org did not start")]
     Start(#[from] StartError),
+    #[error("starting threads")]
+    Runtime(#[source] std::io::Error),
     #[error("writing to standard output")]
     Output(#[from] std::io::Error),
     #[error("reading the schema from {}", .0.display())]
@@ -181,7 +218,11 @@ async fn serve(arguments: Serve) -> Result<(), Failure> {
     // Taken before the line is printed: whoever reads it may stop us at once.
     let ended = ended()?;
     let config = Config { listen, login_listen, allow_remote, data, seed, objects, crowd, rows, settings };
-    let emulator = Emulator::start(config).await?;
+    let mut ended = std::pin::pin!(ended);
+    let emulator = tokio::select! {
+        started = Emulator::start(config) => started?,
+        () = &mut ended => return Ok(()),
+    };
     let (url, login_url, credentials) = (emulator.url(), emulator.login_url(), emulator.credentials());
     let line = serde_json::to_string(&Ready { url, login_url, credentials })?;
     {
@@ -215,13 +256,9 @@ fn ended() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// An error and what caused it, in one line.
+/// An error and what caused it, in one line. A parser's drawing of the place below its message is left out.
 fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let lines = causes.map(|error| error.to_string().lines().next().unwrap_or_default().to_owned());
+    lines.collect::<Vec<_>>().join(": ").replace(": error: ", ": ")
 }

@@ -85,16 +85,23 @@ pub(crate) struct Maker {
     draw: Draw,
     serial: u64,
     parents: HashMap<String, Vec<Id>>,
+    /// Tells usernames from those of earlier makers.
+    series: String,
 }
 
 impl Maker {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { draw: Draw::new(seed), serial: 0, parents: HashMap::new() }
+        Self { draw: Draw::new(seed), serial: 0, parents: HashMap::new(), series: String::new() }
     }
 
     /// References to this object may point to one of these.
     pub(crate) fn adopt(&mut self, object: &str, ids: Vec<Id>) {
         self.parents.insert(object.to_owned(), ids);
+    }
+
+    /// Users are made in a series of their own: the org has those of others, and usernames are unique.
+    pub(crate) fn name_users_after(&mut self, latest: Option<Id>) {
+        self.series = latest.map(|id| format!(".{}", id.short().to_lowercase())).unwrap_or_default();
     }
 
     /// The body of a create.
@@ -151,7 +158,7 @@ impl Maker {
                 format!("{} {} {} {serial}", draw.word(LAST), draw.word(TRADES), draw.word(SUFFIXES))
             }
             "Name" => format!("{} {} {serial}", draw.word(TRADES), draw.word(WORDS)),
-            "Username" => format!("user{serial}@example.com"),
+            "Username" => format!("user{serial}{}@example.com", self.series),
             name if name.ends_with("Street") => format!("{} {}", 1 + draw.below(400), draw.word(STREETS)),
             name if name.ends_with("City") => city.to_owned(),
             name if name.ends_with("State") => state.to_owned(),
@@ -178,9 +185,9 @@ impl Maker {
             }
             FieldType::Boolean => draw.percent(50).into(),
             FieldType::Int | FieldType::Long => draw.below(10_000).into(),
-            FieldType::Percent => draw.below(101).into(),
-            FieldType::Double if field.name.ends_with("itude") => ((draw.below(180_000) as f64) / 1000.0 - 90.0).into(),
-            FieldType::Currency | FieldType::Double => ((draw.below(50_000_000) as f64) / 100.0).into(),
+            FieldType::Percent => draw.below(101).min(field.bound() as u64 - 1).into(),
+            FieldType::Double if field.name.contains("itude") => ((draw.below(180_000) as f64) / 1000.0 - 90.0).into(),
+            FieldType::Currency | FieldType::Double => ((draw.below(50_000_000) as f64) / 100.0 % field.bound()).into(),
             FieldType::Date => day(draw).into(),
             FieldType::DateTime => format!("{}T{:02}:{:02}:00Z", day(draw), draw.below(24), draw.below(60)).into(),
             FieldType::Time => format!("{:02}:{:02}:00.000Z", draw.below(24), draw.below(60)).into(),
@@ -249,7 +256,9 @@ fn is_free(field: &Field) -> bool {
             | FieldType::AnyType
             | FieldType::Boolean
     );
-    plain && !field.unique && !["StageName", "Status", "ForecastCategoryName"].contains(&field.name.as_str())
+    plain
+        && !field.unique
+        && !["StageName", "Status", "ForecastCategoryName", "Username"].contains(&field.name.as_str())
 }
 
 /// Fills a new org. Parents come first, and only the first half of them get children, so that some can be deleted
@@ -260,6 +269,7 @@ pub(crate) fn fill(org: &Org, rows: &[(String, u64)]) -> Result<(), Refusal> {
     const HOUR: u64 = 60 * 60;
     let now = org.now();
     let mut maker = Maker::new(org.seed());
+    maker.adopt("Profile", vec![org.standard_profile()]);
     let mut ordered: Vec<&(String, u64)> = rows.iter().collect();
     ordered.sort_by_key(|(name, _)| {
         PARENTS.iter().position(|parent| parent.eq_ignore_ascii_case(name)).unwrap_or(PARENTS.len())

@@ -1,5 +1,5 @@
-//! `GET /services/oauth2/authorize`: the browser's part of the web-server flow. The user is signed in and answers at
-//! once, as the policies say.
+//! `GET /services/oauth2/authorize`: the browser's part of the web-server flow. Somebody is signed in and
+//! answers at once, as the policies say.
 
 use http::StatusCode;
 use http::header::LOCATION;
@@ -29,7 +29,7 @@ pub(super) fn authorize(org: &Org, call: &Call) -> Reply {
         issued: org.now(),
     };
     let answer = match parameter("response_type").as_deref() {
-        Some("code") => org.identity().authorize(asked, call.face()),
+        Some("code") => org.identity().authorize(asked, parameter("login_hint").as_deref(), call.face()),
         _ => Err(Denied::UnknownResponseType),
     };
     match answer {

@@ -151,6 +151,9 @@ pub(super) fn answer_within(
         Resource::Data { data: Data::Composite | Data::Batch, .. } => {
             Err(Refusal::bad("INVALID_INPUT", format!("a composite request cannot contain another: {path}")))
         }
+        Resource::Data { data: Data::Jobs(_), .. } => {
+            Err(Refusal::bad("INVALID_INPUT", format!("a composite request cannot contain Bulk API 2.0: {path}")))
+        }
         Resource::Data { version, data } => answer_data(app, &call.within(method, query, headers, body), version, data),
         _ => Err(Refusal::not_found()),
     }

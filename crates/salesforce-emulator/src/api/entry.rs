@@ -67,7 +67,7 @@ pub(super) async fn enter(
                     let request = Request::from_parts(head, body);
                     let response = match action {
                         Some(FaultAction::LockRows { every }) => {
-                            locked::handled(resource.kind(), request, next, every).await
+                            locked::handled(&app, resource.kind(), request, next, every).await
                         }
                         _ => next.run(request).await,
                     };

@@ -5,76 +5,89 @@
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::middleware::Next;
-use http::header::CONTENT_LENGTH;
-use http::{HeaderValue, Response, StatusCode, Uri};
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::request::Parts;
+use http::{Response, StatusCode};
 use serde_json::{Value as Json, json};
 
-use super::LONGEST_BODY;
 use super::reply::{Reply, page};
+use super::{App, LONGEST_BODY, authenticate, unpacked};
 use crate::org::Refusal;
 
 const CODE: &str = "UNABLE_TO_LOCK_ROW";
 const TEXT: &str = "unable to obtain exclusive access to this record";
 
-/// Handles a request of this kind while each so-manieth row is locked, counting from the first.
-pub(super) async fn handled(kind: &str, request: Request, next: Next, every: u64) -> Response<Body> {
-    match kind {
-        "create" | "update" | "delete" | "upsert" => {
-            let refusal = Refusal { fields: Some(Vec::new()), ..Refusal::bad(CODE, TEXT) };
-            Reply::from(refusal).into_response()
-        }
-        "create_rows" | "update_rows" | "upsert_rows" => {
-            let (mut head, body) = request.into_parts();
-            let Ok(body) = to_bytes(body, LONGEST_BODY).await else {
-                return page(StatusCode::PAYLOAD_TOO_LARGE, "Payload Too Large");
-            };
-            let asked = serde_json::from_slice::<Json>(&body).ok();
-            let Some((mut asked, rows)) = asked.and_then(|mut asked| {
-                let rows = asked.get_mut("records")?.as_array_mut().map(std::mem::take)?;
-                Some((asked, rows))
-            }) else {
-                return next.run(Request::from_parts(head, Body::from(body))).await;
-            };
-            if asked.get("allOrNone") == Some(&Json::Bool(true)) {
-                return all_or_none(rows.len(), every);
-            }
-            let count = rows.len();
-            let free = unlocked(rows, every);
-            if free.is_empty() {
-                return merged(count, every, Vec::new());
-            }
-            asked["records"] = free.into();
-            let body = asked.to_string();
-            head.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-            let answer = next.run(Request::from_parts(head, Body::from(body))).await;
+/// Handles a request of this kind while each so-manieth row is locked, counting from the first. Strangers are turned away as
+/// ever.
+pub(super) async fn handled(app: &App, kind: &str, request: Request, next: Next, every: u64) -> Response<Body> {
+    if authenticate(&app.org, request.headers()).is_err() {
+        return next.run(request).await;
+    }
+    if ["create", "update", "delete", "upsert"].contains(&kind) {
+        let refusal = Refusal { fields: Some(Vec::new()), ..Refusal::bad(CODE, TEXT) };
+        return Reply::from(refusal).into_response();
+    }
+    let (mut head, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, LONGEST_BODY).await else {
+        return page(StatusCode::PAYLOAD_TOO_LARGE, "Payload Too Large");
+    };
+    let collection = match kind {
+        "create_rows" | "update_rows" | "upsert_rows" => Collection::of_records(&mut head, body.clone(), every),
+        "delete_rows" => Collection::of_ids(&mut head, every),
+        _ => None,
+    };
+    match collection {
+        None => next.run(Request::from_parts(head, Body::from(body))).await,
+        Some(Collection { count, all_or_none: true, .. }) => all_or_none(count, every),
+        Some(Collection { count, free: 0, .. }) => merged(count, every, Vec::new()),
+        Some(Collection { count, rest, .. }) => {
+            let answer = next.run(Request::from_parts(head, Body::from(rest))).await;
             with_locked(answer, count, every).await
         }
-        "delete_rows" => {
-            let (mut head, body) = request.into_parts();
-            let query = head.uri.query().unwrap_or_default();
-            let mut pairs: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-            let all = pairs.iter().any(|(name, value)| name == "allOrNone" && value.eq_ignore_ascii_case("true"));
-            let Some((_, ids)) = pairs.iter_mut().find(|(name, _)| name == "ids") else {
-                return next.run(Request::from_parts(head, body)).await;
-            };
-            let rows: Vec<String> = ids.split(',').map(str::to_owned).collect();
-            let count = rows.len();
-            if all {
-                return all_or_none(count, every);
-            }
-            let free = unlocked(rows, every);
-            if free.is_empty() {
-                return merged(count, every, Vec::new());
-            }
-            *ids = free.join(",");
-            let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&pairs).finish();
-            if let Ok(uri) = format!("{}?{query}", head.uri.path()).parse::<Uri>() {
-                head.uri = uri;
-            }
-            let answer = next.run(Request::from_parts(head, body)).await;
-            with_locked(answer, count, every).await
-        }
-        _ => next.run(request).await,
+    }
+}
+
+/// A request that writes several rows, with the locked ones taken out.
+struct Collection {
+    /// Rows with those that are locked.
+    count: usize,
+    /// Rows without them.
+    free: usize,
+    all_or_none: bool,
+    /// The body that is left.
+    rest: Vec<u8>,
+}
+
+impl Collection {
+    /// Rows in the body. Changes the head along with it.
+    fn of_records(head: &mut Parts, body: Bytes, every: u64) -> Option<Self> {
+        let mut asked: Json = serde_json::from_slice(&unpacked(head, body)?).ok()?;
+        let all_or_none = asked.get("allOrNone") == Some(&Json::Bool(true));
+        let rows = asked.get_mut("records")?.as_array_mut()?;
+        let count = rows.len();
+        *rows = unlocked(std::mem::take(rows), every);
+        let free = rows.len();
+        let rest = asked.to_string().into_bytes();
+        head.headers.remove(CONTENT_ENCODING);
+        head.headers.insert(CONTENT_LENGTH, rest.len().into());
+        Some(Self { count, free, all_or_none, rest })
+    }
+
+    /// Rows whose ids stand in the query.
+    fn of_ids(head: &mut Parts, every: u64) -> Option<Self> {
+        let query = head.uri.query()?;
+        let mut pairs: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let all_or_none = pairs.iter().any(|(name, value)| name == "allOrNone" && value.eq_ignore_ascii_case("true"));
+        let (_, ids) = pairs.iter_mut().find(|(name, _)| name == "ids")?;
+        let rows: Vec<&str> = ids.split(',').collect();
+        let count = rows.len();
+        let rows = unlocked(rows, every);
+        let free = rows.len();
+        *ids = rows.join(",");
+        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&pairs).finish();
+        head.uri = format!("{}?{query}", head.uri.path()).parse().ok()?;
+        Some(Self { count, free, all_or_none, rest: Vec::new() })
     }
 }
 
@@ -95,7 +108,7 @@ async fn with_locked(answer: Response<Body>, count: usize, every: u64) -> Respon
     match serde_json::from_slice::<Vec<Json>>(&body) {
         Ok(results) if head.status == StatusCode::OK => merged(count, every, results),
         _ => {
-            head.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+            head.headers.insert(CONTENT_LENGTH, body.len().into());
             Response::from_parts(head, Body::from(body))
         }
     }

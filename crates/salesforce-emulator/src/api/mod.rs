@@ -3,13 +3,16 @@
 
 mod authorize;
 mod batch;
+mod bulk;
 mod collections;
 mod composite;
 mod describe;
 mod entry;
+mod file;
 mod limits;
 mod locked;
 mod long;
+mod multipart;
 mod oauth;
 mod outage;
 mod person;
@@ -46,6 +49,7 @@ use crate::cometd;
 use crate::fault::Faults;
 use crate::org::{Face, Id, Org, Refusal, Unfit};
 use crate::trouble::Ongoing;
+use bulk::Jobs;
 use reply::{Reply, page};
 use resource::{Data, Resource};
 
@@ -105,6 +109,11 @@ impl App {
     /// The address of the login host, under the host name the client used.
     fn login_host(&self, call: &Call) -> String {
         call.host_at(self.ports.login, Face::LoginHost)
+    }
+
+    /// The same, with the org in the hands of a user.
+    fn for_user(&self, org: Org) -> Self {
+        Self { org, ..self.clone() }
     }
 
     pub(crate) fn faults(&self) -> MutexGuard<'_, Faults> {
@@ -175,6 +184,12 @@ impl Call {
 /// Everything that is not CometD.
 async fn serve(State(app): State<App>, request: Request) -> Response<Body> {
     let (head, body) = request.into_parts();
+    let path = head.uri.path();
+    if let Resource::Data { version, data: Data::Jobs(Jobs::Upload(id)) } =
+        Resource::at(head.extensions.get().copied().unwrap_or_default(), &head.method, path)
+    {
+        return bulk::upload(&app, &head, body, version, id).await;
+    }
     let Ok(body) = to_bytes(body, LONGEST_BODY).await else {
         return page(StatusCode::PAYLOAD_TOO_LARGE, "Payload Too Large");
     };
@@ -211,11 +226,11 @@ fn answer(app: &App, call: &Call) -> Response<Body> {
         Resource::Revoke => Ok(oauth::revoke(org, call)),
         Resource::Introspect => Ok(oauth::introspect(org, call)),
         Resource::Authorize => Ok(authorize::authorize(org, call)),
-        Resource::UserInfo => Ok(person::user_info(app, call)),
-        Resource::Identity { org: org_id, user } => Ok(person::identity(app, call, org_id, user)),
+        Resource::UserInfo => person::user_info(app, call),
+        Resource::Identity { org: org_id, user } => person::identity(app, call, org_id, user),
         Resource::Soap { version } => soap::partner(app, call, version),
         Resource::Data { version, data } => {
-            authenticate(org, &call.head.headers).and_then(|()| answer_data(app, call, version, data))
+            authenticate(org, &call.head.headers).and_then(|org| answer_data(&app.for_user(org), call, version, data))
         }
         Resource::NotImitated(what) => Err(Refusal::not_imitated(what)),
         Resource::MethodNotAllowed(allowed) => Err(method_not_allowed(&method, allowed)),
@@ -250,6 +265,9 @@ fn answer_data(app: &App, call: &Call, version: &str, data: Data<'_>) -> Result<
         Data::Deleted { object } => replication::deleted(org, call, object),
         Data::Composite => composite::composite(app, call),
         Data::Batch => batch::batch(app, call),
+        Data::CreateRows | Data::UpdateRows if file::between_parts(call).is_some() => {
+            Err(Refusal::not_imitated("files beside collections"))
+        }
         Data::CreateRows => rows::create(org, call),
         Data::UpdateRows => rows::update(org, call),
         Data::UpsertRows { object, field } => rows::upsert(org, call, object, field),
@@ -258,6 +276,7 @@ fn answer_data(app: &App, call: &Call, version: &str, data: Data<'_>) -> Result<
         Data::ReadBy { object, field, value } => upsert::read(org, call, object, field, value, version),
         Data::DeleteBy { object, field, value } => upsert::delete(org, object, field, value, version),
         Data::Retrieve { object } => collections::retrieve(org, call, object, version),
+        Data::Jobs(jobs) => Ok(bulk::answer(org, call, version, jobs)),
         Data::NotImitated(what) => Err(Refusal::not_imitated(what)),
         Data::MethodNotAllowed(allowed) => Err(method_not_allowed(&effective_method(&call.head), allowed)),
         Data::Unknown => Err(Refusal::not_found()),
@@ -278,15 +297,15 @@ fn method_not_allowed(method: &Method, allowed: &str) -> Refusal {
     Refusal { status: 405, ..Refusal::bad("METHOD_NOT_ALLOWED", message) }
 }
 
-/// Checks the session, and puts off its end.
-fn authenticate(org: &Org, headers: &HeaderMap) -> Result<(), Refusal> {
+/// Checks the session, and puts off its end: the org in the hands of its user.
+fn authenticate(org: &Org, headers: &HeaderMap) -> Result<Org, Refusal> {
     let unauthorized = |code, message: &str| Refusal { status: 401, ..Refusal::bad(code, message) };
     let forbidden = |code, message: &str| Refusal { status: 403, ..Refusal::bad(code, message) };
     let expired = || unauthorized("INVALID_SESSION_ID", "Session expired or invalid");
     let header = headers.get(AUTHORIZATION).ok_or_else(expired)?;
     match bearer(header) {
         None => Err(unauthorized("INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE")),
-        Some(token) => org.identity().authenticate(token, org.now()).map_err(|unfit| match unfit {
+        Some(token) => org.enter(token).map_err(|unfit| match unfit {
             Unfit::Dead => expired(),
             Unfit::WithoutApi => {
                 unauthorized("INVALID_SESSION_ID", "This session is not valid for use with the REST API")

@@ -81,7 +81,7 @@ async fn give(app: &App, call: &Call, form: &Form, grant: &Grant<'_>) -> Result<
 
 fn reply(app: &App, call: &Call, grant: &Grant<'_>, opened: &Opened) -> Reply {
     let org = &app.org;
-    let id = format!("{}/id/{}/{}", call.host(), org.org_id(), org.user_id());
+    let id = format!("{}/id/{}/{}", call.host(), org.org_id(), opened.user);
     // Nobody signs for an app that has shown no secret.
     let signed = !matches!(grant, Grant::Jwt { .. });
     let issued_at = org.now().as_millisecond().to_string();
@@ -133,9 +133,9 @@ pub(super) fn introspect(org: &Org, call: &Call) -> Reply {
     }
     let token = form.get("token").unwrap_or_default();
     let session = identity.session(token, org.now());
-    if session.is_none() && !identity.is_live_grant(token) {
+    let Some(user) = session.map(|session| session.user).or_else(|| identity.live_grant(token)) else {
         return Reply::value(&json!({"active": false}));
-    }
+    };
     let scope = match session {
         Some(session) => session.scope.clone().unwrap_or_else(|| "full".to_owned()),
         None => identity.scope(),
@@ -144,8 +144,8 @@ pub(super) fn introspect(org: &Org, call: &Call) -> Reply {
         "active": true,
         "scope": scope,
         "client_id": identity.credentials.client_id,
-        "username": identity.credentials.username,
-        "sub": format!("{}/id/{}/{}", call.host(), org.org_id(), org.user_id()),
+        "username": identity.username(user),
+        "sub": format!("{}/id/{}/{}", call.host(), org.org_id(), user),
         "token_type": if session.is_some() { "access_token" } else { "refresh_token" },
     });
     if let Some(session) = session {

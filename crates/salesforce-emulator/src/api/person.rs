@@ -6,66 +6,66 @@ use serde_json::{Value as Json, json};
 
 use super::reply::Reply;
 use super::{App, Call, bearer};
-use crate::org::{Org, Unfit};
+use crate::org::{Org, Refusal};
 
 /// `GET /services/oauth2/userinfo`
-pub(super) fn user_info(app: &App, call: &Call) -> Reply {
-    let org = &app.org;
-    if let Some(refused) = refuse_stranger(org, call) {
-        return refused;
-    }
-    let username = org.identity().credentials.username.clone();
-    Reply::value(&json!({
+pub(super) fn user_info(app: &App, call: &Call) -> Result<Reply, Refusal> {
+    let org = match enter(app, call) {
+        Ok(org) => org,
+        Err(words) => return Ok(Reply::text(StatusCode::FORBIDDEN, words)),
+    };
+    let person = org.person()?;
+    Ok(Reply::value(&json!({
         "sub": format!("{}/id/{}/{}", call.host(), org.org_id(), org.user_id()),
         "user_id": org.user_id().as_str(),
         "organization_id": org.org_id().as_str(),
-        "preferred_username": username,
-        "nickname": "admin",
-        "name": "Ada Admin",
-        "email": "admin@example.com",
+        "preferred_username": person.username,
+        "nickname": person.nickname,
+        "name": person.name(),
+        "email": person.email,
         "email_verified": true,
-        "given_name": "Ada",
-        "family_name": "Admin",
-        "zoneinfo": "America/Los_Angeles",
+        "given_name": person.first_name,
+        "family_name": person.last_name,
+        "zoneinfo": person.time_zone,
         "photos": photos(app, call),
         "profile": format!("{}/{}", app.my_domain(call), org.user_id()),
         "picture": format!("{}/profilephoto/005/F", app.my_domain(call)),
         "address": {},
-        "urls": urls(app, call),
+        "urls": urls(app, call, &org),
         "active": true,
         "user_type": "STANDARD",
-        "language": "en_US",
-        "locale": "en_US",
+        "language": person.language,
+        "locale": person.locale,
         "utcOffset": -28_800_000,
         "updated_at": org.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         "is_app_installed": true,
-    }))
+    })))
 }
 
 /// `GET /id/ORG/USER`
-pub(super) fn identity(app: &App, call: &Call, org_id: &str, user: &str) -> Reply {
-    let org = &app.org;
-    if let Some(refused) = refuse_stranger(org, call) {
-        return refused;
-    }
+pub(super) fn identity(app: &App, call: &Call, org_id: &str, user: &str) -> Result<Reply, Refusal> {
+    let org = match enter(app, call) {
+        Ok(org) => org,
+        Err(words) => return Ok(Reply::text(StatusCode::FORBIDDEN, words)),
+    };
     let is = |id: crate::org::Id, text: &str| crate::org::Id::parse(text) == Some(id);
     if !is(org.org_id(), org_id) || !is(org.user_id(), user) {
-        return Reply::text(StatusCode::NOT_FOUND, "Bad_Id");
+        return Ok(Reply::text(StatusCode::NOT_FOUND, "Bad_Id"));
     }
-    let username = org.identity().credentials.username.clone();
-    Reply::value(&json!({
+    let person = org.person()?;
+    Ok(Reply::value(&json!({
         "id": format!("{}/id/{}/{}", call.host(), org.org_id(), org.user_id()),
         "asserted_user": true,
         "user_id": org.user_id().as_str(),
         "organization_id": org.org_id().as_str(),
-        "username": username,
-        "nick_name": "admin",
-        "display_name": "Ada Admin",
-        "email": "admin@example.com",
+        "username": person.username,
+        "nick_name": person.nickname,
+        "display_name": person.name(),
+        "email": person.email,
         "email_verified": true,
-        "first_name": "Ada",
-        "last_name": "Admin",
-        "timezone": "America/Los_Angeles",
+        "first_name": person.first_name,
+        "last_name": person.last_name,
+        "timezone": person.time_zone,
         "photos": photos(app, call),
         "addr_street": null,
         "addr_city": null,
@@ -76,23 +76,22 @@ pub(super) fn identity(app: &App, call: &Call, org_id: &str, user: &str) -> Repl
         "mobile_phone_verified": false,
         "is_lightning_login_user": false,
         "status": {"created_date": null, "body": null},
-        "urls": urls(app, call),
+        "urls": urls(app, call, &org),
         "active": true,
         "user_type": "STANDARD",
-        "language": "en_US",
-        "locale": "en_US",
+        "language": person.language,
+        "locale": person.locale,
         "utcOffset": -28_800_000,
         "last_modified_date": org.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         "is_app_installed": true,
-    }))
+    })))
 }
 
-fn refuse_stranger(org: &Org, call: &Call) -> Option<Reply> {
-    let Some(header) = call.head.headers.get(AUTHORIZATION) else {
-        return Some(Reply::text(StatusCode::FORBIDDEN, "Missing_OAuth_Token"));
-    };
-    let known = bearer(header).is_some_and(|token| org.identity().authenticate(token, org.now()) != Err(Unfit::Dead));
-    (!known).then(|| Reply::text(StatusCode::FORBIDDEN, "Bad_OAuth_Token"))
+/// The org in the hands of whose session this is, or what a stranger is told. The session need not be one for the API.
+fn enter(app: &App, call: &Call) -> Result<Org, &'static str> {
+    let header = call.head.headers.get(AUTHORIZATION).ok_or("Missing_OAuth_Token")?;
+    let token = bearer(header).ok_or("Bad_OAuth_Token")?;
+    app.org.visit(token).ok_or("Bad_OAuth_Token")
 }
 
 fn photos(app: &App, call: &Call) -> Json {
@@ -101,8 +100,8 @@ fn photos(app: &App, call: &Call) -> Json {
 }
 
 /// URL templates; `{version}` is literal.
-fn urls(app: &App, call: &Call) -> Json {
-    let (host, org) = (app.my_domain(call), &app.org);
+fn urls(app: &App, call: &Call, org: &Org) -> Json {
+    let host = app.my_domain(call);
     let org_id = org.org_id();
     let rest = |path: &str| format!("{host}/services/data/v{{version}}/{path}");
     let soap = |letter: char| format!("{host}/services/Soap/{letter}/{{version}}/{}", org_id.short());

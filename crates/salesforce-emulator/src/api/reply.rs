@@ -16,6 +16,8 @@ pub(super) struct Reply {
     content_type: &'static str,
     body: Bytes,
     headers: Vec<(HeaderName, HeaderValue)>,
+    /// Takes the place of `body`.
+    stream: Option<Body>,
 }
 
 const JSON: &str = "application/json;charset=UTF-8";
@@ -23,7 +25,7 @@ const JSON: &str = "application/json;charset=UTF-8";
 impl Reply {
     /// 200 with finished JSON.
     pub(super) fn json(body: impl Into<Bytes>) -> Self {
-        Self { status: StatusCode::OK, content_type: JSON, body: body.into(), headers: Vec::new() }
+        Self { status: StatusCode::OK, content_type: JSON, body: body.into(), headers: Vec::new(), stream: None }
     }
 
     /// 200 with JSON in the order of its keys.
@@ -38,33 +40,28 @@ impl Reply {
 
     /// Nothing but a status.
     pub(super) fn empty(status: StatusCode) -> Self {
-        Self { status, content_type: "", body: Bytes::new(), headers: Vec::new() }
+        Self { status, content_type: "", ..Self::json(Bytes::new()) }
     }
 
     /// Plain text.
     pub(super) fn text(status: StatusCode, text: &'static str) -> Self {
-        Self {
-            status,
-            content_type: "text/html;charset=UTF-8",
-            body: Bytes::from_static(text.as_bytes()),
-            headers: Vec::new(),
-        }
+        Self { status, content_type: "text/html;charset=UTF-8", ..Self::json(Bytes::from_static(text.as_bytes())) }
     }
 
     /// A page for people, in plain text.
     pub(super) fn page(status: StatusCode, text: &str) -> Self {
         let body = Bytes::copy_from_slice(text.as_bytes());
-        Self { status, content_type: "text/html;charset=UTF-8", body, headers: Vec::new() }
+        Self { status, content_type: "text/html;charset=UTF-8", ..Self::json(body) }
     }
 
     /// An XML document, as SOAP answers.
     pub(super) fn xml(document: impl Into<Bytes>) -> Self {
-        Self {
-            status: StatusCode::OK,
-            content_type: "text/xml;charset=UTF-8",
-            body: document.into(),
-            headers: Vec::new(),
-        }
+        Self { content_type: "text/xml;charset=UTF-8", ..Self::json(document) }
+    }
+
+    /// 200 with a body that is made while it is sent. It cannot be a part of another reply.
+    pub(super) fn streamed(content_type: &'static str, body: Body) -> Self {
+        Self { content_type, stream: Some(body), ..Self::json(Bytes::new()) }
     }
 
     pub(super) fn status(mut self, status: StatusCode) -> Self {
@@ -84,7 +81,7 @@ impl Reply {
     }
 
     pub(super) fn into_response(self) -> Response<Body> {
-        let mut response = Response::new(Body::from(self.body));
+        let mut response = Response::new(self.stream.unwrap_or_else(|| Body::from(self.body)));
         *response.status_mut() = self.status;
         if !self.content_type.is_empty() {
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type));

@@ -2,6 +2,7 @@
 
 use http::Method;
 
+use super::bulk::Jobs;
 use crate::org::Face;
 
 /// A thing a client can ask for.
@@ -62,6 +63,7 @@ pub(super) enum Data<'a> {
     ReadBy { object: &'a str, field: &'a str, value: &'a str },
     DeleteBy { object: &'a str, field: &'a str, value: &'a str },
     Retrieve { object: &'a str },
+    Jobs(Jobs<'a>),
     NotImitated(&'static str),
     MethodNotAllowed(&'static str),
     Unknown,
@@ -158,6 +160,7 @@ impl<'a> Resource<'a> {
                 Data::ReadBy { .. } => "read",
                 Data::DeleteBy { .. } => "delete",
                 Data::Retrieve { .. } => "retrieve",
+                Data::Jobs(jobs) => jobs.kind(),
                 Data::NotImitated(_) | Data::MethodNotAllowed(_) | Data::Unknown => "other",
             },
         }
@@ -239,7 +242,7 @@ impl<'a> Data<'a> {
             },
             ["composite", "sobjects", _] => Self::MethodNotAllowed("GET, HEAD, POST"),
             ["composite", "sobjects", _, _] => Self::MethodNotAllowed("PATCH"),
-            ["jobs", ..] => Self::NotImitated("Bulk API 2.0"),
+            ["jobs", ref rest @ ..] => Self::Jobs(Jobs::of(method, rest)),
             ["tooling", ..] => Self::NotImitated("the Tooling API"),
             ["search" | "parameterizedSearch", ..] => Self::NotImitated("SOSL"),
             ["event", "eventSchema", ..] => Self::NotImitated("event schemas"),

@@ -48,10 +48,8 @@ pub(super) fn partner(app: &App, call: &Call, version: &str) -> Result<Reply, Re
             Ok(client_fault(&format!("No operation available for request {{{PARTNER}}}login")))
         }
         Some(Operation::Login { username, password }) => {
-            let (face, now) = (call.face(), app.org.now());
-            let opened = app.org.identity().soap_login(&username, &password, face, now);
-            Ok(match opened {
-                Ok(opened) => result(app, call, version, &opened),
+            Ok(match app.org.soap_login(&username, &password, call.face()) {
+                Ok(opened) => result(app, call, version, &opened)?,
                 Err(denied) => {
                     let (code, message) = denied.soap();
                     detailed_fault("LoginFault", code, message)
@@ -90,13 +88,16 @@ impl Operation {
 }
 
 /// The result of `login()`: members and order as recorded.
-fn result(app: &App, call: &Call, version: &str, opened: &Opened) -> Reply {
-    let org = &app.org;
+fn result(app: &App, call: &Call, version: &str, opened: &Opened) -> Result<Reply, Refusal> {
+    let org = app.org.acting_as(opened.user);
+    let person = org.person()?;
     let (host, org_id, user_id) = (app.my_domain(call), org.org_id(), org.user_id());
-    let username = escaped(&org.identity().credentials.username);
+    let (username, email, name) = (escaped(&person.username), escaped(&person.email), escaped(&person.name()));
+    let (language, locale, zone) = (escaped(&person.language), escaped(&person.locale), escaped(&person.time_zone));
     let url = |letter: char| escaped(&format!("{host}/services/Soap/{letter}/{version}/{}", org_id.short()));
     let (metadata, partner) = (url('m'), url('u'));
-    let (sandbox, session, profile) = (org.settings().sandbox, &opened.access_token, org.profile_id());
+    let (sandbox, session) = (org.settings().sandbox, &opened.access_token);
+    let profile = person.profile.map(|id| id.to_string()).unwrap_or_default();
     let seconds = org.settings().session_timeout.as_secs();
     let user_info = format!(
         "<accessibilityMode>false</accessibilityMode><chatterExternal>false</chatterExternal>\
@@ -108,11 +109,11 @@ fn result(app: &App, call: &Call, version: &str, opened: &Opened) -> Reply {
          <organizationMultiCurrency>false</organizationMultiCurrency>\
          <organizationName>Emulated Org</organizationName><profileId>{profile}</profileId><roleId xsi:nil=\"true\"/>\
          <sessionSecondsValid>{seconds}</sessionSecondsValid><userDefaultCurrencyIsoCode xsi:nil=\"true\"/>\
-         <userEmail>admin@example.com</userEmail><userFullName>Ada Admin</userFullName><userId>{user_id}</userId>\
-         <userLanguage>en_US</userLanguage><userLocale>en_US</userLocale><userName>{username}</userName>\
-         <userTimeZone>America/Los_Angeles</userTimeZone><userType>Standard</userType><userUiSkin>Theme3</userUiSkin>"
+         <userEmail>{email}</userEmail><userFullName>{name}</userFullName><userId>{user_id}</userId>\
+         <userLanguage>{language}</userLanguage><userLocale>{locale}</userLocale><userName>{username}</userName>\
+         <userTimeZone>{zone}</userTimeZone><userType>Standard</userType><userUiSkin>Theme3</userUiSkin>"
     );
-    Reply::xml(envelope(
+    Ok(Reply::xml(envelope(
         &format!("xmlns=\"{PARTNER}\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\""),
         &format!(
             "<loginResponse><result><metadataServerUrl>{metadata}</metadataServerUrl>\
@@ -120,7 +121,7 @@ fn result(app: &App, call: &Call, version: &str, opened: &Opened) -> Reply {
              <sessionId>{session}</sessionId><userId>{user_id}</userId><userInfo>{user_info}</userInfo>\
              </result></loginResponse>"
         ),
-    ))
+    )))
 }
 
 /// Ends a session that lives.

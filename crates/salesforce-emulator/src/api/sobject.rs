@@ -5,13 +5,13 @@ use http::header::LOCATION;
 use serde_json::json;
 
 use super::reply::Reply;
-use super::{Call, json as parsed, record_id};
+use super::{Call, file, record_id};
 use crate::org::{Org, Refusal};
 
 /// `POST /sobjects/X`
 pub(super) fn create(org: &Org, call: &Call, object: &str, version: &str) -> Result<Reply, Refusal> {
     let described = org.object(object)?;
-    let id = org.create(object, &parsed(&call.body)?)?;
+    let id = org.create(object, &file::record(call)?)?;
     let location = format!("/services/data/v{version}/sobjects/{}/{id}", described.name);
     let reply = Reply::value(&json!({"id": id.as_str(), "success": true, "errors": []}));
     Ok(reply.status(StatusCode::CREATED).header(LOCATION, &location))
@@ -29,7 +29,7 @@ pub(super) fn read(org: &Org, call: &Call, object: &str, id: &str, version: &str
 /// `PATCH /sobjects/X/ID`
 pub(super) fn update(org: &Org, call: &Call, object: &str, id: &str) -> Result<Reply, Refusal> {
     let id = record_id(org, object, id)?;
-    org.update(object, id, &parsed(&call.body)?)?;
+    org.update(object, id, &file::record(call)?)?;
     Ok(Reply::empty(StatusCode::NO_CONTENT))
 }
 

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use crate::cometd::{
     AuthFailure, Bus, Event, Limit, Principal, Refusal, Replay, Start, Stream, SubscribeRequest, Unavailable,
 };
-use crate::org::{Access, Org, Topic, Unfit};
+use crate::org::{Access, Id, Org, Topic, Unfit};
 
 pub(super) struct OrgBus {
     org: Org,
@@ -18,6 +18,12 @@ impl OrgBus {
         Self { org }
     }
 
+    /// Whoever is nobody's user sees nothing.
+    fn in_the_hands_of(&self, who: &Principal) -> Org {
+        let nobody = Id::new("005", *b"00", 0);
+        self.org.acting_as(Id::parse(&who.user_id).unwrap_or(nobody))
+    }
+
     fn topic(&self, channel: &str) -> Result<Arc<Topic>, Refusal> {
         let name = channel.strip_prefix("/topic/").ok_or(Refusal::Unknown)?;
         self.org.topic(name).filter(|topic| topic.active).ok_or(Refusal::UnknownChannel)
@@ -26,17 +32,18 @@ impl OrgBus {
 
 impl Bus for OrgBus {
     fn authenticate(&self, token: &str) -> Result<Principal, AuthFailure> {
-        self.org.identity().authenticate(token, self.org.now()).map_err(|unfit| match unfit {
+        let org = self.org.enter(token).map_err(|unfit| match unfit {
             Unfit::Dead | Unfit::WithoutApi => AuthFailure::Invalid,
             Unfit::ApiOffForUser | Unfit::ApiOffForOrg => AuthFailure::NotEnabled,
         })?;
-        Ok(Principal { user_id: self.org.user_id().to_string(), org_id: self.org.org_id().to_string() })
+        Ok(Principal { user_id: org.user_id().to_string(), org_id: org.org_id().to_string() })
     }
 
-    fn subscribe(&self, _who: &Principal, request: &SubscribeRequest<'_>) -> Result<Start, Refusal> {
+    fn subscribe(&self, who: &Principal, request: &SubscribeRequest<'_>) -> Result<Start, Refusal> {
         let topic = self.topic(request.channel)?;
-        match topic.access {
+        match self.in_the_hands_of(who).access_to(&topic) {
             Access::Granted => {}
+            Access::NoTopics => return Err(Refusal::UserNotEnabled),
             Access::NoObject => return Err(Refusal::NoAccessToEntity),
             Access::NoFilterField => return Err(Refusal::NoAccessToWhereFields),
         }
@@ -54,7 +61,7 @@ impl Bus for OrgBus {
         Ok(Start { stream: Stream(topic.stream), after })
     }
 
-    fn read(&self, _who: &Principal, stream: Stream, after: i64, limit: Limit) -> Result<Vec<Event>, Unavailable> {
+    fn read(&self, who: &Principal, stream: Stream, after: i64, limit: Limit) -> Result<Vec<Event>, Unavailable> {
         let (mut events, mut bytes) = (0, 0);
         let full = |event: &crate::org::Announced| {
             events += 1;
@@ -63,10 +70,12 @@ impl Bus for OrgBus {
         };
         let read = self.org.log().read(stream.0, after, self.org.now(), full);
         // Replay ids are numbered over the whole org, so they are the order of commits as well.
-        Ok(read
-            .into_iter()
-            .map(|event| Event { replay_id: event.replay_id, order: event.replay_id.unsigned_abs(), data: event.data })
-            .collect())
+        let hearing = self.in_the_hands_of(who).hearing(stream.0);
+        let heard = read.into_iter().map(|event| {
+            let (replay_id, order) = (event.replay_id, event.replay_id.unsigned_abs());
+            Event { replay_id, order, data: hearing.of(event).unwrap_or_default() }
+        });
+        Ok(heard.collect())
     }
 
     fn appended(&self) -> watch::Receiver<u64> {

@@ -17,7 +17,7 @@ pub trait Bus: Send + Sync + 'static {
 
     /// The events of one stream after `after` (exclusive), oldest first, as many as fit `limit`; at least one if there
     /// is one, however large. Field-level security and sharing are applied for `who` here. An event hidden from `who`
-    /// must not stop the reading: leave it out and go on.
+    /// must not stop the reading: give it without data. The position moves past it, and nothing is handed out.
     fn read(&self, who: &Principal, stream: Stream, after: i64, limit: Limit) -> Result<Vec<Event>, Unavailable>;
 
     /// Ticks whenever events were appended to any stream.
@@ -105,7 +105,7 @@ pub struct Event {
     /// Place in the org-wide order of commits: events of several streams are delivered by it.
     pub order: u64,
     /// The `data` member as JSON, for a PushTopic
-    /// `{"event":{"createdDate":…,"replayId":…,"type":…},"sobject":{…}}`.
+    /// `{"event":{"createdDate":…,"replayId":…,"type":…},"sobject":{…}}`. Empty if the reader may not hear of it.
     pub data: Bytes,
 }
 

@@ -54,6 +54,9 @@ pub(super) fn take(
                 break;
             }
             source.subscription.after = event.replay_id;
+            if event.data.is_empty() {
+                continue;
+            }
             if source.subscription.filter.as_ref().is_none_or(|filter| filter.admits(&event.data)) {
                 bytes += event.data.len();
                 taken.push(Delivered { channel: source.subscription.channel.clone(), data: event.data });

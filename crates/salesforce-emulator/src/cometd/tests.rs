@@ -2,9 +2,11 @@
 
 mod desk;
 mod fake;
+mod fuzz;
 mod http;
 mod properties;
 mod recorded;
 mod stalled;
+mod stubborn;
 mod table;
 mod trouble;

@@ -1,6 +1,8 @@
 //! `/__emulator/…`: everything real Salesforce does not have. The same can be done through the library's handle.
 
+mod bulk;
 mod lag;
+mod people;
 mod policies;
 mod records;
 mod trouble;
@@ -52,11 +54,12 @@ impl Desk {
             .route("/__emulator/grants", post(grant))
             .route("/__emulator/org", get(policies::org).post(policies::change_org))
             .route("/__emulator/app", get(policies::app).post(policies::change_app))
-            .route("/__emulator/users", get(policies::users).post(policies::change_user))
             .route("/__emulator/reset", post(reset))
+            .merge(bulk::routes())
             .merge(lag::routes())
             .merge(records::routes())
             .merge(trouble::routes())
+            .merge(people::routes())
             .with_state(self)
     }
 
@@ -221,8 +224,24 @@ async fn expire_sessions(State(desk): State<Desk>) -> Response {
     Json(json!({"expired": desk.app.org.expire_sessions()})).into_response()
 }
 
-async fn grant(State(desk): State<Desk>) -> Response {
-    Json(json!({"refresh_token": desk.app.org.grant()})).into_response()
+/// Whose refresh token; the first user's if nobody is named.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Grantee {
+    username: Option<String>,
+}
+
+async fn grant(State(desk): State<Desk>, body: Bytes) -> Result<Response, Failure> {
+    let grantee: Option<Grantee> = if body.is_empty() { None } else { parse(&body)? };
+    let username = grantee.and_then(|grantee| grantee.username);
+    let org = &desk.app.org;
+    let user = match username {
+        None => org.user_id(),
+        Some(name) => org
+            .user_named(&name)
+            .ok_or_else(|| Failure(StatusCode::BAD_REQUEST, format!("there is no user '{name}'")))?,
+    };
+    Ok(Json(json!({"refresh_token": org.acting_as(user).grant()})).into_response())
 }
 
 async fn reset(State(desk): State<Desk>) -> Result<StatusCode, Failure> {

@@ -1,4 +1,4 @@
-//! `/__emulator/org`, `/app` and `/users`: the administrator's settings. The members a POST names are changed, the
+//! `/__emulator/org` and `/app`: the administrator's settings. The members a POST names are changed, the
 //! others stay; the answer is what is then in force. Secrets go in and never come out.
 
 use axum::body::Bytes;
@@ -7,11 +7,11 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{Desk, Failure, Json, parse};
 
-type Change = Map<String, Value>;
+pub(super) type Change = Map<String, Value>;
 
 pub(super) async fn org(State(desk): State<Desk>) -> Response {
     Json(desk.app.org.policies().org).into_response()
@@ -39,46 +39,14 @@ pub(super) async fn change_app(State(desk): State<Desk>, body: Bytes) -> Result<
     Ok(app(State(desk)).await)
 }
 
-pub(super) async fn users(State(desk): State<Desk>) -> Result<Response, Failure> {
-    Ok(Json([user(&desk)?]).into_response())
-}
-
-/// Takes the policy of the org's one user, `password` and `security_token`.
-pub(super) async fn change_user(State(desk): State<Desk>, body: Bytes) -> Result<Response, Failure> {
-    let mut change: Change = parse(&body)?;
-    let (password, security_token) = (text(&mut change, "password")?, text(&mut change, "security_token")?);
-    let policy = merged(&desk.app.org.policies().user, change)?;
-    if let Some(password) = password {
-        desk.app.org.set_password(password);
-    }
-    if let Some(security_token) = security_token {
-        desk.app.org.set_security_token(security_token);
-    }
-    desk.app.org.change_policies(|policies| policies.user = policy);
-    Ok(Json(user(&desk)?).into_response())
-}
-
-/// The user with their policy.
-fn user(desk: &Desk) -> Result<Value, Failure> {
-    let org = &desk.app.org;
-    let username = org.identity().credentials.username.clone();
-    let mut user = json!({"id": org.user_id().as_str(), "username": username});
-    if let (Value::Object(user), Value::Object(policy)) =
-        (&mut user, serde_json::to_value(org.policies().user).map_err(bad)?)
-    {
-        user.extend(policy);
-    }
-    Ok(user)
-}
-
-fn merged<T: Serialize + DeserializeOwned>(policy: &T, change: Change) -> Result<T, Failure> {
+pub(super) fn merged<T: Serialize + DeserializeOwned>(policy: &T, change: Change) -> Result<T, Failure> {
     let mut members: Change = serde_json::to_value(policy).and_then(serde_json::from_value).map_err(bad)?;
     members.extend(change);
     serde_json::from_value(members.into()).map_err(bad)
 }
 
 /// Takes a text out of the change, if it is there.
-fn text(change: &mut Change, name: &str) -> Result<Option<String>, Failure> {
+pub(super) fn text(change: &mut Change, name: &str) -> Result<Option<String>, Failure> {
     match change.remove(name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
@@ -86,6 +54,6 @@ fn text(change: &mut Change, name: &str) -> Result<Option<String>, Failure> {
     }
 }
 
-fn bad(reason: impl std::fmt::Display) -> Failure {
+pub(super) fn bad(reason: impl std::fmt::Display) -> Failure {
     Failure(StatusCode::BAD_REQUEST, reason.to_string())
 }

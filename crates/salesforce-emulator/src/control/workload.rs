@@ -311,6 +311,8 @@ impl Changer {
         for (object, ids) in parents {
             maker.adopt(&object, ids);
         }
+        maker.adopt("Profile", vec![org.standard_profile()]);
+        maker.name_users_after(org.ids("User", false)?.last().copied());
         let mut objects = Vec::new();
         for name in &workload.objects {
             let object = org.object(name)?;

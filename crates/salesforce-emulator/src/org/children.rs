@@ -39,8 +39,7 @@ impl Transaction<'_> {
             if !self.database.tables.contains(&object.name) || !wanted(relation, object, field) {
                 continue;
             }
-            let sql = format!("SELECT \"Id\" FROM \"{}\" WHERE \"{}\"=? AND \"IsDeleted\"=0", object.name, field.name);
-            let mut statement = self.database.connection.prepare_cached(&sql)?;
+            let mut statement = self.database.connection.prepare_cached(&by_parent(object, field))?;
             let mut rows = statement.query([id.as_str()])?;
             while let Some(row) = rows.next()? {
                 let id = row.get_ref(0)?.as_str().ok().and_then(Id::parse);
@@ -48,5 +47,37 @@ impl Transaction<'_> {
             }
         }
         Ok(children)
+    }
+}
+
+fn by_parent(object: &SObject, field: &Field) -> String {
+    format!("SELECT \"Id\" FROM \"{}\" WHERE \"{}\"=? AND \"IsDeleted\"=0", object.name, field.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Org;
+    use super::*;
+
+    /// Whatever is deleted or merged is asked for all its children, of which there may be a million.
+    #[test]
+    fn children_are_found_by_indexes() {
+        let (org, _) = Org::open(None, 1, crate::Settings::default()).unwrap();
+        let searched = org.transaction(|transaction| {
+            let whole = Arc::clone(&transaction.views.whole);
+            let mut searched = 0;
+            for relation in whole.objects().filter(|parent| parent.deletable).flat_map(|parent| &parent.children) {
+                let Some(object) = whole.object(&relation.child) else { continue };
+                let Some(field) = object.field(&relation.field) else { continue };
+                transaction.database.ensure(&whole, &object.name)?;
+                let sql = format!("EXPLAIN QUERY PLAN {}", by_parent(object, field));
+                let mut statement = transaction.database.connection.prepare(&sql)?;
+                let step: String = statement.query_row(["x"], |row| row.get(3))?;
+                assert!(step.contains(&format!("USING INDEX {}~{}", object.name, field.name)), "{step}");
+                searched += 1;
+            }
+            Ok(searched)
+        });
+        assert!(searched.unwrap() > 100);
     }
 }

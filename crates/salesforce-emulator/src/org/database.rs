@@ -8,12 +8,15 @@ use jiff::Timestamp;
 use rusqlite::types::{Type, Value as Stored};
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::OpenError;
+use super::hearing::Audience;
 use super::id::Id;
 use super::schema::{Field, FieldType, SObject, Schema, SchemaChange};
 use super::together::Bracket;
 use super::value::stamp;
 
-/// Columns every table has besides the described ones: the record whose deletion took this one along, and when.
+/// Columns every table has besides the described ones: the record whose deletion took this one along, and when. Both are
+/// empty in live rows, so that the index on the first finds the recycle bin.
 pub(super) const ROOT: &str = "~root";
 pub(super) const DELETED_AT: &str = "~deleted";
 
@@ -60,24 +63,34 @@ pub(super) struct KeptEvent {
     pub(super) replay: i64,
     pub(super) at: Timestamp,
     pub(super) data: Vec<u8>,
+    pub(super) audience: Audience,
 }
+
+/// Does the database hold tables, and not ours?
+const IS_FOREIGN: &str = "SELECT COUNT(*)>0 AND SUM(name='~meta')=0 FROM sqlite_master WHERE type='table'";
 
 impl Database {
     /// Opens or makes the database. The second value is true when it was empty.
-    pub(super) fn open(path: Option<&Path>) -> rusqlite::Result<(Self, bool)> {
+    pub(super) fn open(path: Option<&Path>) -> Result<(Self, bool), OpenError> {
         let connection = match path {
             Some(path) => Connection::open(path)?,
             None => Connection::open_in_memory()?,
         };
+        if connection.query_row(IS_FOREIGN, [], |row| row.get(0))? {
+            return Err(OpenError::Foreign);
+        }
         connection.execute_batch(
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-65536;
              CREATE TABLE IF NOT EXISTS \"~meta\"(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
              CREATE TABLE IF NOT EXISTS \"~event\"(stream INTEGER, replay INTEGER PRIMARY KEY, at INTEGER, data BLOB);
+             CREATE TABLE IF NOT EXISTS \"~audience\"(replay INTEGER PRIMARY KEY, owners TEXT);
              CREATE TABLE IF NOT EXISTS \"~deletion\"(object TEXT, at TEXT, id TEXT, PRIMARY KEY(object, at, id)) WITHOUT ROWID;
+             CREATE INDEX IF NOT EXISTS \"~deletion~id\" ON \"~deletion\"(id);
              CREATE TABLE IF NOT EXISTS \"~orphan\"(parent TEXT, object TEXT, id TEXT, field TEXT, at TEXT,
                  PRIMARY KEY(parent, object, id, field)) WITHOUT ROWID;
              CREATE TABLE IF NOT EXISTS \"~schema\"(number INTEGER PRIMARY KEY, at INTEGER, change TEXT);",
         )?;
+        crate::soql::install(&connection)?;
         connection.set_prepared_statement_cache_capacity(256);
         let tables = connection
             .prepare("SELECT name FROM sqlite_master WHERE type='table' AND name NOT LIKE '~%'")?
@@ -310,7 +323,7 @@ impl Database {
         self.trim_deletions(before)?;
         self.connection.execute("DELETE FROM \"~orphan\" WHERE at<?", [before])?;
         for table in &self.tables {
-            let sql = format!("DELETE FROM \"{table}\" WHERE \"IsDeleted\"=1 AND \"{DELETED_AT}\"<?");
+            let sql = format!("DELETE FROM \"{table}\" WHERE \"{ROOT}\" IS NOT NULL AND \"{DELETED_AT}\"<?");
             self.connection.execute(&sql, [before])?;
         }
         Ok(())
@@ -320,7 +333,8 @@ impl Database {
     pub(super) fn counts(&self) -> rusqlite::Result<HashMap<String, u64>> {
         let mut counts = HashMap::new();
         for table in &self.tables {
-            let sql = format!("SELECT COUNT(*) FROM \"{table}\" WHERE \"IsDeleted\"=0");
+            let all = format!("SELECT COUNT(*) FROM \"{table}\"");
+            let sql = format!("SELECT ({all})-({all} WHERE \"{ROOT}\" IS NOT NULL)");
             let count: i64 = self.connection.prepare_cached(&sql)?.query_row([], |row| row.get(0))?;
             counts.insert(table.clone(), count.unsigned_abs());
         }
@@ -332,7 +346,9 @@ impl Database {
         for table in &self.tables {
             self.connection.execute(&format!("DELETE FROM \"{table}\""), [])?;
         }
-        self.connection.execute_batch("DELETE FROM \"~event\"; DELETE FROM \"~deletion\"; DELETE FROM \"~orphan\";")?;
+        self.connection.execute_batch(
+            "DELETE FROM \"~event\"; DELETE FROM \"~audience\"; DELETE FROM \"~deletion\"; DELETE FROM \"~orphan\";",
+        )?;
         Ok(())
     }
 
@@ -345,14 +361,22 @@ impl Database {
             at,
             event.data
         ])?;
+        if !event.audience.is_everybody() {
+            let sql = "INSERT INTO \"~audience\" VALUES(?,?)";
+            self.connection.prepare_cached(sql)?.execute(params![event.replay, event.audience.text()])?;
+        }
         Ok(())
     }
 
     pub(super) fn kept_events(&self) -> rusqlite::Result<Vec<KeptEvent>> {
-        let mut statement = self.connection.prepare("SELECT stream,replay,at,data FROM \"~event\" ORDER BY replay")?;
+        let mut statement = self.connection.prepare(
+            "SELECT stream,replay,at,data,owners FROM \"~event\" LEFT JOIN \"~audience\" USING(replay) ORDER BY replay",
+        )?;
         let events = statement.query_map([], |row| {
             let at = Timestamp::from_millisecond(row.get(2)?).unwrap_or(Timestamp::UNIX_EPOCH);
-            Ok(KeptEvent { stream: row.get::<_, i64>(0)?.cast_unsigned(), replay: row.get(1)?, at, data: row.get(3)? })
+            let audience = row.get::<_, Option<String>>(4)?.as_deref().map(Audience::parse).unwrap_or_default();
+            let stream = row.get::<_, i64>(0)?.cast_unsigned();
+            Ok(KeptEvent { stream, replay: row.get(1)?, at, data: row.get(3)?, audience })
         })?;
         events.collect()
     }
@@ -364,6 +388,8 @@ impl Database {
         for stream in streams.into_iter().filter(|stream| !live(stream.cast_unsigned())) {
             self.connection.execute("DELETE FROM \"~event\" WHERE stream=?", [stream])?;
         }
+        let orphans = "DELETE FROM \"~audience\" WHERE replay NOT IN (SELECT replay FROM \"~event\")";
+        self.connection.execute(orphans, [])?;
         Ok(())
     }
 }
@@ -379,7 +405,7 @@ fn stored_fields(object: &SObject) -> impl Iterator<Item = (usize, &Field)> {
     object.fields.iter().enumerate().filter(|(_, field)| field.is_stored())
 }
 
-/// The type of a field's column. Text compares without case, as it does in SOQL; SQLite folds ASCII only.
+/// The type of a field's column. Text compares without case, as it does in SOQL.
 pub(super) fn column(field: &Field) -> &'static str {
     match field.kind {
         FieldType::Id => "TEXT PRIMARY KEY NOT NULL",

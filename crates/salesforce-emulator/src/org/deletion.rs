@@ -163,14 +163,17 @@ impl Transaction<'_> {
         Err(Refusal { fields: Some(Vec::new()), ..Refusal::bad("DELETE_FAILED", message) })
     }
 
-    /// What people call a record.
+    /// What people call a record: a person with the salutation.
     fn name(&self, object: &SObject, id: Id) -> Result<String, Refusal> {
-        let Some(at) = object.fields.iter().position(|field| field.name_field) else { return Ok(id.to_string()) };
-        let row = self.database.row(object, id)?;
-        Ok(match row.map(|mut row| row.values.swap_remove(at)) {
-            Some(Stored::Text(name)) => name,
-            _ => id.to_string(),
-        })
+        let Some(row) = self.database.row(object, id)? else { return Ok(id.to_string()) };
+        let salutation = object.position("Salutation").filter(|_| object.has_person_name());
+        let name = object.fields.iter().position(|field| field.name_field);
+        let words = salutation.into_iter().chain(name).filter_map(|at| match &row.values[at] {
+            Stored::Text(word) => Some(word.as_str()),
+            _ => None,
+        });
+        let words = words.collect::<Vec<_>>().join(" ");
+        Ok(if words.is_empty() { id.to_string() } else { words })
     }
 
     /// Is a child deleted with its parent? Its history always, others where the org cascades.

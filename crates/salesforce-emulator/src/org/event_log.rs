@@ -11,6 +11,8 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
+use super::hearing::Audience;
+
 /// An announced event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Announced {
@@ -20,6 +22,8 @@ pub(crate) struct Announced {
     pub at: Timestamp,
     /// The message's `data`.
     pub data: Bytes,
+    /// Whose records it tells of.
+    pub audience: Audience,
 }
 
 /// All logs of an org.
@@ -152,7 +156,10 @@ mod tests {
         assert!(ids.windows(2).any(|pair| pair[1] > pair[0] + 1), "no gap in {ids:?}");
 
         for (second, id) in ids.iter().enumerate() {
-            log.append(vec![(1, Announced { replay_id: *id, at: at(second as i64), data: Bytes::new() })]);
+            log.append(vec![(
+                1,
+                Announced { replay_id: *id, at: at(second as i64), data: Bytes::new(), audience: Audience::default() },
+            )]);
         }
         let read = |after, now| log.read(1, after, at(now), |_| false).len();
         assert_eq!(read(0, 50), 50);

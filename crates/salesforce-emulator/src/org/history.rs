@@ -28,6 +28,13 @@ pub(super) fn is(object: &SObject) -> bool {
     object.key_prefix.is_none() && object.field("OldValue").is_some()
 }
 
+/// The object whose history an object is, by its one reference that is not to users.
+pub(super) fn told(object: &SObject) -> Option<&str> {
+    let tells =
+        |field: &&Field| field.kind == FieldType::Reference && !field.reference_to.iter().any(|to| to == "User");
+    object.fields.iter().find(tells)?.reference_to.first().map(String::as_str)
+}
+
 /// The history of an object, and the field of it that names the record.
 fn of(schema: &Schema, object: &SObject) -> Option<(Arc<SObject>, usize)> {
     let name = match object.name.strip_suffix("__c") {

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::alteration::{converted, initial};
 use super::database::DELETED_AT;
+use super::permitted::USER;
 use super::schema::Edit;
 use super::transaction::{Actor, Change};
 use super::{Id, Org, Refusal, SObject, Transaction};
@@ -117,6 +118,7 @@ impl LateTransaction {
         self.org.transaction(|transaction| {
             let written = transaction.org.late().close(self.number).ok_or_else(|| self.closed())?;
             transaction.put(&written.rows)?;
+            transaction.touch_users(&written.rows)?;
             transaction.check_again(&written.rows)?;
             let changes = written.changes.into_iter();
             transaction.changes = changes.filter_map(|change| change.renewed(&transaction.views.whole)).collect();
@@ -251,6 +253,15 @@ impl Transaction<'_> {
             if let Some(Stored::Text(at)) = value(DELETED_AT) {
                 self.database.log_deletion(&object, *id, at)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Users that appear or change now sign in otherwise from now on.
+    fn touch_users(&mut self, rows: &[Row]) -> Result<(), Refusal> {
+        for Row { object, id, .. } in rows.iter().filter(|row| row.object == USER) {
+            let object = self.written(object)?;
+            self.touched.push((object, *id));
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ impl Transaction<'_> {
             return Err(Refusal::field("FIELD_INTEGRITY_EXCEPTION", message, &field.name));
         }
         if self.database.lives(object, id)? {
-            return Ok(());
+            return self.check_sight(object, id);
         }
         let message = "invalid cross reference id";
         Err(Refusal { fields: Some(Vec::new()), ..Refusal::bad("INVALID_CROSS_REFERENCE_KEY", message) })
@@ -50,10 +50,14 @@ impl Transaction<'_> {
         }
         let parent = self.object(kind).map_err(|_| unsupported())?;
         let mut named = nested.iter().filter(|(name, _)| *name != "attributes");
-        let (Some((name, value)), None) = (named.next(), named.next()) else {
-            let message =
-                format!("More than 1 field provided in an external foreign key reference in entity: {}", parent.name);
-            return Err(Refusal::bad("INVALID_FIELD", message));
+        let (name, value) = match (named.next(), named.next()) {
+            (Some(only), None) => only,
+            (first, _) => {
+                let many = if first.is_some() { "More than 1" } else { "No" };
+                let message =
+                    format!("{many} field provided in an external foreign key reference in entity: {}", parent.name);
+                return Err(Refusal::bad("INVALID_FIELD", message));
+            }
         };
         let by = parent.identifying(name).map_err(|_| {
             let message = format!(

@@ -6,6 +6,7 @@
 //! are not announced (Streaming API Developer Guide), and whether the others are nobody says: a setting.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use rusqlite::params;
 use rusqlite::types::Value as Stored;
@@ -115,7 +116,7 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    fn check_mergeable(&self, object: &SObject, master: Id, losers: &[Id]) -> Result<(), Refusal> {
+    fn check_mergeable(&self, object: &Arc<SObject>, master: Id, losers: &[Id]) -> Result<(), Refusal> {
         if object.field(MASTER).is_none() {
             let message = format!("entity type cannot be merged: {}", object.label);
             return Err(Refusal::bad("INVALID_TYPE_FOR_OPERATION", message));

@@ -2,19 +2,26 @@
 
 mod administration;
 mod alteration;
+mod answer;
 mod archive;
+mod bulk;
 mod children;
 mod conversion;
 mod database;
 mod deletion;
 mod derive;
 mod event_log;
+mod hearing;
 mod history;
 mod id;
 mod identity;
 mod late;
 mod lookups;
 mod merge;
+mod outlook;
+mod pages;
+mod permission;
+mod permitted;
 mod push_topic;
 mod reading;
 mod redesign;
@@ -27,9 +34,10 @@ mod transaction;
 mod uniqueness;
 mod upsert;
 mod usage;
+mod users;
 mod value;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
@@ -41,9 +49,13 @@ use serde_json::{Map, Value as Json};
 use crate::clock::Clock;
 use crate::config::{LookupsToDeleted, Settings};
 pub(crate) use archive::is_archived;
+use bulk::Bulk;
+pub(crate) use bulk::{Asked, Family, Incoming, Page, Spool, Told, Upload};
+pub use bulk::{BulkDatetimes, BulkReport, BulkSettings, BulkStop};
 pub use conversion::{Conversion, Converted};
 use database::{Database, KeptEvent};
 pub(crate) use event_log::{Announced, EventLog};
+pub(crate) use hearing::Audience;
 pub use id::Id;
 pub use identity::{
     AppPolicy, Approval, Credentials, KeyError, LoginHours, Network, OrgPolicy, Policies, UserPolicy, UserStatus,
@@ -52,6 +64,11 @@ pub(crate) use identity::{Assertion, Code, Denied, Face, Identity, Opened, Unfit
 use late::LateTransactions;
 pub use late::{LateReport, LateTransaction};
 pub use merge::Merged;
+use outlook::Outlook;
+use permission::Register;
+pub use permission::{
+    Assignment, FieldAction, Level, ObjectAction, PermissionError, PermissionSet, Sharing, UserPermission,
+};
 use push_topic::Rule;
 pub(crate) use push_topic::{Access, Topic};
 pub use reading::Ask;
@@ -68,6 +85,7 @@ pub use transaction::{ChangeKind, Transaction};
 pub use upsert::Upserted;
 pub(crate) use usage::Drought;
 use usage::Usage;
+pub use users::{NewUser, User};
 use value::write_text;
 pub(crate) use value::{datetime, stamp};
 
@@ -89,16 +107,34 @@ struct Inner {
     administrator: Id,
     database: Mutex<Database>,
     late: Mutex<LateTransactions>,
-    /// Replaced, never changed in place, and only while `database` is locked: whoever holds that lock sees the schema that
-    /// the tables have.
-    views: RwLock<Views>,
+    /// The schema in it is replaced, never changed in place, and only while `database` is locked: whoever holds that lock
+    /// sees the schema that the tables have.
+    outlook: RwLock<Outlook>,
     /// Rings when a thread that kept the database to itself is done.
     released: Condvar,
-    cursors: Mutex<Cursors>,
+    cursors: Mutex<HashMap<Id, Cursors>>,
     topics: RwLock<Vec<Arc<Topic>>>,
     log: EventLog,
     identity: Mutex<Identity>,
     usage: Mutex<Usage>,
+    bulk: Bulk,
+}
+
+/// What a committed transaction means for others.
+#[derive(Debug, Default)]
+struct Announcement {
+    events: Vec<(u64, Announced)>,
+    topics_changed: bool,
+    /// Users that were made or changed.
+    users: Vec<Id>,
+}
+
+impl Announcement {
+    fn add(&mut self, other: Self) {
+        self.events.extend(other.events);
+        self.topics_changed |= other.topics_changed;
+        self.users.extend(other.users);
+    }
 }
 
 /// Why an org cannot be opened.
@@ -110,6 +146,9 @@ pub enum OpenError {
     /// The database cannot be opened, or is none of ours.
     #[error("opening the org's database")]
     Database(#[from] rusqlite::Error),
+    /// The database is that of another program. It is left as it was.
+    #[error("the file is the database of another program")]
+    Foreign,
     /// The starting objects were refused, or those of the file are not understood.
     #[error("making the org's schema")]
     Schema(#[from] SchemaError),
@@ -141,13 +180,16 @@ impl Org {
         let kept = database.kept_events()?;
         log.append(
             kept.into_iter()
-                .map(|kept| (kept.stream, Announced { replay_id: kept.replay, at: kept.at, data: kept.data.into() }))
+                .map(|kept| {
+                    let KeptEvent { stream, replay, at, data, audience } = kept;
+                    (stream, Announced { replay_id: replay, at, data: data.into(), audience })
+                })
                 .collect(),
         );
         let topics = Topic::load(&database.connection, &views)?;
         let inner = Inner {
             clock: Clock::new(settings.frozen_at, ahead),
-            identity: Mutex::new(Identity::new(seed, org_id, &settings)),
+            identity: Mutex::new(Identity::new(seed, org_id, administrator, &settings)),
             settings,
             seed,
             pod,
@@ -155,17 +197,19 @@ impl Org {
             administrator,
             database: Mutex::new(database),
             late: Mutex::default(),
-            views: RwLock::new(views),
+            outlook: RwLock::new(Outlook::new(views, Register::new(pod))),
             released: Condvar::new(),
             cursors: Mutex::default(),
             topics: RwLock::new(topics),
             log,
             usage: Mutex::default(),
+            bulk: Bulk::default(),
         };
         let org = Self(Arc::new(inner), administrator);
         if fresh {
             org.found()?;
         }
+        org.0.recall()?;
         Ok((org, fresh))
     }
 
@@ -188,6 +232,8 @@ impl Org {
             database.set_meta("clock_ahead", ahead)?;
         }
         self.0.retain_events(&database, now)?;
+        drop(database);
+        self.bulk_advanced();
         Ok(())
     }
 
@@ -239,6 +285,18 @@ impl Org {
         self.0.transaction(self.1, Actor::Platform, work)
     }
 
+    /// Makes changes of which no PushTopic hears, as Bulk does. Modstamps move and histories are written as ever.
+    pub(crate) fn silently<T>(
+        &self,
+        work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        self.transaction(|transaction| {
+            let done = work(transaction);
+            transaction.changes.clear();
+            done
+        })
+    }
+
     /// Adds rows without announcing them and without looking up what they refer to.
     pub(crate) fn seeding<T>(
         &self,
@@ -277,13 +335,9 @@ impl Org {
         self.0.identity().expire_sessions()
     }
 
-    /// Another refresh token for the same app and user. Only the latest five live.
-    pub fn grant(&self) -> String {
-        self.0.identity().grant()
-    }
-
     /// Back to an empty org with its user and the policies of its start. Time, ids, credentials and replay ids go on.
     pub fn reset(&self) -> Result<(), Refusal> {
+        self.forget_jobs();
         {
             let database = self.0.database();
             database.clear()?;
@@ -291,10 +345,11 @@ impl Org {
             self.0.set_topics(Vec::new());
             self.0.log.retain(self.now(), |_| false);
         }
-        *self.0.cursors() = Cursors::default();
+        self.0.cursors().clear();
         self.0.identity().reset(self.settings());
         *self.0.usage() = Usage::default();
-        self.found()
+        self.found()?;
+        self.0.forget_grants()
     }
 
     /// The schema that the tables have, and what the user sees of it.
@@ -336,26 +391,26 @@ impl Inner {
     ) -> Result<T, Refusal> {
         let mut database = self.database();
         let now = self.clock.now();
-        let (value, events, topics_changed) = database.atomically(|database| {
+        let (value, announcement) = database.atomically(|database| {
             let mut transaction = Transaction::open(self, database, user, actor);
             let value = work(&mut transaction)?;
+            let users = transaction.users_written();
             let Transaction { changes, topics_changed, database, .. } = transaction;
             let events = self.announce(database, changes, now)?;
             database.keep_counters()?;
-            Ok::<_, Refusal>((value, events, topics_changed))
+            Ok::<_, Refusal>((value, Announcement { events, topics_changed, users }))
         })?;
         match &mut database.bracket {
-            Some(bracket) => {
-                bracket.events.extend(events);
-                bracket.topics_changed |= topics_changed;
-            }
-            None => self.publish(&database, events, topics_changed)?,
+            Some(bracket) => bracket.announcement.add(announcement),
+            None => self.publish(&database, announcement)?,
         }
         Ok(value)
     }
 
     /// Tells of what was committed.
-    fn publish(&self, database: &Database, events: Vec<(u64, Announced)>, topics_changed: bool) -> Result<(), Refusal> {
+    fn publish(&self, database: &Database, announcement: Announcement) -> Result<(), Refusal> {
+        let Announcement { events, topics_changed, users } = announcement;
+        self.seat(database, &users)?;
         self.log.append(events);
         if topics_changed {
             self.set_topics(Topic::load(&database.connection, &self.views(self.administrator))?);
@@ -372,6 +427,8 @@ impl Inner {
         now: Timestamp,
     ) -> Result<Vec<(u64, Announced)>, Refusal> {
         let topics = self.topics();
+        let all_share = self.outlook().granted().sharing().is_open();
+        let whole = (!all_share).then(|| self.views(self.administrator).whole);
         let mut events = Vec::new();
         for change in delivery_order(changes) {
             for (topic, rule) in topics.iter().filter_map(|topic| Some((topic, topic.rule()?))) {
@@ -380,16 +437,21 @@ impl Inner {
                 }
                 let replay_id = self.log.issue();
                 let data = event(database, rule, &change, replay_id, now)?;
+                let audience = match &whole {
+                    None => Audience::default(),
+                    Some(whole) => Audience::of(database, whole, &change.object, change.id)?,
+                };
                 if database.durable {
                     database.keep_event(&KeptEvent {
                         stream: topic.stream,
                         replay: replay_id,
                         at: now,
                         data: data.clone(),
+                        audience: audience.clone(),
                     })?;
                     database.set_meta("last_replay", replay_id)?;
                 }
-                events.push((topic.stream, Announced { replay_id, at: now, data: Bytes::from(data) }));
+                events.push((topic.stream, Announced { replay_id, at: now, data: Bytes::from(data), audience }));
             }
         }
         Ok(events)
@@ -457,8 +519,11 @@ impl Inner {
     }
 
     /// The schema that the tables have, and what a user sees of it.
-    fn views(&self, _user: Id) -> Views {
-        self.views.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn views(&self, user: Id) -> Views {
+        if let Some(views) = self.outlook().known(user) {
+            return views;
+        }
+        self.outlook_mut().look(user)
     }
 
     fn topics(&self) -> Vec<Arc<Topic>> {
@@ -469,7 +534,7 @@ impl Inner {
         self.late.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn cursors(&self) -> MutexGuard<'_, Cursors> {
+    fn cursors(&self) -> MutexGuard<'_, HashMap<Id, Cursors>> {
         self.cursors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -9,7 +9,7 @@ use super::id::Id;
 use super::refusal::Refusal;
 use super::schema::{Field, FieldType, SObject, Schema, Views};
 use super::transaction::{Change, ChangeKind};
-use crate::soql::{self, Compiled, FieldPath, Gap, Query, Select, SelectItem};
+use crate::soql::{self, Asker, Compiled, FieldPath, Gap, Output, Query, Select, SelectItem};
 
 /// Standard objects that can be streamed; all custom objects can. (Streaming API Developer Guide, "Supported Objects".)
 const SUPPORTED: [&str; 18] = [
@@ -47,26 +47,27 @@ pub(crate) struct Topic {
     /// Number of its log: the same for as long as the record lives, another after it was made anew.
     pub(crate) stream: u64,
     pub(crate) active: bool,
-    pub(crate) access: Access,
     query: Query,
-    /// None when the query names what is no longer there, such as a removed field.
+    /// None when the query names what is no longer there, such as a removed field, or what nobody may see.
     rule: Option<Rule>,
 }
 
-/// May the user listen to a topic?
+/// May a user listen to a topic?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
     Granted,
-    /// The object is hidden from him, or gone.
+    /// Topics are hidden from them.
+    NoTopics,
+    /// The object is hidden from them, or gone.
     NoObject,
-    /// A field of the WHERE is hidden from him.
+    /// A field of the WHERE is hidden from them.
     NoFilterField,
 }
 
 /// What a topic makes of changes.
 #[derive(Debug)]
 pub(super) struct Rule {
-    /// What its events carry: of the selected fields those that the user may see.
+    /// What its events carry: of the selected fields those that anybody may see.
     pub(super) plan: Compiled,
     selected: Vec<usize>,
     filter: Option<(String, Vec<Stored>)>,
@@ -120,18 +121,30 @@ pub(super) fn check(schema: &Schema, object: &SObject, row: &mut [Stored]) -> Re
 /// Parses and compiles a topic's query, or says in Salesforce's words what it does not allow.
 fn understand(schema: &Schema, text: &str) -> Result<(Query, Compiled), String> {
     let refused = |error: soql::Error| match error {
-        soql::Error::Gap(Gap::Subquery | Gap::SemiJoin) => "semi/anti join sub-selects are not supported".to_owned(),
-        soql::Error::Gap(Gap::Aggregate(_)) => "Aggregate queries are not supported".to_owned(),
-        soql::Error::Gap(Gap::Typeof) => "'TYPEOF' clause is not allowed".to_owned(),
+        soql::Error::Gap(Gap::Aggregate(_)) => AGGREGATES.to_owned(),
         soql::Error::Gap(Gap::Feature(feature)) => format!("{feature} is not supported in a push topic"),
         soql::Error::Refused { message, .. } => message,
     };
+    const AGGREGATES: &str = "Aggregate queries are not supported";
     let query = soql::parse(text).map_err(refused)?;
-    let Select::Items(items) = &query.select else { return Err("Aggregate queries are not supported".to_owned()) };
+    let Select::Items(items) = &query.select else { return Err(AGGREGATES.to_owned()) };
+    let condition = query.condition.as_ref();
+    let forbidden = [
+        (query.has_sub_queries() || query.has_semi_joins(), "semi/anti join sub-selects are not supported"),
+        (query.has_aggregates(), AGGREGATES),
+        (query.has_type_of(), "'TYPEOF' clause is not allowed"),
+        (query.has_field_sets(), "'FIELDS' is not supported"),
+        (condition.is_some_and(soql::Condition::has_functions), "functions are not supported"),
+        (condition.is_some_and(soql::Condition::has_relative_dates), "date literals are not supported"),
+        (query.scope != soql::Scope::Everything, "'USING SCOPE' is not allowed"),
+    ];
+    if let Some((_, message)) = forbidden.iter().find(|(found, _)| *found) {
+        return Err((*message).to_owned());
+    }
     let mut paths: Vec<_> =
         items.iter().filter_map(|item| if let SelectItem::Field(path) = item { Some(path) } else { None }).collect();
     if paths.len() < items.len() {
-        return Err("'FIELDS' is not supported".to_owned());
+        return Err("functions are not supported".to_owned());
     }
     let selects_id = paths.iter().any(|path| path.names.last().is_some_and(|name| name.eq_ignore_ascii_case("Id")));
     if let Some(condition) = &query.condition {
@@ -147,7 +160,7 @@ fn understand(schema: &Schema, text: &str) -> Result<(Query, Compiled), String> 
     if let Some((_, message)) = forbidden.iter().find(|(found, _)| *found) {
         return Err((*message).to_owned());
     }
-    let compiled = soql::compile(schema, &query, true).map_err(refused)?;
+    let compiled = soql::compile(schema, &query, true, &Asker::nobody()).map_err(refused)?;
     let object = &compiled.object;
     if !object.name.ends_with("__c") && !SUPPORTED.contains(&object.name.as_str()) {
         return Err(format!("Entity '{}' is not supported by push topics", object.name));
@@ -191,17 +204,28 @@ impl Topic {
                 name: row.get(1)?,
                 stream: Id::parse(&id).map_or(0, stream_of),
                 active: row.get(4)?,
-                access: Access::to(&query, views),
-                rule: Rule::of(&text, views, notify_for, on),
+                rule: Rule::of(&text, views, notify_for, on).filter(|_| Access::to(&query, views) == Access::Granted),
                 query,
             })))
         })?;
         topics.filter_map(Result::transpose).collect()
     }
 
-    /// What it makes of changes, if the user hears of any.
+    /// What it makes of changes, if anybody hears of any.
     pub(super) fn rule(&self) -> Option<&Rule> {
-        self.rule.as_ref().filter(|_| self.active && self.access == Access::Granted)
+        self.rule.as_ref().filter(|_| self.active)
+    }
+
+    /// May somebody with these views listen?
+    pub(super) fn access_of(&self, views: &Views) -> Access {
+        Access::to(&self.query, views)
+    }
+
+    /// The selected fields that a schema does not show.
+    pub(super) fn unseen(&self, visible: &Schema) -> Vec<String> {
+        let object = visible.object(&self.query.from);
+        let outputs = self.rule.iter().flat_map(|rule| &rule.plan.outputs).map(Output::name);
+        outputs.filter(|name| object.is_none_or(|object| object.field(name).is_none())).map(str::to_owned).collect()
     }
 
     /// Does its query read the object, or name that field of it?
@@ -245,7 +269,7 @@ impl Rule {
     fn of(text: &str, views: &Views, notify_for: NotifyFor, on: Operations) -> Option<Self> {
         let (query, compiled) = understand(&views.whole, text).ok()?;
         let object = compiled.object;
-        let mut plan = soql::compile(&views.whole, &with_whole_names(&query, &object), true).ok()?;
+        let mut plan = soql::compile(&views.whole, &with_whole_names(&query, &object), true, &Asker::nobody()).ok()?;
         let position = |path: &FieldPath| path.names.last().and_then(|name| object.position(name));
         let selected = selected(&query).filter_map(position).collect();
         let mut filtered = Vec::new();

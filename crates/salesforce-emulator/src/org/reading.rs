@@ -1,20 +1,27 @@
 //! Reading: queries with their cursors, single records, the truth.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::OptionalExtension as _;
 
-use super::database::Database;
+use super::answer::{count, first_page, groups, next, row_ids, write_envelope};
+use super::database::{Database, ROOT};
 use super::id::Id;
+use super::pages::{Layout, Rest};
 use super::refusal::Refusal;
-use super::schema::{Field, SObject};
+use super::schema::{Field, SObject, Views};
 use super::{Inner, Org, render};
-use crate::soql::{self, Compiled, FieldPath, Query, Select, SelectItem, Span};
+use crate::soql::{self, Answer, Asker, Compiled, FieldPath, Query, Select, SelectItem, Span};
 
 /// Cursors a user may have open; opening another drops the oldest.
 const MOST_CURSORS: usize = 10;
+/// Cursors of children that are kept.
+const MOST_CURSORS_OF_CHILDREN: usize = 200;
+/// API version from which on sub-queries may have sub-queries.
+const DEEP_SUB_QUERIES: f64 = 58.0;
 /// API version in the URLs of the truth.
 const TRUTH: &str = "62.0";
 /// How long a cursor lives, in virtual time.
@@ -33,11 +40,13 @@ pub struct Ask<'a> {
     pub batch: Option<usize>,
 }
 
-/// The cursors of large results.
+/// The cursors of one user's large results.
 #[derive(Debug, Default)]
 pub(super) struct Cursors {
     open: HashMap<String, Arc<Cursor>>,
     order: VecDeque<String>,
+    /// Those of children, which are none of the user's ten.
+    of_children: VecDeque<String>,
 }
 
 /// A result too large for one page. Which rows belong to it was settled when the query ran; their values are read when
@@ -46,6 +55,8 @@ pub(super) struct Cursors {
 struct Cursor {
     query: Query,
     deleted: bool,
+    /// Which sub-query its rows are of, by its place at each level; empty if they are the query's own.
+    path: Vec<usize>,
     rows: Vec<i64>,
     page: usize,
     opened: Timestamp,
@@ -55,40 +66,37 @@ impl Org {
     /// Answers a query with the JSON of its first page.
     pub fn query(&self, ask: Ask<'_>) -> Result<Vec<u8>, Refusal> {
         let query = soql::parse(ask.soql).map_err(refuse)?;
-        let page = ask.batch.map_or(2000, |batch| batch.clamp(200, 2000)).min(self.0.settings.query_page).max(1);
+        if query.levels() > 1 && ask.version.parse::<f64>().is_ok_and(|version| version < DEEP_SUB_QUERIES) {
+            return Err(Refusal::bad(
+                "MALFORMED_QUERY",
+                "sub-queries reach two levels at most before API version 58.0",
+            ));
+        }
         let mut database = self.0.database();
         let plan = self.plan(&mut database, &query, ask.deleted)?;
-        let parameters = || rusqlite::params_from_iter(plan.parameters.iter());
-        if plan.count {
-            let mut statement = database.connection.prepare_cached(&plan.count_sql())?;
-            let count: i64 = statement.query_row(parameters(), |row| row.get(0))?;
-            return Ok(format!("{{\"totalSize\":{count},\"done\":true,\"records\":[]}}").into_bytes());
+        let page = self.page_size(ask.batch, &plan);
+        match plan.answer {
+            Answer::Count => return count(&database, &plan),
+            Answer::Groups => return groups(&database, &plan),
+            Answer::Rows => {}
         }
-        let mut records = Vec::new();
-        let mut found = 0;
-        {
-            let mut statement = database.connection.prepare_cached(&plan.rows_sql(page as u64 + 1))?;
-            let mut rows = statement.query(parameters())?;
-            while let Some(row) = rows.next()? {
-                found += 1;
-                if found <= page {
-                    separate(&mut records);
-                    render::record(&mut records, &plan, row, ask.version)?;
-                }
-            }
-        }
-        if found <= page {
-            return Ok(envelope(found, None, &records));
-        }
-        let row_ids: Vec<i64> = {
-            let mut statement = database.connection.prepare_cached(&plan.row_ids_sql())?;
-            let rows = statement.query_map(parameters(), |row| row.get(0))?;
-            rows.collect::<Result<_, _>>()?
+        let cursor = |rows| {
+            let (path, opened) = (Vec::new(), self.now());
+            Arc::new(Cursor { query: query.clone(), deleted: ask.deleted, path, rows, page, opened })
         };
+        if !plan.children.is_empty() {
+            let cursor = cursor(row_ids(&database, &plan)?);
+            return self.read_on(database, cursor, None, 0, ask.version);
+        }
+        let (records, found) = first_page(&database, &plan, page, ask.version)?;
+        if found <= page {
+            return Ok(write_envelope(found, None, &records));
+        }
+        let rows = row_ids(&database, &plan)?;
         drop(database);
-        let total = row_ids.len();
-        let locator = self.open_cursor(Cursor { query, deleted: ask.deleted, rows: row_ids, page, opened: self.now() });
-        Ok(envelope(total, Some(&next(ask.version, &locator, page)), &records))
+        let total = rows.len();
+        let locator = self.open_cursor(cursor(rows));
+        Ok(write_envelope(total, Some(&next(ask.version, &locator, page)), &records))
     }
 
     /// Answers a query locator with the JSON of the page it names. The query is read anew, by the schema as it is now.
@@ -96,25 +104,47 @@ impl Org {
         let invalid = || Refusal::bad("INVALID_QUERY_LOCATOR", "invalid query locator");
         let (name, offset) = locator.rsplit_once('-').ok_or_else(invalid)?;
         let offset: usize = offset.parse().map_err(|_| invalid())?;
-        let cursor = self.cursor(name).ok_or_else(invalid)?;
-        let until = cursor.rows.len().min(offset.saturating_add(cursor.page));
-        let wanted = cursor.rows.get(offset..until).filter(|rows| !rows.is_empty()).ok_or_else(invalid)?;
-        let mut records = Vec::new();
-        let mut database = self.0.database();
-        let plan = self.plan(&mut database, &cursor.query, cursor.deleted)?;
-        let mut statement = database.connection.prepare_cached(&plan.row_sql())?;
-        for row_id in wanted {
-            let mut rows = statement.query([row_id])?;
-            if let Some(row) = rows.next()? {
-                separate(&mut records);
-                render::record(&mut records, &plan, row, version)?;
-            }
-        }
-        let next = (until < cursor.rows.len()).then(|| next(version, name, until));
-        Ok(envelope(cursor.rows.len(), next.as_deref(), &records))
+        let cursor = self.cursor(name).filter(|cursor| offset < cursor.rows.len()).ok_or_else(invalid)?;
+        self.read_on(self.0.database(), cursor, Some(name), offset, version)
     }
 
-    /// One record as JSON: all its fields, or those named.
+    /// The page of a cursor that begins at `offset`. A cursor without a name gets one if there is more to read.
+    fn read_on(
+        &self,
+        mut database: MutexGuard<'_, Database>,
+        cursor: Arc<Cursor>,
+        name: Option<&str>,
+        offset: usize,
+        version: &str,
+    ) -> Result<Vec<u8>, Refusal> {
+        let whole = self.plan(&mut database, &cursor.query, cursor.deleted)?;
+        let plan = cursor.path.iter().fold(&whole, |plan, at| &plan.children[*at].plan);
+        let layout = Layout { org: self, database: &mut database, version, room: cursor.page, rests: Vec::new() };
+        let page = layout.page(plan, &cursor.path, &cursor.rows[offset..])?;
+        drop(database);
+        for Rest { locator, path, rows } in page.rests {
+            let (query, opened) = (cursor.query.clone(), self.now());
+            self.0
+                .cursors()
+                .entry(self.1)
+                .or_default()
+                .keep_children(locator, Cursor { query, path, rows, opened, ..*cursor });
+        }
+        let (total, until) = (cursor.rows.len(), offset + page.taken);
+        let name = (until < total).then(|| name.map_or_else(|| self.open_cursor(cursor), str::to_owned));
+        let next = name.map(|name| next(version, &name, until));
+        Ok(write_envelope(total, next.as_deref(), &page.records))
+    }
+
+    /// Rows of a page, children counted.
+    fn page_size(&self, asked: Option<usize>, plan: &Compiled) -> usize {
+        let settings = &self.0.settings;
+        let widest =
+            if plan.long_texts < 2 { settings.query_page } else { settings.query_page.min(settings.wide_query_page) };
+        asked.map_or(2000, |batch| batch.clamp(200, 2000)).min(widest).max(1)
+    }
+
+    /// One record as JSON: all its fields, or those named. What is in the recycle bin is not there.
     pub fn record(&self, object: &SObject, id: Id, fields: Option<&[&str]>, version: &str) -> Result<Vec<u8>, Refusal> {
         let select = match fields {
             None => all_fields(object),
@@ -124,14 +154,13 @@ impl Org {
             }
         };
         let mut database = self.0.database();
-        let plan = self.plan(&mut database, &everything(object, select), true)?;
-        let mut statement = database.connection.prepare_cached(&plan.record_sql())?;
+        let plan = self.plan(&mut database, &everything(object, select), false)?;
+        let mut statement = database.connection.prepare_cached(&plan.live_record_sql())?;
         let mut rows = statement.query([id.as_str()])?;
         let row = rows.next()?.ok_or_else(Refusal::not_found)?;
         let mut json = Vec::new();
         render::record(&mut json, &plan, row, version)?;
-        drop(rows);
-        if database.is_deleted(object, id)? { Err(Refusal::deleted()) } else { Ok(json) }
+        Ok(json)
     }
 
     /// Records by their ids, as a JSON array with one element for each: null where there is no such record, or not any
@@ -172,7 +201,12 @@ impl Org {
     pub fn blob(&self, object: &SObject, id: Id, field: &Field) -> Result<Vec<u8>, Refusal> {
         let mut database = self.0.database();
         database.ensure(&self.views().whole, &object.name)?;
-        let sql = format!("SELECT \"{}\" FROM \"{}\" WHERE \"Id\"=? AND \"IsDeleted\"=0", field.name, object.name);
+        let sql = format!(
+            "SELECT t0.\"{}\" FROM \"{}\" t0 WHERE t0.\"Id\"=? AND t0.\"IsDeleted\"=0{}",
+            field.name,
+            object.name,
+            self.sight(&mut database, object)?
+        );
         let mut statement = database.connection.prepare_cached(&sql)?;
         let content = statement.query_row([id.as_str()], |row| row.get::<_, Option<Vec<u8>>>(0)).optional()?;
         content.flatten().ok_or_else(Refusal::not_found)
@@ -203,9 +237,11 @@ impl Org {
         let mut database = self.0.database();
         let object = self.object(object)?;
         database.ensure(&self.views().whole, &object.name)?;
-        let sql = format!("SELECT \"Id\" FROM \"{}\" WHERE \"IsDeleted\"=?1 ORDER BY \"Id\"", object.name);
+        let sight = self.sight(&mut database, &object)?;
+        let wanted = if deleted { format!("\"{ROOT}\" IS NOT NULL") } else { "\"IsDeleted\"=0".to_owned() };
+        let sql = format!("SELECT \"Id\" FROM \"{}\" t0 WHERE {wanted}{sight} ORDER BY \"Id\"", object.name);
         let mut statement = database.connection.prepare_cached(&sql)?;
-        let mut rows = statement.query([deleted])?;
+        let mut rows = statement.query([])?;
         let mut ids = Vec::new();
         while let Some(row) = rows.next()? {
             ids.extend(row.get_ref(0)?.as_str().ok().and_then(Id::parse));
@@ -219,37 +255,80 @@ impl Org {
     }
 
     /// Compiles a query by the schema that the user sees now, and sees to the tables it reads.
-    fn plan(&self, database: &mut Database, query: &Query, deleted: bool) -> Result<Compiled, Refusal> {
+    pub(super) fn plan(&self, database: &mut Database, query: &Query, deleted: bool) -> Result<Compiled, Refusal> {
         let views = self.views();
-        let plan = soql::compile(&views.visible, query, deleted).map_err(refuse)?;
+        let asker = self.asker(database)?;
+        let plan = soql::compile(&views.visible, query, deleted, &asker).map_err(refuse)?;
         for object in plan.objects() {
             database.ensure(&views.whole, &object.name)?;
+            self.sight(database, object)?;
         }
         Ok(plan)
     }
 
-    fn open_cursor(&self, cursor: Cursor) -> String {
+    /// The user as one who asks now: his time zone is that of his record, or the org's.
+    fn asker(&self, database: &Database) -> Result<Asker, Refusal> {
+        let (user, org) = (self.user_id(), self.0.org_id);
+        let mut statement = database.connection.prepare_cached(
+            "SELECT (SELECT TimeZoneSidKey FROM User WHERE Id=?1),TimeZoneSidKey,FiscalYearStartMonth FROM Organization \
+             WHERE Id=?2",
+        )?;
+        let found = statement.query_row([user.as_str(), org.as_str()], |row| {
+            let zones: [Option<String>; 2] = [row.get(0)?, row.get(1)?];
+            Ok((zones.into_iter().flatten().find_map(|zone| TimeZone::get(&zone).ok()), row.get::<_, Option<i8>>(2)?))
+        });
+        let (zone, month) = found.optional()?.unwrap_or_default();
+        let fiscal_month = month.filter(|month| (1..=12).contains(month)).unwrap_or(1);
+        Ok(Asker { user: Some(user), now: self.now(), zone: zone.unwrap_or(TimeZone::UTC), fiscal_month })
+    }
+
+    /// What a WHERE over `t0` must add so that it finds no rows of an object that are not there for the user; the tables it
+    /// names are there when this returns.
+    pub(super) fn sight(&self, database: &mut Database, object: &SObject) -> Result<String, Refusal> {
+        let Views { whole, visible } = self.views();
+        let Some(condition) = visible.rows_seen(object, "t0") else { return Ok(String::new()) };
+        database.ensure(&whole, &object.name)?;
+        for master in visible.viewer().iter().flat_map(|viewer| viewer.masters(object)) {
+            database.ensure(&whole, &master.name)?;
+        }
+        Ok(format!(" AND {condition}"))
+    }
+
+    fn open_cursor(&self, cursor: Arc<Cursor>) -> String {
         let name = self.0.new_id("01g").to_string();
-        let mut cursors = self.0.cursors();
+        let mut everybodys = self.0.cursors();
+        let cursors = everybodys.entry(self.1).or_default();
         if cursors.order.len() == MOST_CURSORS
             && let Some(oldest) = cursors.order.pop_front()
         {
             cursors.open.remove(&oldest);
         }
         cursors.order.push_back(name.clone());
-        cursors.open.insert(name.clone(), Arc::new(cursor));
+        cursors.open.insert(name.clone(), cursor);
         name
     }
 
     fn cursor(&self, name: &str) -> Option<Arc<Cursor>> {
-        let cursor = self.0.cursors().open.get(name).cloned()?;
+        let cursor = self.0.cursors().get(&self.1)?.open.get(name).cloned()?;
         (self.now().duration_since(cursor.opened) <= CURSOR_LIFE).then_some(cursor)
+    }
+}
+
+impl Cursors {
+    fn keep_children(&mut self, name: String, cursor: Cursor) {
+        if self.of_children.len() == MOST_CURSORS_OF_CHILDREN
+            && let Some(oldest) = self.of_children.pop_front()
+        {
+            self.open.remove(&oldest);
+        }
+        self.of_children.push_back(name.clone());
+        self.open.insert(name, Arc::new(cursor));
     }
 }
 
 impl Inner {
     /// An id outside the tables, such as a cursor's.
-    fn new_id(&self, prefix: &str) -> Id {
+    pub(super) fn new_id(&self, prefix: &str) -> Id {
         let mut database = self.database();
         database.next_id += 1;
         Id::new(prefix, self.pod, database.next_id - 1)
@@ -257,7 +336,7 @@ impl Inner {
 }
 
 /// How SOQL's errors are answered.
-fn refuse(error: soql::Error) -> Refusal {
+pub(super) fn refuse(error: soql::Error) -> Refusal {
     match error {
         soql::Error::Refused { code, message } => Refusal::bad(code, message),
         soql::Error::Gap(gap) => Refusal::not_imitated(format!("{gap} in SOQL")),
@@ -268,7 +347,7 @@ fn all_fields(object: &SObject) -> Vec<SelectItem> {
     object.fields.iter().map(|described| field(&described.name)).collect()
 }
 
-fn field(name: &str) -> SelectItem {
+pub(super) fn field(name: &str) -> SelectItem {
     SelectItem::Field(FieldPath {
         names: name.split('.').map(str::to_owned).collect(),
         span: Span { start: 0, end: 0 },
@@ -286,36 +365,19 @@ fn everything(object: &SObject, select: Vec<SelectItem>) -> Query {
         from_span: span,
         alias: None,
         condition: None,
-        order: vec![soql::Order { field: id, descending: false, nulls: soql::NullsOrder::First }],
+        scope: soql::Scope::Everything,
+        group: Vec::new(),
+        having: None,
+        order: vec![soql::Order { by: soql::Operand::Field(id), descending: false, nulls: soql::NullsOrder::First }],
         limit: None,
         offset: None,
     }
 }
 
-fn next(version: &str, locator: &str, offset: usize) -> String {
-    format!("/services/data/v{version}/query/{locator}-{offset}")
-}
-
-fn separate(records: &mut Vec<u8>) {
-    if !records.is_empty() {
-        records.push(b',');
-    }
-}
-
-fn envelope(total: usize, next: Option<&str>, records: &[u8]) -> Vec<u8> {
-    let head = match next {
-        Some(next) => format!("{{\"totalSize\":{total},\"done\":false,\"nextRecordsUrl\":\"{next}\",\"records\":["),
-        None => format!("{{\"totalSize\":{total},\"done\":true,\"records\":["),
-    };
-    let mut json = Vec::with_capacity(head.len() + records.len() + 2);
-    json.extend_from_slice(head.as_bytes());
-    json.extend_from_slice(records);
-    json.extend_from_slice(b"]}");
-    json
-}
-
 #[cfg(test)]
 mod tests {
+    use rusqlite::types::Value as Stored;
+
     use super::*;
 
     /// A million rows are ordinary only if what clients page by is found by an index.
@@ -338,20 +400,40 @@ mod tests {
                 "Account~modstamp (SystemModstamp>? AND SystemModstamp<?)",
             ),
             ("SELECT Id FROM Lead WHERE CreatedDate > 2026-01-01T00:00:00Z", "Lead~CreatedDate (CreatedDate>?)"),
+            ("SELECT Id FROM Lead WHERE CreatedDate = TODAY", "Lead~CreatedDate (CreatedDate>? AND CreatedDate<?)"),
+            (
+                "SELECT Id FROM Account WHERE Id IN (SELECT AccountId FROM Contact) ORDER BY Id",
+                "sqlite_autoindex_Account_1 (Id=?)",
+            ),
         ];
         for (soql, index) in table {
             for deleted in [false, true] {
                 let plan = org.plan(&mut org.0.database(), &soql::parse(soql).unwrap(), deleted).unwrap();
                 for sql in [plan.rows_sql(2001), plan.row_ids_sql()] {
-                    let database = org.0.database();
-                    let mut statement = database.connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
-                    let steps = statement
-                        .query_map(rusqlite::params_from_iter(&plan.parameters), |row| row.get::<_, String>(3))
-                        .unwrap();
-                    let steps = steps.collect::<Result<Vec<_>, _>>().unwrap().join("; ");
+                    let steps = steps(&org, &sql, &plan.parameters);
                     assert!(steps.contains(index) && !steps.contains("TEMP B-TREE"), "{sql}: {steps}");
                 }
             }
         }
+    }
+
+    #[test]
+    fn children_are_found_by_their_index() {
+        let (org, _) = Org::open(None, 1, crate::Settings::default()).unwrap();
+        let soql = "SELECT Id, (SELECT Id FROM Contacts WHERE Title = 'x' ORDER BY Name) FROM Account";
+        let plan = org.plan(&mut org.0.database(), &soql::parse(soql).unwrap(), false).unwrap();
+        let children = &plan.children[0];
+        let parents = Stored::Text("[1,2]".to_owned());
+        let parameters: Vec<Stored> = children.plan.parameters.iter().cloned().chain([parents]).collect();
+        let steps = steps(&org, &children.row_ids_sql(), &parameters);
+        assert!(steps.contains("SEARCH t0 USING INDEX Contact~AccountId (AccountId=?)"), "{steps}");
+        assert!(steps.contains("SEARCH parent USING INTEGER PRIMARY KEY"), "{steps}");
+    }
+
+    fn steps(org: &Org, sql: &str, parameters: &[Stored]) -> String {
+        let database = org.0.database();
+        let mut statement = database.connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let steps = statement.query_map(rusqlite::params_from_iter(parameters), |row| row.get::<_, String>(3)).unwrap();
+        steps.collect::<Result<Vec<_>, _>>().unwrap().join("; ")
     }
 }

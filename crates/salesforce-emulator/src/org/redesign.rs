@@ -1,7 +1,6 @@
 //! Changes of the schema by the org's administrator: the tables, the open transactions and the PushTopics follow it.
 
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
 
 use super::schema::{Crowd, Draft, ObjectDefinition, SchemaChange, SchemaError, Views};
 use super::{Inner, Org, Topic};
@@ -66,7 +65,7 @@ impl Inner {
             Topic::load(&database.connection, &views)
         })?;
         self.late().alter(&edits);
-        *self.views.write().unwrap_or_else(PoisonError::into_inner) = views;
+        self.outlook_mut().redesign(views);
         self.set_topics(topics);
         Ok(())
     }

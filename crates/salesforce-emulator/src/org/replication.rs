@@ -73,8 +73,9 @@ impl Org {
         let by = ["SystemModstamp", "LastModifiedDate"].into_iter().find(|name| object.field(name).is_some());
         let by = by.unwrap_or("CreatedDate");
         let sql = format!(
-            "SELECT \"Id\" FROM \"{}\" WHERE \"{by}\">=?1 AND \"{by}\"<?2 AND \"IsDeleted\"=0 ORDER BY \"{by}\",\"Id\" LIMIT ?3",
-            object.name
+            "SELECT \"Id\" FROM \"{}\" t0 WHERE \"{by}\">=?1 AND \"{by}\"<?2 AND \"IsDeleted\"=0{} ORDER BY \"{by}\",\"Id\" LIMIT ?3",
+            object.name,
+            self.sight(&mut database, &object)?
         );
         let mut statement = database.connection.prepare_cached(&sql)?;
         let mut rows = statement.query(params![stamp(span.start), stamp(span.end), MOST_IDS + 1])?;
@@ -92,7 +93,7 @@ impl Org {
     /// `INVALID_REPLICATION_DATE` if the span begins more than 15 days ago or where the log no longer reaches,
     /// `EXCEEDED_ID_LIMIT` beyond 600,000 ids.
     pub fn deleted(&self, object: &str, span: Span) -> Result<Deleted, Refusal> {
-        let database = self.0.database();
+        let mut database = self.0.database();
         let (object, now) = (self.replicateable(object)?, self.now());
         within(span, now, DELETED_REACH)?;
         if span.end.duration_since(span.start) <= SignedDuration::from_mins(1) {
@@ -104,8 +105,16 @@ impl Org {
         if span.start < minute(remembered) {
             return Err(invalid("startDate lies before the last purge of the delete log; read all records again"));
         }
-        let sql = "SELECT id,at FROM \"~deletion\" WHERE object=?1 AND at>=?2 AND at<?3 ORDER BY at,id LIMIT ?4";
-        let mut statement = database.connection.prepare_cached(sql)?;
+        let sight = match self.sight(&mut database, &object)? {
+            everything if everything.is_empty() => everything,
+            sight => {
+                format!(" AND EXISTS(SELECT 1 FROM \"{}\" t0 WHERE t0.\"Id\"=\"~deletion\".id{sight})", object.name)
+            }
+        };
+        let sql = format!(
+            "SELECT id,at FROM \"~deletion\" WHERE object=?1 AND at>=?2 AND at<?3{sight} ORDER BY at,id LIMIT ?4"
+        );
+        let mut statement = database.connection.prepare_cached(&sql)?;
         let mut rows = statement.query(params![object.name, stamp(span.start), stamp(span.end), MOST_IDS + 1])?;
         let mut records = Vec::new();
         while let Some(row) = rows.next()? {

@@ -14,10 +14,11 @@ mod field;
 mod formula;
 mod object;
 mod refused;
+mod seen;
 mod wide;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 
@@ -31,8 +32,10 @@ pub(super) use draft::{Draft, Edit};
 pub use field::{Field, FieldType, Mask};
 pub use object::{ChildRelationship, Fields, SObject};
 pub use refused::SchemaError;
+use seen::Masters;
+pub(super) use seen::Viewer;
 
-/// Every object of the org, or those of them that its user may see.
+/// Every object of the org, or those of them that a user may see.
 #[derive(Debug, Clone)]
 pub struct Schema {
     /// In describeGlobal's order.
@@ -43,9 +46,13 @@ pub struct Schema {
     bin: Vec<Arc<SObject>>,
     mould: Mould,
     modified: Timestamp,
+    /// Whose eyes these are, unless they see everything.
+    viewer: Option<Arc<Viewer>>,
+    /// Found when ownership first matters.
+    masters: OnceLock<Arc<Masters>>,
 }
 
-/// The schema the tables have, and what of it the user may see.
+/// The schema the tables have, and what of it a user may see.
 #[derive(Debug, Clone)]
 pub(super) struct Views {
     pub(super) whole: Arc<Schema>,
@@ -72,6 +79,8 @@ impl Schema {
             bin: Vec::new(),
             mould: mould.clone(),
             modified: built_in::modified(),
+            viewer: None,
+            masters: OnceLock::new(),
         };
         schema.index();
         Ok(schema)
@@ -97,7 +106,7 @@ impl Schema {
         self.modified
     }
 
-    /// What the user may see: no hidden objects, no hidden fields, and no relationships to either.
+    /// What anybody may see: no hidden objects, no hidden fields, and no relationships to either.
     fn visible(&self) -> Self {
         let sees = |object: &str, field: &str| {
             self.object(object).is_some_and(|object| !object.is_hidden() && !object.hides(field))
@@ -129,6 +138,7 @@ impl Schema {
     }
 
     fn index(&mut self) {
+        self.masters = OnceLock::new();
         self.objects.sort_by(|one, other| one.name.cmp(&other.name));
         let places = || self.objects.iter().enumerate();
         self.by_name = places().map(|(at, object)| (object.name.to_ascii_lowercase(), at)).collect();
@@ -137,7 +147,7 @@ impl Schema {
 }
 
 /// The time of a change: whole seconds, as headers carry them, and never that of the change before.
-fn later(before: Timestamp, at: Timestamp) -> Timestamp {
+pub(super) fn later(before: Timestamp, at: Timestamp) -> Timestamp {
     let second = at.as_second().max(before.as_second().saturating_add(1));
     Timestamp::from_second(second).unwrap_or(at)
 }

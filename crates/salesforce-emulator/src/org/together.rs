@@ -7,8 +7,7 @@ use std::sync::{MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
 use super::database::{Begun, Database};
-use super::event_log::Announced;
-use super::{Inner, Org, Refusal};
+use super::{Announcement, Inner, Org, Refusal};
 
 /// An open bracket.
 #[derive(Debug)]
@@ -17,8 +16,7 @@ pub(super) struct Bracket {
     holder: ThreadId,
     begun: Begun,
     /// What its transactions announced so far.
-    pub(super) events: Vec<(u64, Announced)>,
-    pub(super) topics_changed: bool,
+    pub(super) announcement: Announcement,
 }
 
 impl Org {
@@ -34,7 +32,7 @@ impl Org {
             }
             let holder = thread::current().id();
             let begun = database.begin()?;
-            database.bracket = Some(Bracket { holder, begun, events: Vec::new(), topics_changed: false });
+            database.bracket = Some(Bracket { holder, begun, announcement: Announcement::default() });
         }
         let mut closing = Closing { org, kept: false };
         let worked = work();
@@ -53,14 +51,14 @@ struct Closing<'a> {
 impl Closing<'_> {
     fn close(&mut self) -> Result<(), Refusal> {
         let mut database = self.org.database();
-        let Some(Bracket { begun, events, topics_changed, .. }) = database.bracket.take() else { return Ok(()) };
+        let Some(Bracket { begun, announcement, .. }) = database.bracket.take() else { return Ok(()) };
         self.org.released.notify_all();
         let kept = if self.kept { database.commit(begun) } else { Ok(()) };
         if !self.kept || kept.is_err() {
             database.roll_back(begun)?;
             return Ok(kept?);
         }
-        self.org.publish(&database, events, topics_changed)?;
+        self.org.publish(&database, announcement)?;
         Ok(())
     }
 }

@@ -10,6 +10,7 @@ use super::database::{Database, StoredRow};
 use super::derive::derive;
 use super::history;
 use super::id::Id;
+use super::permission::RowAction;
 use super::push_topic;
 use super::refusal::Refusal;
 use super::schema::{FieldType, SObject, Schema, Views};
@@ -115,8 +116,8 @@ impl Transaction<'_> {
     /// Creates a record.
     pub fn create(&mut self, object: &str, body: &Map<String, Json>) -> Result<Id, Refusal> {
         let object = self.object(object)?;
-        let Some(prefix) = object.key_prefix.as_deref().filter(|_| object.createable || self.actor != Actor::Client)
-        else {
+        let createable = self.seen(&object).createable || self.actor != Actor::Client;
+        let Some(prefix) = object.key_prefix.as_deref().filter(|_| createable) else {
             return Err(Refusal::bad(
                 "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
                 format!("entity type cannot be inserted: {}", object.label),
@@ -129,6 +130,7 @@ impl Transaction<'_> {
         require(&object, &row, |field| field.required())?;
         derive(&object, &mut row, &self.stamp);
         self.check_unique(&object, &row, id)?;
+        self.check_user(&object, &row, id)?;
         if push_topic::is(&object) {
             push_topic::check(&self.views.visible, &object, &mut row)?;
             self.check_topic_quota()?;
@@ -146,7 +148,7 @@ impl Transaction<'_> {
     pub fn update(&mut self, object: &str, id: Id, body: &Map<String, Json>) -> Result<(), Refusal> {
         let object = self.object(object)?;
         let before = self.live(&object, id)?;
-        if !object.updateable {
+        if !self.seen(&object).updateable {
             return Err(Refusal::bad(
                 "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
                 format!("entity type cannot be updated: {}", object.label),
@@ -155,6 +157,7 @@ impl Transaction<'_> {
         if self.actor == Actor::Client {
             self.check_unconverted(&object, id)?;
         }
+        self.check_row(&object, id, RowAction::Edit)?;
         self.touch(&object, id)?;
         let mut row = before.values.clone();
         self.fill(&object, &mut row, body, false)?;
@@ -163,6 +166,7 @@ impl Transaction<'_> {
         require(&object, &row, emptied)?;
         derive(&object, &mut row, &self.stamp);
         self.check_unique(&object, &row, id)?;
+        self.check_user(&object, &row, id)?;
         if push_topic::is(&object) {
             push_topic::check(&self.views.visible, &object, &mut row)?;
             self.topics_changed = true;
@@ -194,12 +198,16 @@ impl Transaction<'_> {
     pub fn undelete(&mut self, object: &str, id: Id) -> Result<(), Refusal> {
         let object = self.object(object)?;
         let row = self.database.row(&object, id)?.ok_or_else(Refusal::not_found)?;
+        if !self.sees(&object, id)? {
+            return Err(Refusal::not_found());
+        }
         if !row.deleted {
             return Err(Refusal::bad("UNDELETE_FAILED", "Entity is not in the recycle bin"));
         }
-        if !object.undeletable {
+        if !self.seen(&object).undeletable {
             return Err(Refusal::bad("UNDELETE_FAILED", format!("entity type cannot be undeleted: {}", object.label)));
         }
+        self.check_row(&object, id, RowAction::Delete)?;
         self.bring_back(id)?;
         self.note(&object, id, ChangeKind::Undeleted, Vec::new());
         Ok(())
@@ -239,17 +247,20 @@ impl Transaction<'_> {
             return Err(Refusal::field("MALFORMED_ID", message, "Id"));
         }
         let row = self.database.row(object, id)?.ok_or_else(Refusal::not_found)?;
+        if !self.sees(object, id)? {
+            return Err(Refusal::not_found());
+        }
         if row.deleted { Err(Refusal::deleted()) } else { Ok(row) }
     }
 
     /// Refuses to delete what cannot be deleted, or is already.
-    pub(super) fn check_deletable(&self, object: &SObject, id: Id) -> Result<(), Refusal> {
+    pub(super) fn check_deletable(&self, object: &Arc<SObject>, id: Id) -> Result<(), Refusal> {
         self.live(object, id)?;
-        if object.deletable {
-            return Ok(());
+        if !self.seen(object).deletable {
+            let message = format!("entity type cannot be deleted: {}", object.label);
+            return Err(Refusal { status: 403, ..Refusal::bad("INSUFFICIENT_ACCESS_OR_READONLY", message) });
         }
-        let message = format!("entity type cannot be deleted: {}", object.label);
-        Err(Refusal { status: 403, ..Refusal::bad("INSUFFICIENT_ACCESS_OR_READONLY", message) })
+        self.check_row(object, id, RowAction::Delete)
     }
 
     /// Puts the client's values into the row.
@@ -269,17 +280,20 @@ impl Transaction<'_> {
                 };
                 return Err(Refusal::field(code, message, "Id"));
             }
-            // What the user may not see is not there for him.
-            let sees = |at: &usize| self.actor != Actor::Client || !object.hides(&object.fields[*at].name);
-            let own = object.position(name).filter(sees);
+            let own = object.position(name);
             let nested = value.is_object() || value.is_null();
-            let Some(at) = own.or_else(|| object.referring(name).filter(sees).filter(|_| nested)) else {
+            let place = own.or_else(|| object.referring(name).filter(|_| nested));
+            let place = place.filter(|at| self.seen_field(object, *at).is_some());
+            let referred = match place.filter(|_| own.is_none()) {
+                Some(at) => Some(self.referred(&object.fields[at], value)?),
+                None => None,
+            };
+            let Some((at, field)) = place.and_then(|at| Some((at, self.seen_field(object, at)?))) else {
                 return Err(Refusal::bad(
                     "INVALID_FIELD",
                     format!("No such column '{name}' on sobject of type {}", object.name),
                 ));
             };
-            let field = &object.fields[at];
             let writable = if creating { field.createable } else { field.updateable };
             if !writable && self.actor == Actor::Client {
                 let message = format!(
@@ -289,10 +303,7 @@ impl Transaction<'_> {
                 );
                 return Err(Refusal::field("INVALID_FIELD_FOR_INSERT_UPDATE", message, &field.name));
             }
-            row[at] = match own {
-                Some(_) => parse(field, value)?,
-                None => parse(field, &self.referred(field, value)?)?,
-            };
+            row[at] = parse(field, referred.as_ref().unwrap_or(value))?;
             if let (FieldType::Reference, Stored::Text(target)) = (field.kind, &row[at])
                 && self.actor != Actor::Seed
             {

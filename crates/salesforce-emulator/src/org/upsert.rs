@@ -1,5 +1,7 @@
 //! Upserts: a record is named by a field that identifies it to the outside world, and made if there is none.
 
+use std::sync::Arc;
+
 use rusqlite::types::Value as Stored;
 use serde_json::{Map, Value as Json};
 
@@ -53,7 +55,8 @@ impl Transaction<'_> {
         mut body: Map<String, Json>,
     ) -> Result<Upserted, Refusal> {
         let described = self.object(object)?;
-        let field = described.identifying(field)?;
+        let seen = Arc::clone(self.seen(&described));
+        let field = seen.identifying(field)?;
         body.retain(|name, _| !name.eq_ignore_ascii_case(&field.name));
         if field.name == "Id" {
             let Some(id) = value.as_str() else { return self.create(object, &body).map(Upserted::Created) };
@@ -77,7 +80,8 @@ impl Transaction<'_> {
     /// `NOT_FOUND` if the field does not identify records.
     pub fn find(&mut self, object: &str, field: &str, value: &Json) -> Result<Vec<Id>, Refusal> {
         let described = self.object(object)?;
-        self.identified(&described, described.identifying(field)?, value).map(Into::into)
+        let field = self.seen(&described).identifying(field)?;
+        self.identified(&described, field, value).map(Into::into)
     }
 
     /// Does one thing of several: if it fails, it alone was not done.
@@ -103,8 +107,10 @@ impl Transaction<'_> {
             return Err(Refusal::bad("MISSING_ARGUMENT", message));
         }
         let sql = format!(
-            "SELECT \"Id\" FROM \"{}\" WHERE \"{}\"=? AND \"IsDeleted\"=0 ORDER BY \"Id\"",
-            object.name, field.name
+            "SELECT t0.\"Id\" FROM \"{}\" t0 WHERE t0.\"{}\"=? AND t0.\"IsDeleted\"=0{} ORDER BY t0.\"Id\"",
+            object.name,
+            field.name,
+            self.sight(object, "t0"),
         );
         let mut statement = self.database.connection.prepare_cached(&sql)?;
         let mut rows = statement.query([value])?;

@@ -239,7 +239,7 @@ fn write_display(out: &mut Vec<u8>, value: impl std::fmt::Display) {
 }
 
 /// Appends a double as Java prints it, which is what Salesforce does: `15000.0`, and `1.5E7` from ten million on.
-fn write_double(out: &mut Vec<u8>, n: f64) {
+pub(super) fn write_double(out: &mut Vec<u8>, n: f64) {
     if n == 0.0 || (1e-3..1e7).contains(&n.abs()) {
         let text = n.to_string();
         out.extend_from_slice(text.as_bytes());

@@ -5,33 +5,58 @@ use std::sync::Arc;
 
 use rusqlite::types::Value as Stored;
 
-use super::query::{FieldPath, NullsOrder, Query, Select, SelectItem};
-use super::{Error, column};
-use crate::org::{Field, FieldType, SObject, Schema, is_archived};
+use super::asker::Asker;
+use super::children::Children;
+use super::path::Join;
+use super::query::{NullsOrder, Query, Scope, Select};
+use super::{Error, conditions};
+use crate::org::{FieldType, SObject, Schema, is_archived};
 
 /// Most parameters of one statement; SQLite's default is 32,766.
 const MOST_PARAMETERS: usize = 32_000;
+/// Most columns of one statement, which is SQLite's default.
+const MOST_COLUMNS: usize = 2_000;
 
 /// A query ready to run.
 #[derive(Debug)]
 pub struct Compiled {
     /// The object asked for.
     pub object: Arc<SObject>,
+    /// What it answers with.
+    pub answer: Answer,
     /// What each row becomes; empty for `COUNT()`.
     pub outputs: Vec<Output>,
-    /// `COUNT()`
-    pub count: bool,
-    columns: Vec<String>,
-    joins: Vec<Join>,
-    condition: Option<String>,
-    with_deleted: bool,
+    /// The sub-queries, in their order.
+    pub children: Vec<Children>,
+    /// Parameters of the condition and the order.
+    pub parameters: Vec<Stored>,
+    /// How many long texts of the administrator's it selects.
+    pub long_texts: usize,
+    pub(super) columns: Vec<String>,
+    pub(super) joins: Vec<Join>,
+    pub(super) condition: Option<String>,
+    /// Which rows of the object there are for whoever asks.
+    seen: Option<String>,
+    pub(super) with_deleted: bool,
     /// Include archived activities.
     pub with_archived: bool,
-    order: Vec<String>,
-    limit: Option<u64>,
-    offset: Option<u64>,
-    /// Parameters of the condition.
-    pub parameters: Vec<Stored>,
+    pub(super) order: Vec<String>,
+    pub(super) limit: Option<u64>,
+    pub(super) offset: Option<u64>,
+    group: Vec<String>,
+    having: Option<String>,
+    reads: Vec<Arc<SObject>>,
+}
+
+/// What a query answers with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Records.
+    Rows,
+    /// Groups of records.
+    Groups,
+    /// A number of records: `COUNT()`.
+    Count,
 }
 
 /// One member of a record.
@@ -39,12 +64,21 @@ pub struct Compiled {
 pub enum Output {
     /// A field and the column its value is in.
     Field {
-        /// Canonical name.
+        /// Canonical name, or the alias.
         name: String,
         /// Type.
         kind: FieldType,
         /// Place in the row.
         column: usize,
+    },
+    /// What people see of a picklist's value.
+    Label {
+        /// Canonical name, or the alias.
+        name: String,
+        /// Place of the value.
+        column: usize,
+        /// Values and labels, where they differ.
+        labels: Vec<(String, String)>,
     },
     /// Binary content, which is read at an address of its own.
     Blob {
@@ -71,68 +105,54 @@ pub enum Output {
         /// The selected fields.
         outputs: Vec<Output>,
     },
-}
-
-#[derive(Debug)]
-struct Join {
-    /// Lower-case path of relationships, for finding the join again.
-    path: String,
-    object: Arc<SObject>,
-    sql: String,
+    /// Fields of a parent that may be of several types; it says of itself that it is a `Name`.
+    AnyParent {
+        /// Relationship name.
+        name: String,
+        /// Objects the parent may be of.
+        targets: Vec<Arc<SObject>>,
+        /// Place of the parent's id.
+        id: usize,
+        /// The selected fields.
+        outputs: Vec<Output>,
+    },
+    /// A parent read by its type: the first of these whose id is there.
+    OneOf {
+        /// Relationship name.
+        name: String,
+        /// [`Output::Parent`]s and, last, an [`Output::AnyParent`].
+        parents: Vec<Output>,
+    },
+    /// The answer of a sub-query.
+    Children {
+        /// Relationship name.
+        name: String,
+        /// Place among the sub-queries.
+        at: usize,
+    },
 }
 
 /// Resolves a query against the schema. `with_deleted` includes the recycle bin and archived activities.
-pub fn compile(schema: &Schema, query: &Query, with_deleted: bool) -> Result<Compiled, Error> {
-    let Some(object) = schema.object(&query.from) else {
+pub fn compile(schema: &Schema, query: &Query, with_deleted: bool, asker: &Asker) -> Result<Compiled, Error> {
+    Compiler::new(schema, asker, query, object_of(schema, query)?).compiled(with_deleted)
+}
+
+pub(super) fn object_of<'a>(schema: &'a Schema, query: &Query) -> Result<&'a Arc<SObject>, Error> {
+    schema.object(&query.from).ok_or_else(|| {
         let message = format!(
             "sObject type '{}' is not supported. If you are attempting to use a custom object, be sure to append the '__c' \
              after the entity name. Please reference your WSDL or the describe call for the appropriate names.",
             query.from
         );
-        return Err(Error::at("INVALID_TYPE", &query.text, query.from_span, &message));
-    };
-    if query.offset.is_some_and(|offset| offset > 2000) {
-        return Err(Error::Refused {
-            code: "NUMBER_OUTSIDE_VALID_RANGE",
-            message: "Maximum SOQL offset allowed is 2000".to_owned(),
-        });
-    }
-    let mut compiler = Compiler {
-        schema,
-        query,
-        object,
-        columns: vec!["t0.\"Id\"".to_owned()],
-        joins: Vec::new(),
-        parameters: Vec::new(),
-    };
-    let outputs = compiler.select()?;
-    let condition = query.condition.as_ref().map(|condition| compiler.condition(condition)).transpose()?;
-    let order = compiler.order()?;
-    let Compiler { columns, joins, parameters, .. } = compiler;
-    if parameters.len() > MOST_PARAMETERS {
-        return Err(Error::Refused { code: "QUERY_TOO_COMPLICATED", message: "Query is too complicated".to_owned() });
-    }
-    Ok(Compiled {
-        object: Arc::clone(object),
-        outputs,
-        count: query.select == Select::Count,
-        columns,
-        joins,
-        condition,
-        with_deleted,
-        with_archived: with_deleted || !is_archived(object),
-        order,
-        limit: query.limit,
-        offset: query.offset,
-        parameters,
+        Error::at("INVALID_TYPE", &query.text, query.from_span, &message)
     })
 }
 
 /// The condition of a query as SQL over alias `t0`, with its parameters; `None` when every row matches. For conditions
 /// without parents, such as a PushTopic's.
 pub fn filter(schema: &Schema, object: &Arc<SObject>, query: &Query) -> Result<Option<(String, Vec<Stored>)>, Error> {
-    let mut compiler =
-        Compiler { schema, query, object, columns: Vec::new(), joins: Vec::new(), parameters: Vec::new() };
+    let nobody = Asker::nobody();
+    let mut compiler = Compiler::new(schema, &nobody, query, object);
     let sql = query.condition.as_ref().map(|condition| compiler.condition(condition)).transpose()?;
     Ok(sql.map(|sql| (sql, compiler.parameters)))
 }
@@ -140,10 +160,10 @@ pub fn filter(schema: &Schema, object: &Arc<SObject>, query: &Query) -> Result<O
 impl Compiled {
     /// The objects it reads.
     pub fn objects(&self) -> impl Iterator<Item = &Arc<SObject>> {
-        std::iter::once(&self.object).chain(self.joins.iter().map(|join| &join.object))
+        self.reads.iter()
     }
 
-    /// Reads the rows, at most `most` of them. Columns are as [`Output`] says; column 0 is the id.
+    /// Reads the rows, at most `most` of them. Columns are as [`Output`] says; column 0 is the id, unless they are groups.
     pub fn rows_sql(&self, most: u64) -> String {
         let limit = self.limit.map_or(most, |limit| limit.min(most));
         format!(
@@ -168,7 +188,7 @@ impl Compiled {
 
     /// Reads one row by its id, deleted or not.
     pub fn record_sql(&self) -> String {
-        format!("SELECT {} FROM {} WHERE t0.\"Id\"=?1", self.columns.join(","), self.from())
+        format!("SELECT {} FROM {} WHERE t0.\"Id\"=?1{}", self.columns.join(","), self.from(), self.and_seen())
     }
 
     /// Reads one row by its id, unless it is deleted.
@@ -184,24 +204,45 @@ impl Compiled {
         }
     }
 
+    /// How many rows to pass over, and how many to answer with at most.
+    pub fn window(&self) -> (usize, usize) {
+        let whole = |rows: u64| usize::try_from(rows).unwrap_or(usize::MAX);
+        (self.offset.map_or(0, whole), self.limit.map_or(usize::MAX, whole))
+    }
+
+    fn and_seen(&self) -> String {
+        self.seen.as_ref().map(|seen| format!(" AND {seen}")).unwrap_or_default()
+    }
+
     fn from(&self) -> String {
-        let joins: String = self.joins.iter().map(|join| join.sql.as_str()).collect();
-        format!("\"{}\" t0{joins}", self.object.name)
+        format!("\"{}\" t0{}", self.object.name, self.joined())
+    }
+
+    /// The parents, behind the table itself.
+    pub(super) fn joined(&self) -> String {
+        self.joins.iter().map(|join| join.sql.as_str()).collect()
+    }
+
+    /// Which rows, from WHERE on; empty if all of them.
+    pub(super) fn matching(&self) -> String {
+        let conditions: Vec<&str> = self.visible().chain(self.condition.as_deref()).collect();
+        if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) }
     }
 
     /// What keeps rows from being seen.
     fn visible(&self) -> impl Iterator<Item = &str> {
         let deleted = (!self.with_deleted).then_some("t0.\"IsDeleted\"=0");
         let archived = (!self.with_archived).then_some("t0.\"IsArchived\"=0");
-        deleted.into_iter().chain(archived)
+        deleted.into_iter().chain(archived).chain(self.seen.as_deref())
     }
 
     fn tail(&self) -> String {
-        let conditions: Vec<&str> = self.visible().chain(self.condition.as_deref()).collect();
-        let mut sql = self.from();
-        if !conditions.is_empty() {
-            sql.push_str(" WHERE ");
-            sql.push_str(&conditions.join(" AND "));
+        let mut sql = format!("{}{}", self.from(), self.matching());
+        for (word, keys) in [(" GROUP BY ", &self.group), (" HAVING ", &self.having.iter().cloned().collect())] {
+            if !keys.is_empty() {
+                sql.push_str(word);
+                sql.push_str(&keys.join(","));
+            }
         }
         if !self.order.is_empty() {
             sql.push_str(" ORDER BY ");
@@ -211,199 +252,147 @@ impl Compiled {
     }
 }
 
-/// A compilation under way; `conditions` does the WHERE.
+/// A compilation under way. Its steps are in the files that know the clauses.
 pub(super) struct Compiler<'a> {
-    schema: &'a Schema,
+    pub(super) schema: &'a Schema,
+    pub(super) asker: &'a Asker,
     pub(super) query: &'a Query,
-    object: &'a Arc<SObject>,
-    columns: Vec<String>,
-    joins: Vec<Join>,
+    pub(super) object: &'a Arc<SObject>,
+    pub(super) columns: Vec<String>,
+    pub(super) joins: Vec<Join>,
+    pub(super) children: Vec<Children>,
     pub(super) parameters: Vec<Stored>,
+    pub(super) long_texts: usize,
+    /// What is compared: rows, or the groups they make.
+    pub(super) clause: conditions::Clause,
+    pub(super) reads: Vec<Arc<SObject>>,
 }
 
-impl Compiler<'_> {
-    fn select(&mut self) -> Result<Vec<Output>, Error> {
-        let Select::Items(items) = &self.query.select else { return Ok(Vec::new()) };
-        let mut outputs = Vec::new();
-        for item in items {
-            match item {
-                SelectItem::Field(path) => self.select_path(&mut outputs, path)?,
-                SelectItem::AllFields => self.select_set(&mut outputs, true, |_| true)?,
-                SelectItem::StandardFields => self.select_set(&mut outputs, false, |field| !field.custom)?,
-                SelectItem::CustomFields => self.select_set(&mut outputs, true, |field| field.custom)?,
-            }
+impl<'a> Compiler<'a> {
+    pub(super) fn new(schema: &'a Schema, asker: &'a Asker, query: &'a Query, object: &'a Arc<SObject>) -> Self {
+        Self {
+            schema,
+            asker,
+            query,
+            object,
+            columns: Vec::new(),
+            joins: Vec::new(),
+            children: Vec::new(),
+            parameters: Vec::new(),
+            long_texts: 0,
+            clause: conditions::Clause::Where,
+            reads: vec![Arc::clone(object)],
         }
-        Ok(outputs)
     }
 
-    fn select_set(
-        &mut self,
-        outputs: &mut Vec<Output>,
-        bounded: bool,
-        wanted: fn(&Field) -> bool,
-    ) -> Result<(), Error> {
-        if bounded && self.query.limit.is_none_or(|limit| limit > 200) {
-            return Err(Error::malformed("The SOQL FIELDS function must have a LIMIT of at most 200"));
-        }
-        let object = Arc::clone(self.object);
-        for field in object.fields.iter().filter(|field| wanted(field)) {
-            if named(outputs, &field.name).is_none() {
-                let output = self.output(&object, "t0", field);
-                outputs.push(output);
-            }
-        }
-        Ok(())
-    }
-
-    fn select_path(&mut self, outputs: &mut Vec<Output>, path: &FieldPath) -> Result<(), Error> {
-        let (alias, object, names) = self.resolve(path)?;
-        let Some(field) = object.field(&names[names.len() - 1]) else {
-            return Err(self.no_such_column(path, &names[names.len() - 1], &object));
-        };
-        let output = self.output(&object, &alias, field);
-        let mut level = outputs;
-        let mut joined = String::new();
-        for relationship in &names[..names.len() - 1] {
-            joined = format!("{joined}.{}", relationship.to_ascii_lowercase());
-            let at = match named(level, relationship) {
-                Some(at) => at,
-                None => {
-                    let (parent, number) = self.join(&joined);
-                    let id = self.column(format!("t{number}.\"Id\""));
-                    let name = self.canonical(&joined).unwrap_or_else(|| relationship.clone());
-                    level.push(Output::Parent { name, object: parent, id, outputs: Vec::new() });
-                    level.len() - 1
-                }
-            };
-            let Output::Parent { outputs, .. } = &mut level[at] else {
-                return Err(Error::malformed(format!("duplicate field selected: {relationship}")));
-            };
-            level = outputs;
-        }
-        if named(level, &field.name).is_some() {
+    pub(super) fn compiled(mut self, with_deleted: bool) -> Result<Compiled, Error> {
+        let query = self.query;
+        if query.offset.is_some_and(|offset| offset > 2000) {
             return Err(Error::Refused {
-                code: "INVALID_FIELD",
-                message: format!("duplicate field selected: {}", names.join(".")),
+                code: "NUMBER_OUTSIDE_VALID_RANGE",
+                message: "Maximum SOQL offset allowed is 2000".to_owned(),
             });
         }
-        level.push(output);
-        Ok(())
-    }
-
-    fn output(&mut self, object: &SObject, alias: &str, field: &Field) -> Output {
-        let name = field.name.clone();
-        if field.kind == FieldType::Base64 {
-            return Output::Blob { name, column: self.column(column::shown(alias, field)) };
-        }
-        if !field.kind.is_compound() {
-            return Output::Field { name, kind: field.kind, column: self.column(column::shown(alias, field)) };
-        }
-        let parts = column::parts(object, field).into_iter().map(|(key, part)| match part {
-            Some(part) => (key, part.kind, self.column(column::shown(alias, part))),
-            None => (key, FieldType::String, self.column("NULL".to_owned())),
-        });
-        Output::Compound { name, parts: parts.collect() }
-    }
-
-    fn column(&mut self, sql: String) -> usize {
-        self.columns.push(sql);
-        self.columns.len() - 1
-    }
-
-    /// Walks the relationships of a path, joining parents on the way: alias and object of the last one, and the names
-    /// without the query's own alias.
-    pub(super) fn resolve(&mut self, path: &FieldPath) -> Result<(String, Arc<SObject>, Vec<String>), Error> {
-        let mut names = path.names.clone();
-        let own = |name: &str| {
-            name.eq_ignore_ascii_case(&self.query.from)
-                || self.query.alias.as_deref().is_some_and(|alias| name.eq_ignore_ascii_case(alias))
+        let answer = match query.select {
+            Select::Count if query.has_aggregates() => {
+                return Err(Error::malformed("COUNT() can not be grouped; use COUNT(Id)"));
+            }
+            Select::Count => Answer::Count,
+            Select::Items(_) if query.has_aggregates() => Answer::Groups,
+            Select::Items(_) => Answer::Rows,
         };
-        if names.len() > 1 && own(&names[0]) && self.object.parent(&names[0]).is_none() {
-            names.remove(0);
+        let outputs = match answer {
+            Answer::Groups => self.select_groups()?,
+            Answer::Rows | Answer::Count => {
+                self.columns.push("t0.\"Id\"".to_owned());
+                self.select(with_deleted)?
+            }
+        };
+        let condition = self.scoped_condition()?;
+        let group = self.group()?;
+        self.clause = conditions::Clause::Having;
+        let having = query.having.as_ref().map(|having| self.condition(having)).transpose()?;
+        let order = self.order(answer)?;
+        if self.parameters.len() > MOST_PARAMETERS || self.columns.len() > MOST_COLUMNS {
+            return Err(Error::too_complicated());
         }
-        if names.len() > 6 {
-            return Err(Error::malformed("SOQL relationship paths reach five levels at most"));
+        Ok(Compiled {
+            object: Arc::clone(self.object),
+            answer,
+            outputs,
+            children: self.children,
+            parameters: self.parameters,
+            long_texts: self.long_texts,
+            columns: self.columns,
+            joins: self.joins,
+            condition,
+            seen: self.schema.rows_seen(self.object, "t0"),
+            with_deleted,
+            with_archived: with_deleted || !is_archived(self.object),
+            order,
+            limit: query.limit,
+            offset: query.offset,
+            group,
+            having,
+            reads: self.reads,
+        })
+    }
+
+    fn scoped_condition(&mut self) -> Result<Option<String>, Error> {
+        let condition = self.query.condition.as_ref().map(|condition| self.condition(condition)).transpose()?;
+        if self.query.scope == Scope::Everything {
+            return Ok(condition);
         }
-        let (mut alias, mut object) = ("t0".to_owned(), Arc::clone(self.object));
-        let mut joined = String::new();
-        for relationship in &names[..names.len() - 1] {
-            let Some(field) = object.parent(relationship) else {
-                let message = format!(
-                    "Didn't understand relationship '{relationship}' in field path. If you are attempting to use a custom \
-                     relationship, be sure to append the '__r' after the custom relationship name. Please reference your WSDL or \
-                     the describe call for the appropriate names."
-                );
-                return Err(Error::at("INVALID_FIELD", &self.query.text, path.span, &message));
-            };
-            // Of a polymorphic owner the user is meant; other polymorphic parents have only the fields of `Name`.
-            let targets: Vec<_> = field.reference_to.iter().filter_map(|name| self.schema.object(name)).collect();
-            let [target] = targets[..] else {
-                return Err(Error::gap(format!("paths through {}.{relationship}", object.name)));
-            };
-            joined = format!("{joined}.{}", relationship.to_ascii_lowercase());
-            let number = match self.joins.iter().position(|join| join.path == joined) {
-                Some(at) => at + 1,
-                None => {
-                    let number = self.joins.len() + 1;
-                    let sql = format!(
-                        " LEFT JOIN \"{}\" t{number} ON t{number}.\"Id\"={alias}.\"{}\"",
-                        target.name, field.name
-                    );
-                    self.joins.push(Join { path: joined.clone(), object: Arc::clone(target), sql });
-                    number
-                }
-            };
-            alias = format!("t{number}");
-            object = Arc::clone(target);
+        if self.object.field("OwnerId").is_none() {
+            let message = format!("The requested scope 'mine' is not supported for entity {}", self.object.name);
+            return Err(Error::Refused { code: "INVALID_QUERY_SCOPE", message });
         }
-        Ok((alias, object, names))
+        let user = self.asker.user.map_or(Stored::Null, |user| Stored::Text(user.to_string()));
+        let mine = format!("t0.\"OwnerId\"={}", self.bind(user));
+        Ok(Some(condition.map_or_else(|| mine.clone(), |condition| format!("({mine} AND {condition})"))))
     }
 
-    fn join(&self, path: &str) -> (Arc<SObject>, usize) {
-        let at = self.joins.iter().position(|join| join.path == path).unwrap_or(0);
-        (Arc::clone(&self.joins[at].object), at + 1)
-    }
-
-    /// The relationship's name in its canonical case, by its path of lower-case names.
-    fn canonical(&self, path: &str) -> Option<String> {
-        let (above, name) = path.rsplit_once('.')?;
-        let object = if above.is_empty() { Arc::clone(self.object) } else { self.join(above).0 };
-        object.parent(name)?.relationship_name.clone()
-    }
-
-    pub(super) fn no_such_column(&self, path: &FieldPath, name: &str, object: &SObject) -> Error {
-        let message = format!(
-            "No such column '{name}' on entity '{}'. If you are attempting to use a custom field, be sure to append the '__c' after \
-             the custom field name. Please reference your WSDL or the describe call for the appropriate names.",
-            object.name
-        );
-        Error::at("INVALID_FIELD", &self.query.text, path.span, &message)
-    }
-
-    fn order(&mut self) -> Result<Vec<String>, Error> {
+    fn order(&mut self, answer: Answer) -> Result<Vec<String>, Error> {
         let query = self.query;
         let mut keys = Vec::with_capacity(query.order.len());
         for key in &query.order {
-            let (alias, object, names) = self.resolve(&key.field)?;
-            let name = &names[names.len() - 1];
-            let field = object.field(name).ok_or_else(|| self.no_such_column(&key.field, name, &object))?;
-            if !field.sortable || field.kind.is_compound() {
-                let message = format!("field '{}' can not be sorted in a query call", field.name);
-                return Err(Error::at("INVALID_FIELD", &query.text, key.field.span, &message));
+            let path = key.by.path();
+            let column = match answer {
+                Answer::Groups => self.grouped(&key.by, "Ordered field must be grouped or aggregated")?,
+                Answer::Rows | Answer::Count => self.operand(&key.by)?,
+            };
+            if !column.sortable {
+                let message = format!("field '{}' can not be sorted in a query call", column.name);
+                return Err(Error::at("INVALID_FIELD", &query.text, path.span, &message));
             }
             let direction = if key.descending { " DESC" } else { "" };
             // Spelled out only where it matters, because it keeps SQLite from walking an index backwards.
-            let nulls = match (field.nillable || alias != "t0", key.nulls, key.descending) {
+            let nulls = match (column.nillable, key.nulls, key.descending) {
                 (true, NullsOrder::First, true) => " NULLS FIRST",
                 (true, NullsOrder::Last, false) => " NULLS LAST",
                 _ => "",
             };
-            keys.push(format!("{}{direction}{nulls}", column::value(&alias, field)));
+            if let Some(place) = self.place_in_picklist(&key.by, &column.value)? {
+                keys.push(format!("{place}{direction}{nulls}"));
+            }
+            keys.push(format!("{}{direction}{nulls}", column.value));
         }
         Ok(keys)
     }
-}
 
-fn named(outputs: &[Output], wanted: &str) -> Option<usize> {
-    outputs.iter().position(|output| output.name().eq_ignore_ascii_case(wanted))
+    pub(super) fn column(&mut self, sql: String) -> usize {
+        self.columns.push(sql);
+        self.columns.len() - 1
+    }
+
+    pub(super) fn bind(&mut self, value: Stored) -> String {
+        self.parameters.push(value);
+        format!("?{}", self.parameters.len())
+    }
+
+    pub(super) fn read(&mut self, object: &Arc<SObject>) {
+        if !self.reads.iter().any(|known| Arc::ptr_eq(known, object)) {
+            self.reads.push(Arc::clone(object));
+        }
+    }
 }

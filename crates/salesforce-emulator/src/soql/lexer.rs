@@ -1,7 +1,7 @@
 //! Text → tokens.
 
 use jiff::Timestamp;
-use jiff::civil::Date;
+use jiff::civil::{Date, Time};
 
 use super::Error;
 use super::query::Span;
@@ -22,6 +22,7 @@ pub(super) enum Kind {
     Number(f64),
     Date(Date),
     DateTime(Timestamp),
+    Time(Time),
     /// `(` `)` `,` `=` `!=` `<` `<=` `>` `>=` `:`
     Symbol(&'static str),
     End,
@@ -87,7 +88,7 @@ fn quoted(rest: &str) -> Result<(Kind, usize), Error> {
     Err(Error::malformed("line breaks not allowed in string literals or the closing quote is missing"))
 }
 
-/// Numbers, dates and datetimes all begin with a digit or a sign; a minus or colon inside makes a date of it.
+/// Numbers, dates, times and datetimes all begin with a digit or a sign; a minus or colon inside makes a date of it.
 fn numeric(rest: &str) -> Result<(Kind, usize), Error> {
     let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || "-+:.".contains(c))).unwrap_or(rest.len());
     let word = &rest[..end];
@@ -96,6 +97,10 @@ fn numeric(rest: &str) -> Result<(Kind, usize), Error> {
         Some(_) if word.len() > 10 => {
             let at: Timestamp = word.parse().map_err(|_| unexpected())?;
             Kind::DateTime(Timestamp::from_second(at.as_second()).unwrap_or(at))
+        }
+        _ if word.as_bytes().get(2) == Some(&b':') => {
+            let time: Time = word.trim_end_matches(['Z', 'z']).parse().map_err(|_| unexpected())?;
+            Kind::Time(time.with().subsec_nanosecond(0).build().unwrap_or(time))
         }
         _ if is_date(word) => Kind::Date(word.parse().map_err(|_| unexpected())?),
         _ => Kind::Number(word.parse::<f64>().ok().filter(|n| n.is_finite()).ok_or_else(unexpected)?),
@@ -203,7 +208,8 @@ mod tests {
             assert_eq!(kinds(text), [Kind::DateTime(at), Kind::End], "{text}");
         }
         assert_eq!(kinds("2024-01-02"), [Kind::Date("2024-01-02".parse().unwrap()), Kind::End]);
-        assert!(tokens("2024-13-02").is_err());
+        assert_eq!(kinds("03:04:05.678Z"), [Kind::Time("03:04:05".parse().unwrap()), Kind::End]);
+        assert!(tokens("2024-13-02").is_err() && tokens("25:00:00Z").is_err());
     }
 
     #[test]

@@ -3,16 +3,35 @@
 //! What Salesforce would refuse is an [`Error::Refused`] with its code and text; what it would accept and the emulated
 //! org cannot answer is an [`Error::Gap`]. Nothing is passed over in silence.
 
+mod lexer;
+mod parser;
+
+mod condition;
+mod date_function;
+mod date_literal;
+mod query;
+
+mod asker;
+mod children;
 mod column;
 mod compile;
 mod conditions;
-mod lexer;
-mod parser;
-mod query;
+mod groups;
+mod path;
+mod select;
+mod semi_join;
+mod sqlite;
 
-pub use compile::{Compiled, Output, compile, filter};
+pub use asker::Asker;
+pub use children::Children;
+pub use compile::{Answer, Compiled, Output, compile, filter};
+pub use date_literal::RelativeDate;
 pub use parser::parse;
-pub use query::{Comparison, Condition, FieldPath, Literal, NullsOrder, Order, Query, Select, SelectItem, Span};
+pub use query::{
+    Aggregate, Comparison, Condition, DateFunction, FieldPath, Literal, NullsOrder, Operand, Order, Query, Scope,
+    Select, SelectItem, Span, TypeOf,
+};
+pub use sqlite::install;
 
 /// Why a query is not answered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,16 +52,7 @@ pub enum Error {
 /// What Salesforce's SOQL has and ours has not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Gap {
-    /// `(SELECT … FROM Contacts)` in a select list.
-    #[error("subqueries")]
-    Subquery,
-    /// `IN (SELECT …)`
-    #[error("semi-joins and anti-joins")]
-    SemiJoin,
-    /// `TYPEOF`
-    #[error("TYPEOF")]
-    Typeof,
-    /// An aggregate function, `GROUP BY` or `HAVING`.
+    /// Something of aggregates.
     #[error("{0}")]
     Aggregate(String),
     /// Anything else.
@@ -53,6 +63,10 @@ pub enum Gap {
 impl Error {
     pub(crate) fn malformed(message: impl Into<String>) -> Self {
         Self::Refused { code: "MALFORMED_QUERY", message: message.into() }
+    }
+
+    pub(crate) fn too_complicated() -> Self {
+        Self::Refused { code: "QUERY_TOO_COMPLICATED", message: "Query is too complicated".to_owned() }
     }
 
     pub(crate) fn gap(what: impl Into<String>) -> Self {

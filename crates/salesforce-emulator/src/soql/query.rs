@@ -1,7 +1,7 @@
 //! A query as a value. Names are as written; the compiler knows which exist.
 
-use jiff::Timestamp;
-use jiff::civil::Date;
+pub use super::condition::{Comparison, Condition, Literal};
+pub use super::date_function::DateFunction;
 
 /// Where something stands in the text, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,20 +19,36 @@ pub struct Query {
     pub text: String,
     /// What to return.
     pub select: Select,
-    /// The object, as written.
+    /// The object, or in a sub-query the relationship to the children, as written.
     pub from: String,
     /// Where the object's name stands.
     pub from_span: Span,
     /// Its alias.
     pub alias: Option<String>,
+    /// `USING SCOPE`
+    pub scope: Scope,
     /// `WHERE`
     pub condition: Option<Condition>,
+    /// `GROUP BY`
+    pub group: Vec<Operand>,
+    /// `HAVING`
+    pub having: Option<Condition>,
     /// `ORDER BY`
     pub order: Vec<Order>,
     /// `LIMIT`
     pub limit: Option<u64>,
     /// `OFFSET`
     pub offset: Option<u64>,
+}
+
+/// Whose records are meant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// All that the user may see.
+    #[default]
+    Everything,
+    /// Those the user owns.
+    Mine,
 }
 
 /// The select list.
@@ -49,12 +65,34 @@ pub enum Select {
 pub enum SelectItem {
     /// `Name`, `Owner.Name`
     Field(FieldPath),
+    /// A function of a field, or a field with a name of its own: `COUNT(Id) total`.
+    Value {
+        /// What to show.
+        operand: Operand,
+        /// The name of the member it becomes.
+        alias: Option<String>,
+    },
+    /// `(SELECT … FROM Contacts)`
+    Children(Box<Query>),
+    /// `TYPEOF What WHEN Account THEN Phone ELSE Name END`
+    TypeOf(TypeOf),
     /// `FIELDS(ALL)`
     AllFields,
     /// `FIELDS(STANDARD)`
     StandardFields,
     /// `FIELDS(CUSTOM)`
     CustomFields,
+}
+
+/// Fields of a parent that may be of several types.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TypeOf {
+    /// The relationship, such as `What`.
+    pub parent: FieldPath,
+    /// Object names as written and the fields to read of each, never empty.
+    pub branches: Vec<(FieldPath, Vec<FieldPath>)>,
+    /// What to read of parents of any other type.
+    pub otherwise: Vec<FieldPath>,
 }
 
 /// A field, perhaps of a parent: `Name`, `Account.Owner.Name`.
@@ -66,70 +104,48 @@ pub struct FieldPath {
     pub span: Span,
 }
 
-/// A `WHERE` expression.
+/// What is compared, grouped or ordered by: a field, or a function of one.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Condition {
-    /// Every part holds.
-    And(Vec<Condition>),
-    /// Some part holds.
-    Or(Vec<Condition>),
-    /// The part does not hold.
-    Not(Box<Condition>),
-    /// `field op literal`
-    Compare {
-        /// Left side.
+pub enum Operand {
+    /// The field itself.
+    Field(FieldPath),
+    /// `CALENDAR_YEAR(CreatedDate)`
+    DatePart {
+        /// Which part.
+        function: DateFunction,
+        /// Of which date.
         field: FieldPath,
-        /// Operator.
-        comparison: Comparison,
-        /// Right side.
-        literal: Literal,
+        /// `convertTimezone(…)`: in the user's zone instead of UTC.
+        local: bool,
     },
-    /// `field [NOT] IN (…)`
-    In {
-        /// Left side.
+    /// `SUM(Amount)`
+    Aggregate {
+        /// Which.
+        function: Aggregate,
+        /// Of which field.
         field: FieldPath,
-        /// `NOT IN`
-        negated: bool,
-        /// The list, never empty.
-        literals: Vec<Literal>,
     },
+    /// `toLabel(Status)`
+    Label(FieldPath),
 }
 
-/// A comparison operator.
+/// A function of many rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "operators explain themselves")]
-pub enum Comparison {
-    Equal,
-    NotEqual,
-    Less,
-    LessOrEqual,
-    Greater,
-    GreaterOrEqual,
-    Like,
-}
-
-/// A literal in a condition.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Literal {
-    /// Quoted text as written, its escapes still in place: what `\%` means depends on the operator.
-    Text(String),
-    /// Whole or fractional number.
-    Number(f64),
-    /// `TRUE`, `FALSE`
-    Flag(bool),
-    /// `NULL`
-    Null,
-    /// `2024-01-02`
-    Date(Date),
-    /// `2024-01-02T03:04:05Z`
-    DateTime(Timestamp),
+#[expect(missing_docs, reason = "the functions explain themselves")]
+pub enum Aggregate {
+    Count,
+    CountDistinct,
+    Sum,
+    Average,
+    Minimum,
+    Maximum,
 }
 
 /// One key of an `ORDER BY`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Order {
-    /// The field.
-    pub field: FieldPath,
+    /// What to order by.
+    pub by: Operand,
     /// `DESC`
     pub descending: bool,
     /// `NULLS FIRST`, which is the default, or `NULLS LAST`.
@@ -144,22 +160,115 @@ pub enum NullsOrder {
     Last,
 }
 
-impl Condition {
-    /// Calls `visit` for every field in the condition.
-    pub fn fields<'a>(&'a self, visit: &mut impl FnMut(&'a FieldPath)) {
-        match self {
-            Self::And(parts) | Self::Or(parts) => parts.iter().for_each(|part| part.fields(visit)),
-            Self::Not(part) => part.fields(visit),
-            Self::Compare { field, .. } | Self::In { field, .. } => visit(field),
+impl Query {
+    /// Answers with groups of records: an aggregate function or `GROUP BY`. `COUNT()` alone is something else.
+    pub fn has_aggregates(&self) -> bool {
+        let aggregate = |operand: &Operand| matches!(operand, Operand::Aggregate { .. });
+        let selected = |item: &SelectItem| matches!(item, SelectItem::Value { operand, .. } if aggregate(operand));
+        !self.group.is_empty()
+            || self.having.is_some()
+            || self.items().iter().any(selected)
+            || self.order.iter().any(|key| aggregate(&key.by))
+    }
+
+    /// Selects children of its records.
+    pub fn has_sub_queries(&self) -> bool {
+        self.sub_queries().next().is_some()
+    }
+
+    /// Compares with the answers of other queries.
+    pub fn has_semi_joins(&self) -> bool {
+        self.condition.as_ref().is_some_and(Condition::has_semi_joins)
+    }
+
+    /// Selects by the type of a parent.
+    pub fn has_type_of(&self) -> bool {
+        self.items().iter().any(|item| matches!(item, SelectItem::TypeOf(_)))
+    }
+
+    /// Selects sets of fields: `FIELDS(…)`.
+    pub fn has_field_sets(&self) -> bool {
+        use SelectItem::{AllFields, CustomFields, StandardFields};
+        self.items().iter().any(|item| matches!(item, AllFields | StandardFields | CustomFields))
+    }
+
+    /// The queries of its children, in their order.
+    pub fn sub_queries(&self) -> impl Iterator<Item = &Query> {
+        self.items()
+            .iter()
+            .filter_map(|item| if let SelectItem::Children(query) = item { Some(&**query) } else { None })
+    }
+
+    /// How many levels of children it reads; none is zero.
+    pub fn levels(&self) -> usize {
+        self.sub_queries().map(|query| 1 + query.levels()).max().unwrap_or(0)
+    }
+
+    /// The elements of the select list; none for `COUNT()`.
+    pub fn items(&self) -> &[SelectItem] {
+        match &self.select {
+            Select::Count => &[],
+            Select::Items(items) => items,
         }
     }
 
-    /// Contains the `NOT` operator (`NOT IN` and `!=` are others).
-    pub fn has_not(&self) -> bool {
+    /// The keys of the `ORDER BY`.
+    pub fn order_by(&self) -> &[Order] {
+        &self.order
+    }
+
+    /// Most rows to answer with.
+    pub fn limit(&self) -> Option<u64> {
+        self.limit
+    }
+
+    /// Rows to pass over.
+    pub fn offset(&self) -> Option<u64> {
+        self.offset
+    }
+}
+
+impl Operand {
+    /// The field it reads.
+    pub fn path(&self) -> &FieldPath {
         match self {
-            Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::has_not),
-            Self::Not(_) => true,
-            Self::Compare { .. } | Self::In { .. } => false,
+            Self::Field(field) | Self::DatePart { field, .. } | Self::Aggregate { field, .. } | Self::Label(field) => {
+                field
+            }
+        }
+    }
+}
+
+impl FieldPath {
+    /// The field's own name, as written.
+    pub fn name(&self) -> &str {
+        self.names.last().map_or("", String::as_str)
+    }
+}
+
+impl Aggregate {
+    /// The function of that name in any case.
+    pub fn parse(name: &str) -> Option<Self> {
+        const ALL: [Aggregate; 6] = [
+            Aggregate::Count,
+            Aggregate::CountDistinct,
+            Aggregate::Sum,
+            Aggregate::Average,
+            Aggregate::Minimum,
+            Aggregate::Maximum,
+        ];
+        ALL.into_iter().find(|function| function.name().eq_ignore_ascii_case(name))
+    }
+
+    /// Its name in SOQL.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Count => "COUNT",
+            Self::CountDistinct => "COUNT_DISTINCT",
+            Self::Sum => "SUM",
+            Self::Average => "AVG",
+            Self::Minimum => "MIN",
+            Self::Maximum => "MAX",
         }
     }
 }

@@ -18,6 +18,10 @@ fn with_accounts(rows: u64) -> Config {
     Config { rows: vec![("Account".to_owned(), rows)], ..still() }
 }
 
+fn with_leads(rows: u64) -> Config {
+    Config { rows: vec![("Lead".to_owned(), rows)], ..still() }
+}
+
 #[tokio::test]
 async fn jsforce_signs_in() {
     let Some(told) = script::told("jsforce/sign_in.mjs", with_accounts(3)).await else { return };
@@ -43,6 +47,12 @@ async fn jsforce_listens() {
 }
 
 #[tokio::test]
+async fn jsforce_moves_in_bulk() {
+    let Some(told) = script::told("jsforce/bulk.mjs", with_leads(5_000)).await else { return };
+    insta::assert_snapshot!(told);
+}
+
+#[tokio::test]
 async fn cometd_listens() {
     let Some(told) = script::told("cometd/client.mjs", still()).await else { return };
     insta::assert_snapshot!(told);
@@ -58,7 +68,12 @@ async fn simple_salesforce_signs_in() {
 
 #[tokio::test]
 async fn simple_salesforce_works() {
-    let config = Config { rows: vec![("Lead".to_owned(), 5_000)], ..still() };
-    let Some(told) = script::told("python/records.py", config).await else { return };
+    let Some(told) = script::told("python/records.py", with_leads(5_000)).await else { return };
+    insta::assert_snapshot!(told);
+}
+
+#[tokio::test]
+async fn simple_salesforce_moves_in_bulk() {
+    let Some(told) = script::told("python/bulk.py", with_leads(5_000)).await else { return };
     insta::assert_snapshot!(told);
 }

@@ -32,13 +32,13 @@ fn back(answer: &Answer) -> BTreeMap<String, String> {
     url::Url::parse(location).unwrap().query_pairs().into_owned().collect()
 }
 
-async fn code(client: &Client, extra: &[(&str, &str)]) -> String {
+pub(crate) async fn code(client: &Client, extra: &[(&str, &str)]) -> String {
     let given = back(&browse(client, extra).await);
     assert_eq!(given["state"], "a b&c");
     given["code"].clone()
 }
 
-async fn exchange(client: &Client, code: &str, extra: &[(&str, &str)]) -> Answer {
+pub(crate) async fn exchange(client: &Client, code: &str, extra: &[(&str, &str)]) -> Answer {
     let form = [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", REDIRECT)];
     client.grant(&[&form[..], extra].concat()).await
 }

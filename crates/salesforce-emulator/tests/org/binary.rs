@@ -62,6 +62,12 @@ fn objects_from_a_file_and_made_up() {
 
 #[test]
 fn what_it_does_not_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let foreign = folder.path().join("foreign.sqlite").to_str().unwrap().to_owned();
+    rusqlite::Connection::open(&foreign).unwrap().execute("CREATE TABLE theirs(x)", []).unwrap();
+    let before = std::fs::read(&foreign).unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = listener.local_addr().unwrap().to_string();
     for (arguments, reason) in [
         (&["--listen", "0.0.0.0:0"][..], "is not a loopback address"),
         (&["--login-listen", "0.0.0.0:0"], "is not a loopback address"),
@@ -74,12 +80,22 @@ fn what_it_does_not_do() {
         (&["--schema", "/nowhere/schema.yaml"], "reading the schema from /nowhere/schema.yaml"),
         (&["--schema", "Cargo.toml"], "the schema in Cargo.toml"),
         (&["--data", "/nowhere/at/all/org.sqlite"], "opening the org's database"),
+        (&["--data", "Cargo.toml"], "file is not a database"),
+        (&["--data", &foreign], "the file is the database of another program"),
+        (&["--listen", &taken], "listening on 127.0.0.1"),
+        (&["--login-listen", &taken], "listening on 127.0.0.1"),
     ] {
         let output = serve(arguments).wait_with_output().unwrap();
         let errors = String::from_utf8(output.stderr).unwrap();
-        assert!(!output.status.success() && output.stdout.is_empty(), "{arguments:?}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
         assert!(errors.contains(reason), "{arguments:?}: {errors}");
+        // What is wrong with the arguments themselves takes some lines more, to say where help is.
+        match output.status.code() {
+            Some(1) => assert!(errors.starts_with("error: ") && errors.lines().count() == 1, "{arguments:?}: {errors}"),
+            code => assert_eq!(code, Some(2), "{arguments:?}: {errors}"),
+        }
     }
+    assert_eq!(std::fs::read(&foreign).unwrap(), before, "it is left as it was");
 }
 
 #[test]
@@ -99,4 +115,41 @@ fn help_teaches() {
     ] {
         assert!(help.contains(word), "{word} is missing from\n{help}");
     }
+}
+
+#[test]
+fn the_first_help_names_the_way_on() {
+    for (arguments, words) in [
+        (&["--help"][..], &["serve --rows Account=10000", "Exit codes: 0", "serve --help"][..]),
+        (&["completions", "bash"], &["complete -F"]),
+        (&["completions", "fish"], &["complete -c salesforce-emulator"]),
+    ] {
+        let output = Command::new(BINARY).args(arguments).output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && words.iter().all(|word| said.contains(word)), "{arguments:?}: {said}");
+    }
+}
+
+/// A million rows take a while; nobody who thinks better of it waits for them.
+#[test]
+#[cfg(target_os = "linux")]
+fn it_can_be_ended_before_it_is_ready() {
+    let mut child = serve(&["--rows", "Account=1_000_000"]);
+    let id = child.id().to_string();
+    while !catches_sigterm(&id) {
+        std::thread::yield_now();
+    }
+    assert!(Command::new("kill").args(["-s", "TERM", &id]).status().unwrap().success());
+    assert!(child.wait().unwrap().success());
+    let mut line = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut line).unwrap();
+    assert_eq!(line, "", "it was never ready");
+}
+
+/// Has the process a handler for SIGTERM, the fifteenth?
+#[cfg(target_os = "linux")]
+fn catches_sigterm(id: &str) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:\t")).unwrap();
+    u64::from_str_radix(caught, 16).unwrap() & 1 << 14 != 0
 }

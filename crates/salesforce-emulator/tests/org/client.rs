@@ -115,7 +115,12 @@ impl Client {
 
     /// A request with the session.
     pub(crate) async fn call(&self, method: Method, path: &str, body: Option<Json>) -> Answer {
-        let authorization = format!("Bearer {}", self.token);
+        self.call_as(&self.token, method, path, body).await
+    }
+
+    /// A request with another session.
+    pub(crate) async fn call_as(&self, token: &str, method: Method, path: &str, body: Option<Json>) -> Answer {
+        let authorization = format!("Bearer {token}");
         let headers = [("authorization", authorization.as_str()), ("content-type", "application/json")];
         self.send(method, path, &headers, body.map(|body| body.to_string())).await.unwrap()
     }
@@ -162,6 +167,29 @@ impl Client {
             writeln!(transcript, "> {line}\n{}\n", self.shown(&answer)).unwrap();
         }
         transcript
+    }
+
+    /// Sends `METHOD path [body]` below `/services/data/v62.0` with another session: a line for each of what came of it.
+    pub(crate) async fn told(&self, token: &str, lines: &[String]) -> String {
+        let mut told = String::new();
+        for line in lines {
+            let mut words = line.splitn(3, ' ');
+            let (method, path) = (words.next().unwrap(), words.next().unwrap());
+            let body = words.next().map(|body| serde_json::from_str(body).unwrap());
+            let path = format!("/services/data/v62.0{}", spaced(path));
+            let answer = self.call_as(token, method.parse().unwrap(), &path, body).await;
+            let text = match serde_json::from_str::<Json>(&answer.text) {
+                Ok(json) if answer.status.is_success() => json.to_string(),
+                Ok(json) => {
+                    let message = json[0]["message"].as_str().unwrap_or_default();
+                    let message = message.lines().last().unwrap_or_default();
+                    format!("{}: {message}", json[0]["errorCode"].as_str().unwrap_or_default())
+                }
+                Err(_) => answer.text.clone(),
+            };
+            writeln!(told, "{line}\n  {} {text}", answer.status.as_u16()).unwrap();
+        }
+        told
     }
 
     /// Status and body, with the port taken out.

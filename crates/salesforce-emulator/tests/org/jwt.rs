@@ -28,6 +28,13 @@ fn signed(key: &RsaKeyPair, header: &Json, claims: &Json) -> String {
     format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
+/// An assertion that speaks for a user.
+pub(crate) fn speaking_for(client: &Client, username: &str) -> String {
+    let mut claims = claims(client);
+    claims["sub"] = username.into();
+    signed(&offered(client), &json!({"alg": "RS256"}), &claims)
+}
+
 /// Claims that are right, with two minutes left.
 fn claims(client: &Client) -> Json {
     let credentials = client.emulator.credentials();
@@ -40,7 +47,7 @@ async fn bearer_at(client: &Client, url: &str, assertion: &str) -> Answer {
     client.form_to(url, "/services/oauth2/token", &[("grant_type", grant_type), ("assertion", assertion)]).await
 }
 
-async fn bearer(client: &Client, assertion: &str) -> Answer {
+pub(crate) async fn bearer(client: &Client, assertion: &str) -> Answer {
     bearer_at(client, client.emulator.url(), assertion).await
 }
 
@@ -169,4 +176,11 @@ async fn sandboxes_have_another_audience() {
         claims["aud"] = audience.into();
         assert_eq!(bearer(&client, &signed(&key, &json!({"alg": "RS256"}), &claims)).await.status, status);
     }
+}
+
+/// What is said to an assertion for somebody else.
+pub(crate) async fn for_audience(client: &Client, audience: &str) -> Answer {
+    let mut claims = claims(client);
+    claims["aud"] = audience.into();
+    bearer(client, &signed(&offered(client), &json!({"alg": "RS256"}), &claims)).await
 }

@@ -176,3 +176,41 @@ async fn operations_can_be_switched_off() {
         ]
     );
 }
+
+#[tokio::test]
+async fn whole_names_and_followers() {
+    let client = Client::new().await;
+    for (name, query) in [
+        ("Name", "SELECT Id, Name FROM Contact"),
+        ("Part", "SELECT Id, LastName, Title FROM Contact"),
+        ("None", "SELECT Id, Title FROM Contact"),
+        ("Account", "SELECT Id, Name FROM Account"),
+        ("Closed", "SELECT Id, IsClosed FROM Task"),
+        ("Status", "SELECT Id, IsClosed, Status FROM Task"),
+    ] {
+        client.create("PushTopic", json!({"Name": name, "Query": query, "ApiVersion": 62.0})).await;
+    }
+    let name = json!({"Salutation": "Ms.", "FirstName": "Ada", "LastName": "Lovelace", "Title": "Countess"});
+    client.create("Contact", name).await;
+    client.create("Account", json!({"Name": "Engines"})).await;
+    let task = client.create("Task", json!({"Subject": "x"})).await;
+    client.update("Task", &task, json!({"Status": "Completed"})).await;
+    let mut told = Vec::new();
+    for topic in ["Name", "Part", "None", "Account", "Closed", "Status"] {
+        let mut subscriber = Subscriber::connect(&client).await;
+        for event in subscriber.subscribe(&format!("/topic/{topic}"), -2).await {
+            let mut sobject = event["data"]["sobject"].clone();
+            sobject.as_object_mut().unwrap().shift_remove("Id");
+            told.push(format!("{topic}: {} {sobject}", event["data"]["event"]["type"].as_str().unwrap()));
+        }
+    }
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    Name: created {"Name":"Ada Lovelace","LastName":"Lovelace","FirstName":"Ada","Salutation":"Ms."}
+    Part: created {"LastName":"Lovelace","Title":"Countess","FirstName":"Ada","Salutation":"Ms."}
+    None: created {"Title":"Countess"}
+    Account: created {"Name":"Engines"}
+    Closed: created {"IsClosed":false}
+    Status: created {"IsClosed":false,"Status":"Not Started"}
+    Status: updated {"IsClosed":true,"Status":"Completed"}
+    "#);
+}

@@ -108,7 +108,6 @@ async fn refused() {
         "SELECT Id FROM Account OFFSET 2001",
         "SELECT FIELDS(ALL) FROM Account",
         "SELECT IsDeleted FROM User",
-        "SELECT Id FROM Account GROUP BY Id",
         "SELECT",
         "",
     ] {

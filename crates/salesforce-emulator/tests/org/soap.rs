@@ -18,7 +18,7 @@ async fn post(client: &Client, url: &str, version: &str, envelope: String) -> An
     client.send_to(url, Method::POST, &path, &headers, Some(envelope)).await.unwrap()
 }
 
-async fn login(client: &Client, username: &str, password: &str) -> Answer {
+pub(crate) async fn login(client: &Client, username: &str, password: &str) -> Answer {
     let envelope = LOGIN.replace("USERNAME", username).replace("PASSWORD", password);
     post(client, client.emulator.url(), "62.0", envelope).await
 }
@@ -29,7 +29,7 @@ async fn right(client: &Client) -> Answer {
     login(client, &credentials.username, &format!("{}{}", credentials.password, credentials.security_token)).await
 }
 
-fn text(answer: &Answer, element: &str) -> String {
+pub(crate) fn text(answer: &Answer, element: &str) -> String {
     let document = Document::parse(&answer.text).unwrap();
     let found = document.descendants().find(|node| node.tag_name().name() == element);
     found.and_then(|node| node.text()).unwrap_or_else(|| panic!("no {element} in {}", answer.text)).to_owned()
@@ -128,7 +128,7 @@ async fn logout_ends_the_session() {
     let answer = post(&client, client.emulator.url(), "62.0", envelope.clone()).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert_eq!(
-        Document::parse(&answer.text).unwrap().descendants().last().unwrap().tag_name().name(),
+        Document::parse(&answer.text).unwrap().descendants().next_back().unwrap().tag_name().name(),
         "logoutResponse"
     );
     assert_eq!(client.get("/services/data/v62.0/limits").await.status, 401);

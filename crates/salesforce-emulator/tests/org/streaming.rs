@@ -11,13 +11,18 @@ use crate::client::Client;
 /// A Bayeux session, with the cookies that make it one.
 pub(crate) struct Subscriber<'a> {
     client: &'a Client,
+    token: String,
     id: String,
     cookies: BTreeMap<String, String>,
 }
 
 impl<'a> Subscriber<'a> {
     pub(crate) async fn connect(client: &'a Client) -> Self {
-        let mut subscriber = Self { client, id: String::new(), cookies: BTreeMap::new() };
+        Self::connect_as(client, &client.token).await
+    }
+
+    pub(crate) async fn connect_as(client: &'a Client, token: &str) -> Self {
+        let mut subscriber = Self { client, token: token.to_owned(), id: String::new(), cookies: BTreeMap::new() };
         let handshake = json!([{
             "channel": "/meta/handshake", "version": "1.0", "minimumVersion": "1.0", "supportedConnectionTypes": ["long-polling"],
             "ext": {"replay": true},
@@ -63,7 +68,7 @@ impl<'a> Subscriber<'a> {
     }
 
     async fn post(&mut self, messages: Json) -> Vec<Json> {
-        let authorization = format!("OAuth {}", self.client.token);
+        let authorization = format!("OAuth {}", self.token);
         let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let cookies = cookies.join("; ");
         let headers =

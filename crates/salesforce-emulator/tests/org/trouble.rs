@@ -7,7 +7,8 @@ use reqwest::Method;
 use salesforce_emulator::{Config, Mix, Settings, Trouble, TroubleKind, Workload};
 use serde_json::{Value as Json, json};
 
-use crate::client::{Answer, Client, still};
+use crate::client::{Answer, Client, encode, still};
+use crate::streaming::Subscriber;
 
 const LIMITS: &str = "/services/data/v62.0/limits";
 
@@ -173,6 +174,9 @@ async fn rows_that_are_locked() {
         transcript = transcript.replace(id, &format!("ID-{at}"));
     }
     insta::assert_snapshot!(transcript);
+    script(&client, "create", json!({"lock_rows": {"every": 1}})).await;
+    let stranger = client.send(Method::POST, "/services/data/v62.0/sobjects/Account", &[], Some("{}".to_owned()));
+    assert_eq!(stranger.await.unwrap().status, 401, "strangers learn nothing of locks");
     let left = client.query("SELECT Name FROM Account").await.json();
     assert_eq!(left["records"][0]["Name"], "b", "{left}");
     assert_eq!(left["totalSize"], 1);
@@ -327,4 +331,106 @@ async fn changes_become_visible_late() {
     let done = client.emulator.finish_workload().await;
     assert!(done.late > 10, "{done:?}");
     assert_eq!(client.query("SELECT COUNT() FROM Account").await.json()["totalSize"], 60);
+}
+
+#[tokio::test]
+async fn limits_are_counted() {
+    let client = Client::new().await;
+    let topic = json!({"Name": "A", "Query": "SELECT Id FROM Account", "ApiVersion": 62.0, "NotifyForFields": "All"});
+    client.create("PushTopic", topic).await;
+    client.create("Account", json!({"Name": "x"})).await;
+    let mut subscriber = Subscriber::connect(&client).await;
+    assert_eq!(subscriber.subscribe("/topic/A", -2).await.len(), 1);
+    let limits = limits(&client, &[]).await.unwrap().json();
+    let used: Vec<String> = limits
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(name, limit)| (name, limit["Max"].as_u64().unwrap() - limit["Remaining"].as_u64().unwrap()))
+        .filter(|(_, used)| *used > 0)
+        .map(|(name, used)| format!("{name} {used}"))
+        .collect();
+    assert_eq!(
+        used,
+        [
+            "DailyApiRequests 2",
+            "DailyDurableStreamingApiEvents 1",
+            "DailyStreamingApiEvents 1",
+            "DurableStreamingApiConcurrentClients 1",
+            "StreamingApiConcurrentClients 1",
+        ]
+    );
+}
+
+/// A client that does nothing but try again: it signs in, reads, and reads on after the last id it has.
+struct Stubborn<'a> {
+    client: &'a Client,
+    token: String,
+}
+
+impl Stubborn<'_> {
+    /// The reply to a query, whatever stands in its way.
+    async fn query(&mut self, soql: &str) -> Json {
+        for _ in 0..100 {
+            let path = format!("/services/data/v62.0/query?q={}", encode(soql));
+            let authorization = format!("Bearer {}", self.token);
+            let headers = [("authorization", authorization.as_str()), ("accept-encoding", "identity")];
+            let answer = self.client.send(Method::GET, &path, &headers, None).await;
+            match answer {
+                Ok(answer) if answer.status == 200 => match serde_json::from_str(&answer.text) {
+                    Ok(json) => return json,
+                    Err(_) => continue,
+                },
+                Ok(answer) if answer.status == 401 => self.sign_in().await,
+                _ => {}
+            }
+        }
+        panic!("no way through to {soql}");
+    }
+
+    async fn sign_in(&mut self) {
+        for _ in 0..100 {
+            let credentials = self.client.emulator.credentials();
+            let form = url::form_urlencoded::Serializer::new(String::new())
+                .append_pair("grant_type", "refresh_token")
+                .append_pair("client_id", &credentials.client_id)
+                .append_pair("client_secret", &credentials.client_secret)
+                .append_pair("refresh_token", &credentials.refresh_token)
+                .finish();
+            let content = [("content-type", "application/x-www-form-urlencoded")];
+            let sent = self.client.send(Method::POST, "/services/oauth2/token", &content, Some(form)).await;
+            let token = sent.ok().and_then(|answer| {
+                let granted: Json = serde_json::from_str(&answer.text).ok()?;
+                granted["access_token"].as_str().map(str::to_owned)
+            });
+            if let Some(token) = token {
+                self.token = token;
+                return;
+            }
+        }
+        panic!("no way in");
+    }
+}
+
+#[tokio::test]
+async fn whoever_tries_again_sees_everything() {
+    let client = Client::new().await;
+    for seed in 1..=4 {
+        let trouble = Trouble { every: 2, in_a_row: 3, stall_ms: 1, slow_ms: 1, ..Trouble::from_seed(seed) };
+        client.emulator.start_trouble(trouble).unwrap();
+        client.emulator.start_workload(Workload { seed, ..changes(100) }).unwrap();
+        client.emulator.finish_workload().await;
+        let mut stubborn = Stubborn { client: &client, token: client.token.clone() };
+        let (mut seen, mut last) = (0, "000000000000000AAA".to_owned());
+        loop {
+            let page =
+                stubborn.query(&format!("SELECT Id FROM Account WHERE Id > '{last}' ORDER BY Id LIMIT 10")).await;
+            let records = page["records"].as_array().unwrap();
+            let Some(record) = records.last() else { break };
+            (seen, last) = (seen + records.len(), record["Id"].as_str().unwrap().to_owned());
+        }
+        let report = client.emulator.stop_trouble().await;
+        assert_eq!(seen as u64, 100 * seed, "{report:?}");
+        assert!(report.struck.len() > 20, "{report:?}");
+    }
 }

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use crate::cometd::cookie::Cookies;
-use crate::cometd::session::{Anonymous, BadUri, Caller, Done, Held, Outcome, Resumed, Sessions};
+use crate::cometd::fault::Wire;
+use crate::cometd::session::{Anonymous, Answer, BadUri, Caller, Done, Held, Outcome, Resumed, Sessions};
 use crate::cometd::tests::fake::{FakeBus, TOKEN};
 use crate::cometd::{Bus, Principal, Rule, Settings, message, reply};
 
@@ -20,6 +21,8 @@ pub(super) struct Desk {
 #[derive(Debug)]
 pub(super) enum Sent {
     Body(String),
+    /// The connection breaks before the body.
+    Lost,
     Waits(Held),
     Status(u16),
 }
@@ -29,6 +32,7 @@ impl Sent {
     pub(super) fn text(self) -> String {
         match self {
             Self::Body(body) => body,
+            Self::Lost => "lost".to_owned(),
             Self::Waits(_) => "waits".to_owned(),
             Self::Status(status) => format!("HTTP {status}"),
         }
@@ -65,6 +69,10 @@ impl Desk {
 
     pub(super) fn pass(&mut self, seconds: u64) {
         self.now += Duration::from_secs(seconds);
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        self.now
     }
 
     pub(super) fn script(&mut self, rule: &str) {
@@ -139,6 +147,7 @@ impl Desk {
 
 fn sent(done: Done) -> Sent {
     match done {
+        Done::Answer(Answer { wire: Wire::Cut { bytes: 0 }, .. }) => Sent::Lost,
         Done::Answer(answer) => {
             let body = reply::body(&answer.events, &answer.replies);
             Sent::Body(String::from_utf8(body).unwrap())

@@ -48,7 +48,7 @@ impl Client {
         Self { endpoint: format!("{}{path}", self.endpoint), ..self.clone() }
     }
 
-    pub(super) async fn post(&self, body: String) -> reqwest::Result<(StatusCode, String)> {
+    pub(super) async fn post(&self, body: impl Into<reqwest::Body>) -> reqwest::Result<(StatusCode, String)> {
         let request = self.http.post(&self.endpoint).header("Authorization", format!("OAuth {TOKEN}"));
         let response = request.header("Cookie", self.cookies()).body(body).send().await?;
         for set in response.headers().get_all(SET_COOKIE) {

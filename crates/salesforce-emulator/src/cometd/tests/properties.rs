@@ -69,6 +69,7 @@ proptest! {
                 }
                 Sent::Waits(held) => desk.leave(&held),
                 Sent::Status(status) => prop_assert_eq!(status, 400),
+                Sent::Lost => prop_assert!(false, "nothing was scripted"),
             }
         }
     }
@@ -192,7 +193,7 @@ impl World {
                 }
                 true
             }
-            Sent::Status(status) => panic!("HTTP {status}"),
+            other => panic!("{other:?}"),
         }
     }
 

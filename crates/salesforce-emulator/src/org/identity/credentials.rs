@@ -1,4 +1,4 @@
-//! The names and secrets of an org's app and user.
+//! The names and secrets of an org's app and first user.
 
 use std::fmt;
 
@@ -7,7 +7,6 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::policy::Proof;
 use crate::org::Id;
 
 /// The key pair of the app as the org starts; `keys/ORIGIN.md` tells where it comes from.
@@ -56,16 +55,6 @@ impl Credentials {
         key[..secret.len().min(64)].copy_from_slice(&secret[..secret.len().min(64)]);
         let inner = Sha256::new().chain_update(key.map(|byte| byte ^ 0x36)).chain_update(message).finalize();
         STANDARD.encode(Sha256::new().chain_update(key.map(|byte| byte ^ 0x5c)).chain_update(inner).finalize())
-    }
-
-    /// What a password is worth, with the security token behind it or without.
-    pub(super) fn proof(&self, username: &str, password: &str) -> Proof {
-        let right = username.eq_ignore_ascii_case(&self.username);
-        match password.strip_prefix(self.password.as_str()) {
-            Some("") if right => Proof::PasswordAlone,
-            Some(token) if right && token == self.security_token => Proof::PasswordAndToken,
-            _ => Proof::Wrong,
-        }
     }
 }
 

@@ -1,20 +1,23 @@
-//! Who may come in: one connected app, one user, refresh tokens and sessions. Pure: time is an argument, randomness a
+//! Who may come in: one connected app, users, refresh tokens and sessions. Pure: time is an argument, randomness a
 //! counter hashed with the seed.
 
+mod account;
 mod assertion;
 mod code;
 mod credentials;
 mod denied;
 mod key;
+mod people;
 mod policy;
 mod token;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::id::Id;
+use account::Account;
 pub(crate) use assertion::Assertion;
 pub(crate) use code::Code;
 pub use credentials::Credentials;
@@ -24,7 +27,7 @@ pub use key::KeyError;
 pub(crate) use key::PublicKey;
 pub(crate) use policy::Face;
 pub use policy::{AppPolicy, Approval, LoginHours, Network, OrgPolicy, Policies, UserPolicy, UserStatus};
-use policy::{Attempt, Way, judge};
+use policy::{Attempt, Proof, Way, judge};
 use token::{Grant, GrantState};
 pub(crate) use token::{Opened, Session, Unfit};
 
@@ -33,39 +36,48 @@ const MOST_GRANTS: usize = 5;
 
 pub(crate) struct Identity {
     pub(crate) credentials: Credentials,
-    policies: Policies,
+    org: OrgPolicy,
+    app: AppPolicy,
+    /// By the ids of the users.
+    accounts: BTreeMap<Id, Account>,
+    /// The first user, whose credentials are told when the org starts.
+    first: Id,
     app_key: Option<PublicKey>,
     seed: u64,
     draws: u64,
     org_id: Id,
     grants: HashMap<String, Grant>,
     next_chain: u64,
-    codes: HashMap<String, Code>,
+    codes: HashMap<String, Given>,
     sessions: HashMap<String, Session>,
-    sign_ins: SignIns,
     timeout: SignedDuration,
     longest_assertion: Duration,
     single_flight: bool,
 }
 
-/// Sign-ins of an hour of virtual time, which begins with the first.
-#[derive(Default)]
-struct SignIns {
-    began: Option<Timestamp>,
-    count: u64,
+/// A code, and who consented.
+struct Given {
+    user: Id,
+    code: Code,
 }
 
 impl Identity {
-    pub(crate) fn new(seed: u64, org_id: Id, settings: &crate::Settings) -> Self {
+    pub(crate) fn new(seed: u64, org_id: Id, first: Id, settings: &crate::Settings) -> Self {
         let credentials = Credentials::drawn(seed, org_id);
+        let Credentials { username, password, security_token, .. } = &credentials;
+        let accounts = BTreeMap::from([(first, Account::new(username, password, security_token))]);
+        let Policies { org, app, .. } = starting_policies(settings);
         let grants = HashMap::from([(
             credentials.refresh_token.clone(),
-            Grant { chain: 0, scope: None, state: GrantState::Live },
+            Grant { user: first, chain: 0, scope: None, state: GrantState::Live },
         )]);
         Self {
             credentials,
-            policies: starting_policies(settings),
-            app_key: PublicKey::from_pem(CERTIFICATE).ok(),
+            org,
+            app,
+            accounts,
+            first,
+            app_key: starting_key(),
             seed,
             draws: 0,
             org_id,
@@ -73,40 +85,10 @@ impl Identity {
             next_chain: 1,
             codes: HashMap::new(),
             sessions: HashMap::new(),
-            sign_ins: SignIns::default(),
             timeout: SignedDuration::try_from(settings.session_timeout).unwrap_or(SignedDuration::MAX),
             longest_assertion: settings.longest_assertion,
             single_flight: settings.single_flight_refresh,
         }
-    }
-
-    /// What the administrator allows.
-    pub(crate) fn policies(&self) -> &Policies {
-        &self.policies
-    }
-
-    /// Puts other policies in force. A user who may not be there any more loses all sessions, a blocked app its own.
-    pub(crate) fn enforce(&mut self, policies: Policies) {
-        self.policies = policies;
-        if !matches!(self.policies.user.status, UserStatus::Active | UserStatus::LockedOut) {
-            self.sessions.clear();
-        }
-        if self.policies.app.blocked {
-            self.sessions.retain(|_, session| session.scope.is_none());
-        }
-    }
-
-    /// Back to the policies and the key of the start. Credentials and tokens stay.
-    pub(crate) fn reset(&mut self, settings: &crate::Settings) {
-        self.policies = starting_policies(settings);
-        self.app_key = PublicKey::from_pem(CERTIFICATE).ok();
-        self.sign_ins = SignIns::default();
-    }
-
-    /// Gives the user another password, which ends their sessions.
-    pub(crate) fn set_password(&mut self, password: String) {
-        self.credentials.password = password;
-        self.sessions.clear();
     }
 
     /// The app's other key, with which assertions must be signed from now on.
@@ -141,21 +123,22 @@ impl Identity {
                 return Err(Denied::DeadToken);
             }
         }
-        self.admit(Way::RefreshToken, face, now)?;
+        let user = grant.user;
+        self.admit(Some(user), Way::RefreshToken, face, now)?;
         self.grants.entry(token.to_owned()).and_modify(|grant| grant.state = GrantState::Busy);
         Ok(())
     }
 
     /// Ends a refresh that was begun: a session, and with rotation a new refresh token.
     pub(crate) fn finish_refresh(&mut self, token: &str, now: Timestamp) -> Result<Opened, Denied> {
-        let rotate = self.policies.app.rotate_refresh_tokens;
+        let rotate = self.app.rotate_refresh_tokens;
         let grant =
             self.grants.get_mut(token).filter(|grant| grant.state == GrantState::Busy).ok_or(Denied::DeadToken)?;
         grant.state = if rotate { GrantState::Replaced } else { GrantState::Live };
-        let (chain, consented) = (grant.chain, grant.scope.clone());
+        let (user, chain, consented) = (grant.user, grant.chain, grant.scope.clone());
         let scope = consented.as_deref().map_or_else(|| self.scope(), |scope| self.allowed(scope));
-        let refresh_token = rotate.then(|| self.issue_grant(chain, consented));
-        Ok(Opened { refresh_token, ..self.open(Some(chain), Some(scope), now) })
+        let refresh_token = rotate.then(|| self.issue_grant(user, chain, consented));
+        Ok(Opened { refresh_token, ..self.open(user, Some(chain), Some(scope), now) })
     }
 
     /// The username-password grant. The password is followed by the security token.
@@ -166,8 +149,9 @@ impl Identity {
         face: Face,
         now: Timestamp,
     ) -> Result<Opened, Denied> {
-        self.admit(Way::Password(self.credentials.proof(username, password)), face, now)?;
-        Ok(self.open(None, Some(self.scope()), now))
+        let (user, proof) = self.proof(username, password);
+        let user = self.admit(user, Way::Password(proof), face, now)?;
+        Ok(self.open(user, None, Some(self.scope()), now))
     }
 
     /// SOAP `login()`, where no app is involved.
@@ -178,14 +162,19 @@ impl Identity {
         face: Face,
         now: Timestamp,
     ) -> Result<Opened, Denied> {
-        self.admit(Way::SoapLogin(self.credentials.proof(username, password)), face, now)?;
-        Ok(self.open(None, None, now))
+        let (user, proof) = self.proof(username, password);
+        let user = self.admit(user, Way::SoapLogin(proof), face, now)?;
+        Ok(self.open(user, None, None, now))
     }
 
     /// The client-credentials grant, whose user is the app's "run as".
     pub(crate) fn run_as(&mut self, face: Face, now: Timestamp) -> Result<Opened, Denied> {
-        self.admit(Way::ClientCredentials, face, now)?;
-        Ok(self.open(None, Some(self.scope()), now))
+        let user = match &self.app.run_as_user {
+            Some(username) => Some(self.named(username).ok_or(Denied::NoRunAs)?),
+            None => Some(self.first),
+        };
+        let user = self.admit(user, Way::ClientCredentials, face, now)?;
+        Ok(self.open(user, None, Some(self.scope()), now))
     }
 
     /// The JWT bearer grant. The assertion must be made for one of `audiences`.
@@ -199,16 +188,17 @@ impl Identity {
         self.check_client_id(Some(assertion.issuer()))?;
         let key = self.app_key.as_ref().ok_or(Denied::BadAssertion)?;
         assertion.check(key, audiences, now, self.longest_assertion)?;
-        if !assertion.username().eq_ignore_ascii_case(&self.credentials.username) {
-            return Err(Denied::NotApprovedByUser);
-        }
-        self.admit(Way::Jwt, face, now)?;
-        Ok(self.open(None, Some(self.scope()), now))
+        let user = self.named(assertion.username()).ok_or(Denied::NotApprovedByUser)?;
+        let user = self.admit(Some(user), Way::Jwt, face, now)?;
+        Ok(self.open(user, None, Some(self.scope()), now))
     }
 
-    /// The user consents to the app in a browser: a code. An empty `scope` asks for all the app may have.
-    pub(crate) fn authorize(&mut self, asked: Code, face: Face) -> Result<String, Denied> {
-        let AppPolicy { consent, redirect_uris, .. } = &self.policies.app;
+    /// A user consents to the app in a browser: a code. An empty `scope` asks for all the app may have. The user is the one
+    /// that the app hints at, or else the one that is signed in.
+    pub(crate) fn authorize(&mut self, asked: Code, hint: Option<&str>, face: Face) -> Result<String, Denied> {
+        let AppPolicy { consent, redirect_uris, signed_in, .. } = &self.app;
+        let named = |username: &str| self.named(username);
+        let user = hint.and_then(named).or(signed_in.as_deref().and_then(named)).unwrap_or(self.first);
         if !redirect_uris.is_empty() && !redirect_uris.contains(&asked.redirect_uri) {
             return Err(Denied::WrongRedirect);
         }
@@ -218,11 +208,11 @@ impl Identity {
         if !consent {
             return Err(Denied::Refused);
         }
-        self.judge(Way::Code, face, asked.issued)?;
+        self.judge(Some(user), Way::Code, face, asked.issued)?;
         let scope = if asked.scope.is_empty() { self.scope() } else { asked.scope };
         self.draws += 1;
         let code = format!("aPrx{}==", opaque(self.seed, "code", self.draws, 82));
-        self.codes.insert(code.clone(), Code { scope, ..asked });
+        self.codes.insert(code.clone(), Given { user, code: Code { scope, ..asked } });
         Ok(code)
     }
 
@@ -235,23 +225,23 @@ impl Identity {
         face: Face,
         now: Timestamp,
     ) -> Result<Opened, Denied> {
-        let code = self.codes.remove(code).ok_or(Denied::UnknownCode)?;
+        let Given { user, code } = self.codes.remove(code).ok_or(Denied::UnknownCode)?;
         code.check(redirect_uri, verifier, now)?;
-        self.admit(Way::Code, face, now)?;
+        self.admit(Some(user), Way::Code, face, now)?;
         if !code.scope.split_whitespace().any(|scope| same_scope(scope, "refresh_token")) {
-            return Ok(self.open(None, Some(code.scope), now));
+            return Ok(self.open(user, None, Some(code.scope), now));
         }
-        let (chain, refresh_token) = self.consent(Some(code.scope.clone()));
-        Ok(Opened { refresh_token: Some(refresh_token), ..self.open(Some(chain), Some(code.scope), now) })
+        let (chain, refresh_token) = self.consent(user, Some(code.scope.clone()));
+        Ok(Opened { refresh_token: Some(refresh_token), ..self.open(user, Some(chain), Some(code.scope), now) })
     }
 
-    /// Another refresh token of the same user and app, as an authorisation in a browser gives it.
-    pub(crate) fn grant(&mut self) -> String {
-        self.consent(None).1
+    /// Another refresh token for a user, as an authorisation in a browser gives it.
+    pub(crate) fn grant(&mut self, user: Id) -> String {
+        self.consent(user, None).1
     }
 
-    /// Is this a session the API takes? Using it puts off its end.
-    pub(crate) fn authenticate(&mut self, token: &str, now: Timestamp) -> Result<(), Unfit> {
+    /// Whose session is this, and does the API take it? Using it puts off its end.
+    pub(crate) fn authenticate(&mut self, token: &str, now: Timestamp) -> Result<Id, Unfit> {
         let timeout = self.timeout;
         let session = self.sessions.get_mut(token).filter(|session| now < session.expires).ok_or(Unfit::Dead)?;
         session.expires = later(now, timeout);
@@ -259,10 +249,11 @@ impl Identity {
         if !session.scope.as_ref().is_none_or(covers) {
             return Err(Unfit::WithoutApi);
         }
-        if !self.policies.org.api {
+        let user = session.user;
+        if !self.org.api {
             return Err(Unfit::ApiOffForOrg);
         }
-        if self.policies.user.api_enabled { Ok(()) } else { Err(Unfit::ApiOffForUser) }
+        if self.policy(user).is_some_and(|policy| policy.api_enabled) { Ok(user) } else { Err(Unfit::ApiOffForUser) }
     }
 
     /// Revokes an access token, or a refresh token together with its sessions. False if it is neither.
@@ -280,9 +271,10 @@ impl Identity {
         self.sessions.get(token).filter(|session| now < session.expires)
     }
 
-    /// Is this a refresh token that still works?
-    pub(crate) fn is_live_grant(&self, token: &str) -> bool {
-        self.grants.get(token).is_some_and(|grant| matches!(grant.state, GrantState::Live | GrantState::Busy))
+    /// Whose refresh token this is, if it still works.
+    pub(crate) fn live_grant(&self, token: &str) -> Option<Id> {
+        let live = |grant: &&Grant| matches!(grant.state, GrantState::Live | GrantState::Busy);
+        self.grants.get(token).filter(live).map(|grant| grant.user)
     }
 
     /// Ends every session; refresh tokens live on.
@@ -294,36 +286,44 @@ impl Identity {
 
     /// The scopes of the app, as token replies list them.
     pub(crate) fn scope(&self) -> String {
-        self.policies.app.scopes.join(" ")
+        self.app.scopes.join(" ")
     }
 
     /// Those of some scopes that the app may have.
     fn allowed(&self, scope: &str) -> String {
-        let known = |scope: &&str| self.policies.app.scopes.iter().any(|allowed| same_scope(allowed, scope));
+        let known = |scope: &&str| self.app.scopes.iter().any(|allowed| same_scope(allowed, scope));
         scope.split_whitespace().filter(known).collect::<Vec<_>>().join(" ")
     }
 
+    /// The user of that name, and what the password is worth.
+    fn proof(&self, username: &str, password: &str) -> (Option<Id>, Proof) {
+        let user = self.named(username);
+        let account = user.and_then(|user| self.accounts.get(&user));
+        (user, account.map_or(Proof::Wrong, |account| account.proof(password)))
+    }
+
     /// Judges a sign-in, and counts it if it is one.
-    fn admit(&mut self, way: Way, face: Face, now: Timestamp) -> Result<(), Denied> {
-        self.judge(way, face, now)?;
-        self.sign_ins.count += 1;
-        Ok(())
+    fn admit(&mut self, user: Option<Id>, way: Way, face: Face, now: Timestamp) -> Result<Id, Denied> {
+        self.judge(user, way, face, now)?;
+        let account = user.and_then(|user| self.accounts.get_mut(&user)).ok_or(Denied::WrongPassword)?;
+        account.count();
+        user.ok_or(Denied::WrongPassword)
     }
 
-    fn judge(&mut self, way: Way, face: Face, now: Timestamp) -> Result<(), Denied> {
-        let over = |began: Timestamp| now.duration_since(began) >= SignedDuration::from_hours(1);
-        if self.sign_ins.began.is_none_or(over) {
-            self.sign_ins = SignIns { began: Some(now), count: 0 };
-        }
-        judge(&self.policies, &Attempt { way, face, at: now, recent: self.sign_ins.count })
+    /// Nobody is judged as a user of whom nothing is known.
+    fn judge(&mut self, user: Option<Id>, way: Way, face: Face, now: Timestamp) -> Result<(), Denied> {
+        let account = user.and_then(|user| self.accounts.get_mut(&user));
+        let (recent, user) = account.map(|account| (account.recent(now), account.policy.clone())).unwrap_or_default();
+        let policies = Policies { org: self.org.clone(), app: self.app.clone(), user };
+        judge(&policies, &Attempt { way, face, at: now, recent })
     }
 
-    /// Begins a chain of refresh tokens. Only the latest five live.
-    fn consent(&mut self, scope: Option<String>) -> (u64, String) {
+    /// Begins a chain of refresh tokens. Of each user, only the latest five live.
+    fn consent(&mut self, user: Id, scope: Option<String>) -> (u64, String) {
         let mut chains: Vec<u64> = self
             .grants
             .values()
-            .filter(|grant| matches!(grant.state, GrantState::Live | GrantState::Busy))
+            .filter(|grant| grant.user == user && matches!(grant.state, GrantState::Live | GrantState::Busy))
             .map(|grant| grant.chain)
             .collect();
         chains.sort_unstable();
@@ -334,24 +334,24 @@ impl Identity {
         }
         let chain = self.next_chain;
         self.next_chain += 1;
-        (chain, self.issue_grant(chain, scope))
+        (chain, self.issue_grant(user, chain, scope))
     }
 
-    fn issue_grant(&mut self, chain: u64, scope: Option<String>) -> String {
+    fn issue_grant(&mut self, user: Id, chain: u64, scope: Option<String>) -> String {
         self.draws += 1;
         let token = format!("5Aep861{}", opaque(self.seed, "grant", self.draws, 80));
-        self.grants.insert(token.clone(), Grant { chain, scope, state: GrantState::Live });
+        self.grants.insert(token.clone(), Grant { user, chain, scope, state: GrantState::Live });
         token
     }
 
-    fn open(&mut self, chain: Option<u64>, scope: Option<String>, now: Timestamp) -> Opened {
+    fn open(&mut self, user: Id, chain: Option<u64>, scope: Option<String>, now: Timestamp) -> Opened {
         self.draws += 1;
         // Sessions of an earlier process must not live on, so the time is part of the draw.
         let nonce = self.draws.wrapping_add(now.as_nanosecond() as u64);
         let access_token = format!("{}!AR8AQ{}", self.org_id.short(), opaque(self.seed, "session", nonce, 91));
-        let session = Session { chain, scope: scope.clone(), opened: now, expires: later(now, self.timeout) };
+        let session = Session { user, chain, scope: scope.clone(), opened: now, expires: later(now, self.timeout) };
         self.sessions.insert(access_token.clone(), session);
-        Opened { access_token, refresh_token: None, scope: scope.unwrap_or_default() }
+        Opened { user, access_token, refresh_token: None, scope: scope.unwrap_or_default() }
     }
 
     fn revoke_chain(&mut self, chain: u64) {
@@ -366,6 +366,10 @@ fn starting_policies(settings: &crate::Settings) -> Policies {
     let mut policies = Policies::default();
     policies.app.rotate_refresh_tokens = settings.rotate_refresh_tokens;
     policies
+}
+
+fn starting_key() -> Option<PublicKey> {
+    PublicKey::from_pem(CERTIFICATE).ok()
 }
 
 /// `offline_access` is OpenID's name for `refresh_token`.
@@ -383,8 +387,12 @@ mod tests {
     use super::*;
     use crate::Settings;
 
+    fn ada() -> Id {
+        Id::new("005", *b"5f", 1)
+    }
+
     fn identity(settings: &Settings) -> Identity {
-        Identity::new(1, Id::parse("00D5f0000000001").unwrap(), settings)
+        Identity::new(1, Id::parse("00D5f0000000001").unwrap(), ada(), settings)
     }
 
     fn refresh(identity: &mut Identity, token: &str) -> Result<Opened, Denied> {
@@ -397,7 +405,10 @@ mod tests {
         let mut identity = identity(&Settings::default());
         let at = |hours: i64| Timestamp::from_second(hours * 1800).unwrap();
         let token = identity.run_as(Face::MyDomain, at(0)).ok().unwrap().access_token;
-        assert_eq!([3, 6, 10].map(|hour| identity.authenticate(&token, at(hour))), [Ok(()), Ok(()), Err(Unfit::Dead)]);
+        assert_eq!(
+            [3, 6, 10].map(|hour| identity.authenticate(&token, at(hour))),
+            [Ok(ada()), Ok(ada()), Err(Unfit::Dead)]
+        );
     }
 
     #[test]
@@ -417,7 +428,7 @@ mod tests {
         let first = identity.credentials.refresh_token.clone();
         let opened = refresh(&mut identity, &first).ok().unwrap();
         let second = opened.refresh_token.unwrap();
-        assert_eq!(identity.authenticate(&opened.access_token, Timestamp::UNIX_EPOCH), Ok(()));
+        assert_eq!(identity.authenticate(&opened.access_token, Timestamp::UNIX_EPOCH), Ok(ada()));
         assert_eq!(refresh(&mut identity, &first).err(), Some(Denied::DeadToken));
         assert_eq!(refresh(&mut identity, &second).err(), Some(Denied::DeadToken));
         assert_eq!(identity.authenticate(&opened.access_token, Timestamp::UNIX_EPOCH), Err(Unfit::Dead));
@@ -427,8 +438,38 @@ mod tests {
     fn the_sixth_grant_revokes_the_first() {
         let mut identity = identity(&Settings::default());
         let first = identity.credentials.refresh_token.clone();
-        let others: Vec<String> = (0..5).map(|_| identity.grant()).collect();
-        assert!(!identity.is_live_grant(&first));
-        assert!(others.iter().all(|token| identity.is_live_grant(token)));
+        let other = Id::new("005", *b"5f", 2);
+        identity.seat(other, "other@example.com", true);
+        let theirs = identity.grant(other);
+        let others: Vec<String> = (0..5).map(|_| identity.grant(ada())).collect();
+        assert_eq!(identity.live_grant(&first), None);
+        assert!(others.iter().all(|token| identity.live_grant(token).is_some()));
+        assert_eq!(identity.live_grant(&theirs), Some(other), "each user has five");
+    }
+
+    /// What happens to one user happens to nobody else.
+    #[test]
+    fn users_are_told_apart() {
+        let mut identity = identity(&Settings::default());
+        let other = Id::new("005", *b"5f", 2);
+        identity.seat(other, "Other@example.com", true);
+        let (password, token) = identity.secrets(other).unwrap();
+        let now = Timestamp::UNIX_EPOCH;
+        let open = |identity: &mut Identity| {
+            let password = format!("{password}{token}");
+            identity
+                .password_grant("other@EXAMPLE.com", &password, Face::MyDomain, now)
+                .map(|opened| opened.access_token)
+        };
+        let (mine, theirs) =
+            (identity.run_as(Face::MyDomain, now).ok().unwrap().access_token, open(&mut identity).unwrap());
+        assert_eq!([&mine, &theirs].map(|token| identity.authenticate(token, now)), [Ok(ada()), Ok(other)]);
+        identity.seat(other, "other@example.com", false);
+        assert_eq!([&mine, &theirs].map(|token| identity.authenticate(token, now)), [Ok(ada()), Err(Unfit::Dead)]);
+        assert_eq!(open(&mut identity).err(), Some(Denied::UserInactive));
+        identity.seat(other, "other@example.com", true);
+        assert!(open(&mut identity).is_ok());
+        let wrong = identity.password_grant("nobody@example.com", &password, Face::MyDomain, now);
+        assert_eq!(wrong.err(), Some(Denied::WrongPassword));
     }
 }

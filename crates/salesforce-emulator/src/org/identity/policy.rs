@@ -14,7 +14,7 @@ pub struct Policies {
     pub org: OrgPolicy,
     /// The connected app.
     pub app: AppPolicy,
-    /// The org's one user.
+    /// The org's first user.
     pub user: UserPolicy,
 }
 
@@ -32,7 +32,7 @@ pub struct OrgPolicy {
     pub password_grant: bool,
     /// SOAP `login()`, off in newer orgs.
     pub soap_login: bool,
-    /// How often the user may sign in within an hour of virtual time; `None` is as often as they like.
+    /// How often a user may sign in within an hour of virtual time; `None` is as often as they like.
     pub logins_per_hour: Option<u64>,
 }
 
@@ -48,6 +48,11 @@ pub struct AppPolicy {
     pub approval: Approval,
     /// The client-credentials flow has a user to run as.
     pub run_as: bool,
+    /// Username of that user; `None` is the first.
+    pub run_as_user: Option<String>,
+    /// Username of who is signed in to the browser when the web-server flow asks; `None` is the first user. A `login_hint`
+    /// comes before it.
+    pub signed_in: Option<String>,
     /// Replace the refresh token at every use; presenting a replaced one revokes its descendants.
     pub rotate_refresh_tokens: bool,
     /// Refreshes and code exchanges need the client secret.
@@ -70,13 +75,13 @@ pub enum Approval {
     MissingFromAdmin,
 }
 
-/// Settings of the user.
+/// Settings of a user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UserPolicy {
     /// Anything but `active` and `locked_out` ends the user's sessions.
     pub status: UserStatus,
-    /// The "API Enabled" permission.
+    /// Whether the user keeps the "API Enabled" permission that their profile or a permission set gives them.
     pub api_enabled: bool,
     /// Where requests come from, as the org sees it.
     pub network: Network,
@@ -140,6 +145,8 @@ impl Default for AppPolicy {
             scopes: ["refresh_token", "api", "web"].map(str::to_owned).to_vec(),
             approval: Approval::Given,
             run_as: true,
+            run_as_user: None,
+            signed_in: None,
             rotate_refresh_tokens: false,
             require_secret: true,
             redirect_uris: Vec::new(),

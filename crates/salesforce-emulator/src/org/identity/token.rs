@@ -2,8 +2,11 @@
 
 use jiff::Timestamp;
 
+use crate::org::Id;
+
 /// A session that was just opened.
 pub(crate) struct Opened {
+    pub(crate) user: Id,
     pub(crate) access_token: String,
     /// Only when the grant gives a new one.
     pub(crate) refresh_token: Option<String>,
@@ -25,6 +28,7 @@ pub(crate) enum Unfit {
 
 /// A refresh token.
 pub(super) struct Grant {
+    pub(super) user: Id,
     /// Tokens that replaced one another share a chain.
     pub(super) chain: u64,
     /// What the user consented to; `None` is all the app may have.
@@ -44,6 +48,7 @@ pub(super) enum GrantState {
 
 /// Somebody is signed in.
 pub(crate) struct Session {
+    pub(crate) user: Id,
     pub(super) chain: Option<u64>,
     /// What it may be used for; `None` is everything, for sessions of SOAP, which belong to no app.
     pub(crate) scope: Option<String>,

@@ -26,7 +26,7 @@ pub enum SchemaChange {
         #[serde(default)]
         unless_streamed: bool,
     },
-    /// The user loses access to an object.
+    /// Everybody loses access to an object, whatever they were granted.
     HideObject {
         /// Its name.
         object: String,
@@ -110,14 +110,14 @@ pub enum SchemaChange {
         /// The label from now on.
         label: String,
     },
-    /// The user may no longer read a field.
+    /// Nobody may read a field any more, whatever they were granted.
     HideField {
         /// Its object.
         object: String,
         /// Its name; a compound goes with its parts.
         field: String,
     },
-    /// The user may read a field again.
+    /// Whoever was granted a field may read it again.
     ShowField {
         /// Its object.
         object: String,

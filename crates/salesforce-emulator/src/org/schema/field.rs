@@ -9,7 +9,8 @@ use super::formula::Formula;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Field {
-    pub(super) aggregatable: bool,
+    /// May stand in an aggregate function.
+    pub aggregatable: bool,
     pub(super) ai_prediction_field: bool,
     /// Numbered by the org.
     pub auto_number: bool,
@@ -42,7 +43,8 @@ pub struct Field {
     pub filterable: bool,
     pub(super) filtered_lookup_info: Option<Json>,
     pub(super) formula_treat_null_number_as_zero: bool,
-    pub(super) groupable: bool,
+    /// May stand in a GROUP BY.
+    pub groupable: bool,
     pub(super) high_scale_number: bool,
     pub(super) html_formatted: bool,
     /// Identifies records in upserts although it is no external id.
@@ -209,13 +211,18 @@ impl Field {
         self.compound_field_name.as_deref().filter(|name| *name != self.name)
     }
 
+    /// Reading it needs a field permission.
+    pub fn is_permissionable(&self) -> bool {
+        self.permissionable
+    }
+
     /// Must be given on create.
     pub fn required(&self) -> bool {
         self.createable && !self.nillable && !self.defaulted_on_create
     }
 
     /// What a number must stay below: its digits before the point are counted.
-    pub(in crate::org) fn bound(&self) -> f64 {
+    pub(crate) fn bound(&self) -> f64 {
         match self.precision.saturating_sub(self.scale) {
             0 => 1e18,
             digits => 10_f64.powi(digits.into()),
@@ -242,6 +249,12 @@ impl Field {
         let picked =
             || self.picklist_values.iter().find(|value| value.default_value).map(|value| value.value.clone().into());
         self.default_value.clone().filter(|value| !value.is_null()).or_else(picked)
+    }
+
+    /// Values of a picklist and what people see of them, where that is something else.
+    pub fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        let labels = self.picklist_values.iter().filter_map(|one| Some((one.value.as_str(), one.label.as_deref()?)));
+        labels.filter(|(value, label)| value != label)
     }
 
     /// The active values of a picklist.

@@ -80,7 +80,7 @@ pub struct SObject {
     /// When its describe last changed, in virtual time.
     pub modified: Timestamp,
     pub(super) hidden: bool,
-    /// Names of the fields the user may not see.
+    /// Names of the fields that nobody may see.
     pub(super) hidden_fields: BTreeSet<String>,
 }
 
@@ -98,7 +98,8 @@ pub struct ChildRelationship {
     pub field: String,
     pub(super) junction_id_list_names: Vec<String>,
     pub(super) junction_reference_to: Vec<String>,
-    pub(super) relationship_name: Option<String>,
+    /// Name of the children in sub-queries, such as `Contacts`.
+    pub relationship_name: Option<String>,
     /// As long as there are children, the parent cannot be deleted.
     pub restricted_delete: bool,
 }

@@ -36,10 +36,9 @@ await tell(() => conn.streaming._fayeClients.pushTopic.disconnect());
 
 // Replay: everything kept, then after an event.
 const { Replay, AuthFailure } = StreamingExtension;
-const failures = queue();
-const replay = async (from) => {
+const replay = async (from, ...extensions) => {
   const events = queue();
-  const client = conn.streaming.createClient([new Replay('/topic/Leads', from), new AuthFailure(failures.put)]);
+  const client = conn.streaming.createClient([new Replay('/topic/Leads', from), ...extensions]);
   await client.subscribe('/topic/Leads', events.put);
   return { client, next: events.next };
 };
@@ -58,7 +57,8 @@ await tell(() => later.client.disconnect());
 await tell(() => replay(1));
 
 // A session that ends.
-const doomed = await replay(-1);
+const failures = queue();
+await replay(-1, new AuthFailure(failures.put));
 await emulator('sessions/expire');
 await tell(() => failures.next().then(({ channel, error, advice }) => ({ channel, error, advice })));
 process.exit(0);
