@@ -17,6 +17,7 @@ mod way;
 mod administration;
 mod bad_input;
 mod bindings;
+mod budget;
 mod capture;
 mod catalog;
 mod commands;

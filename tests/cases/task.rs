@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashSet},
     pin::{Pin, pin},
+    time::Duration,
 };
 
 use demo::{
@@ -10,7 +11,7 @@ use demo::{
     verdict::Difference,
 };
 use serde_json::Value;
-use tokio::time::{Sleep, sleep, timeout};
+use tokio::time::{Sleep, interval, sleep, timeout};
 
 use super::{
     org::Org,
@@ -158,6 +159,23 @@ impl<'a> Running<'a> {
                 )
             };
             self.commit(group).await;
+        }
+    }
+
+    /// Takes groups until the connector's log says so. Returns the log so far.
+    pub(crate) async fn says(&mut self, text: &str) -> Vec<String> {
+        let (mut log, mut looks) = (Vec::new(), interval(Duration::from_millis(20)));
+        let mut deadline = pin!(sleep(PATIENCE));
+        loop {
+            log.extend(self.session.process().take_log());
+            if log.iter().any(|line| line.contains(text)) {
+                return log;
+            }
+            tokio::select! {
+                group = self.session.group() => self.commit(group.expect("the connector keeps to the protocol").expect("a session")).await,
+                _ = looks.tick() => {}
+                () = &mut deadline => panic!("{text:?} is not said:\n{}", log.join("\n")),
+            }
         }
     }
 

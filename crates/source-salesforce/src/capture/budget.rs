@@ -246,7 +246,11 @@ mod tests {
         assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 320, 640, 900, 900]);
         budget.spend(1, usage(20), now);
         budget.refused(now);
-        assert_eq!(budget.pace(now), Pace::Waiting(now.plus(FIRST_TRY), Why::Refused), "a call that was answered ends it");
+        assert_eq!(
+            budget.pace(now),
+            Pace::Waiting(now.plus(FIRST_TRY), Why::Refused),
+            "a call that was answered ends it"
+        );
     }
 
     #[test]

@@ -52,17 +52,17 @@ impl Meter {
         }
         if self.tell_due <= now {
             self.tell_due = now + TELLS;
-            let Usage { used, limit } = self.budget.usage().unwrap_or(Usage { used: 0, limit: 0 });
-            let (made, allowed) = (self.budget.calls().made(), self.budget.allowed());
-            tracing::info!(made, allowed, org_used = used, org_limit = limit, "API calls of the last 24 hours");
+            if let (Some(allowed), Some(Usage { used, limit })) = (self.budget.allowed(), self.budget.usage()) {
+                let made = self.budget.calls().made();
+                tracing::info!(made, allowed, org_used = used, org_limit = limit, "API calls of the last 24 hours");
+            }
         }
     }
 
     /// Salesforce refuses a call for want of allocation.
-    pub(super) fn refused(&mut self, error: &salesforce_client::Error, now: Instant) {
+    pub(super) fn refused(&mut self, error: &dyn std::error::Error) {
         tracing::debug!("{error}");
         self.budget.refused(clock());
-        let _ = now;
     }
 
     /// Until when no calls are to be made, if so.

@@ -317,7 +317,7 @@ impl<O: Output> Session<O> {
             }
             Done::Retrieved { lanes, result: Err(error) } if error.class() == Class::Wait => {
                 lanes.iter().for_each(|n| self.lanes[*n].lost_fetch());
-                self.meter.refused(&error, now());
+                self.meter.refused(&error);
                 Ok(())
             }
             Done::Retrieved { lanes, result } => self.take_retrieved(lanes, result?).await,
@@ -337,9 +337,9 @@ impl<O: Output> Session<O> {
                 self.pages -= usize::from(self.lanes[lane].take_list(from, result)?);
                 self.commit([lane]).await
             }
-            Done::Inspected { result: Err(Error::Salesforce(error)), .. } if error.class() == Class::Wait => {
+            Done::Inspected { result: Err(error), .. } if error.passes_with_time() => {
                 self.inspection_due = Some(now());
-                self.meter.refused(&error, now());
+                self.meter.refused(&error);
                 Ok(())
             }
             Done::Inspected { doubted, result } => self.take_findings(&doubted, result?).await,
@@ -370,7 +370,7 @@ impl<O: Output> Session<O> {
     /// A refusal ends the session, unless it passes with time, or the object may have changed since it was described.
     fn refused(&mut self, n: usize, error: salesforce_client::Error) -> Result<(), Error> {
         if error.class() == Class::Wait {
-            self.meter.refused(&error, now());
+            self.meter.refused(&error);
             return Ok(());
         }
         if !reads::may_be_outdated(&error) {
