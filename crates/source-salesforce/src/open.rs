@@ -60,16 +60,14 @@ where
     tokio::spawn(read_acknowledgements(requests, signal.clone()));
     tokio::spawn(crate::interrupt::stop(signal));
     let org = crate::org(&config)?;
-    let prepared = tokio::select! {
-        prepared = prepare(&org, &capture.name, &wanted, &state) => prepared?,
-        end = stopped(&mut signals) => return end,
-    };
+    let prepared = prepare(&org, &capture.name, &wanted, &state, &mut signals).await?;
+    let Some(prepared) = prepared else { return Ok(()) };
     Session::new(org, &capture.name, prepared, Runtime::new(responses), Options::of(&config)).run(signals).await?;
     Ok(())
 }
 
 /// Waits until the session is told to end. Nothing is written yet that could be acknowledged.
-pub(crate) async fn stopped(signals: &mut mpsc::UnboundedReceiver<Signal>) -> Result<(), Error> {
+async fn stopped(signals: &mut mpsc::UnboundedReceiver<Signal>) -> Result<(), Error> {
     loop {
         match signals.recv().await {
             None | Some(Signal::Stop) => return Ok(()),
@@ -121,21 +119,30 @@ async fn read_acknowledgements<R: AsyncRead + Unpin>(
     }
 }
 
-/// Signs in, describes the objects, and sees to their topics. Where the org has no API calls left, it waits until it has.
+/// Signs in, describes the objects, and sees to their topics. Where the org has no API calls left, it waits until it has; `None`
+/// when it is told to stop meanwhile.
 ///
 /// # Errors
 /// When the org is another one than that of the state, or a stream cannot be captured.
-pub async fn prepare(org: &Org, capture: &str, wanted: &[Wanted], state: &State) -> Result<Prepared, Error> {
+pub async fn prepare(
+    org: &Org,
+    capture: &str,
+    wanted: &[Wanted],
+    state: &State,
+    signals: &mut mpsc::UnboundedReceiver<Signal>,
+) -> Result<Option<Prepared>, Error> {
     let mut pause = SHORTEST_PAUSE;
     loop {
         match try_to_prepare(org, capture, wanted, state).await {
             Err(error) if error.passes_with_time() => {
                 tracing::warn!(seconds = pause.as_secs(), "waiting, and trying again: {error}");
                 flow_protocol::log::connector_status("Waiting until the org has API calls left");
-                tokio::time::sleep(pause).await;
-                pause = (2 * pause).min(LONGEST_PAUSE);
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => pause = (2 * pause).min(LONGEST_PAUSE),
+                    end = stopped(signals) => return end.map(|()| None),
+                }
             }
-            result => return result,
+            result => return result.map(Some),
         }
     }
 }

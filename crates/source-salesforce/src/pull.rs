@@ -73,10 +73,8 @@ pub async fn pull(config: &Config, resources: Vec<Resource>, options: Options) -
         });
     }
     tokio::spawn(interrupt::stop(signal));
-    let prepared = tokio::select! {
-        prepared = open::prepare(&org, &options.name, &wanted, &state) => prepared?,
-        end = open::stopped(&mut signals) => return end,
-    };
+    let prepared = open::prepare(&org, &options.name, &wanted, &state, &mut signals).await?;
+    let Some(prepared) = prepared else { return Ok(()) };
     let output = Lines::new(streams, known, &options);
     let until_caught_up = options.until == Until::CaughtUp;
     let session_options = session::Options { until_caught_up, ..session::Options::of(config) };

@@ -389,6 +389,10 @@ impl Lane {
             hand.next += 1;
             let id = row.id().map_err(|source| self.bad_row("its history", source))?;
             upper = Some(id);
+            // What was never captured need not be deleted.
+            if !hand.deleted && is_deleted(row) {
+                continue;
+            }
             if self.machine.page_row(id, self.feed.stamp(row)) == Verdict::Write {
                 let op = if hand.deleted && !self.feed.is_new(row) { Op::Update } else { Op::Create };
                 match hand.deleted {

@@ -45,9 +45,9 @@ pub(super) enum Done {
 /// The next page of a read.
 pub(super) fn page(org: &Org, n: usize, lane: &Lane, read: &Read) -> Call {
     let (org, object, deleted) = (org.clone(), lane.feed.object.clone(), read.deleted);
-    let soql = lane.feed.page(read, PAGE);
+    let (soql, is_all) = (lane.feed.page(read, PAGE), deleted || lane.feed.has_archive);
     async move {
-        let result = match deleted {
+        let result = match is_all {
             true => org.query_all(&object, &soql).await,
             false => org.query(&object, &soql).await,
         };
