@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use super::Schema;
 use super::field::Field;
 use super::object::{ChildRelationship, Fields, SObject};
-use crate::org::history;
 use crate::org::permission::{FieldAccess, ObjectAccess, ObjectAction, Rights, RowAction, Rows, UserPermission};
+use crate::org::records::history;
 
 /// What may be given with a new record by those who may set audit fields.
 const AUDIT: [&str; 4] = ["CreatedById", "CreatedDate", "LastModifiedById", "LastModifiedDate"];
