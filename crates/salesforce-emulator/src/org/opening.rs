@@ -25,7 +25,10 @@ pub enum OpenError {
     Describe(#[source] serde_json::Error),
     /// The database cannot be opened, or is none of ours.
     #[error("opening the org's database")]
-    Database(#[from] rusqlite::Error),
+    Database(#[source] rusqlite::Error),
+    /// Somebody has the file open: another emulator, as a rule.
+    #[error("another process has the file open")]
+    Taken,
     /// The database is that of another program. It is left as it was.
     #[error("the file is the database of another program")]
     Foreign,
@@ -35,6 +38,15 @@ pub enum OpenError {
     /// The starting rows were refused.
     #[error("making the org's first records")]
     FirstRecords(#[from] Refusal),
+}
+
+impl From<rusqlite::Error> for OpenError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DatabaseBusy) => Self::Taken,
+            _ => Self::Database(error),
+        }
+    }
 }
 
 impl Org {

@@ -1,8 +1,10 @@
 //! The SQLite side of the org: a table per object, one column per field, and a few tables of its own whose names begin
 //! with `~`, which no object's can.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::types::{Type, Value as Stored};
@@ -45,6 +47,19 @@ pub(in crate::org) struct Begun {
     fresh_tables: usize,
 }
 
+/// A transaction during its work: a panic undoes it, and does not leave it to whoever comes next.
+struct Open<'a>(&'a mut Database, Option<Begun>);
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        if let Some(begun) = self.1
+            && let Err(error) = self.0.roll_back(begun)
+        {
+            tracing::error!(%error, "a transaction was not undone");
+        }
+    }
+}
+
 /// Does the database hold tables, and not ours?
 const IS_FOREIGN: &str = "SELECT COUNT(*)>0 AND SUM(name='~meta')=0 FROM sqlite_master WHERE type='table'";
 
@@ -55,6 +70,9 @@ impl Database {
             Some(path) => Connection::open(path)?,
             None => Connection::open_in_memory()?,
         };
+        // Locked from the first reading on until it is closed, or its process ends: two orgs on one file would tear it apart.
+        connection.busy_timeout(Duration::ZERO)?;
+        connection.execute_batch("PRAGMA locking_mode=EXCLUSIVE")?;
         if connection.query_row(IS_FOREIGN, [], |row| row.get(0))? {
             return Err(OpenError::Foreign);
         }
@@ -119,12 +137,14 @@ impl Database {
         work: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
         let begun = self.begin()?;
-        let worked = work(self).and_then(|value| {
-            self.commit(begun)?;
+        let mut open = Open(self, Some(begun));
+        let worked = work(open.0).and_then(|value| {
+            open.0.commit(begun)?;
             Ok(value)
         });
+        open.1 = None;
         if worked.is_err() {
-            self.roll_back(begun)?;
+            open.0.roll_back(begun)?;
         }
         worked
     }
@@ -212,7 +232,13 @@ impl Database {
             let values = (0..object.fields.len()).map(|at| row.get(at)).collect::<Result<Vec<Stored>, _>>()?;
             Ok(StoredRow { values, deleted: row.get(object.fields.len())? })
         };
-        self.connection.prepare_cached(&self.statements[&object.name].row)?.query_row([id.as_str()], read).optional()
+        self.connection.prepare_cached(&self.statements(object).row)?.query_row([id.as_str()], read).optional()
+    }
+
+    /// An object may have a table, and be found as somebody's child, before anybody asked for it since the org was opened
+    /// or its schema changed.
+    fn statements(&self, object: &SObject) -> Cow<'_, Statements> {
+        self.statements.get(&object.name).map_or_else(|| Cow::Owned(Statements::of(object)), Cow::Borrowed)
     }
 
     /// Is the record in the recycle bin?
@@ -233,9 +259,7 @@ impl Database {
     /// Adds a row; values are in the order of the object's fields.
     pub(in crate::org) fn insert(&self, object: &SObject, values: &[Stored]) -> rusqlite::Result<()> {
         let stored = stored_fields(object).map(|(at, _)| &values[at]);
-        self.connection
-            .prepare_cached(&self.statements[&object.name].insert)?
-            .execute(rusqlite::params_from_iter(stored))?;
+        self.connection.prepare_cached(&self.statements(object).insert)?.execute(rusqlite::params_from_iter(stored))?;
         Ok(())
     }
 

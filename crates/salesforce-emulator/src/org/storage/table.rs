@@ -8,7 +8,7 @@ pub(in crate::org) const ROOT: &str = "~root";
 pub(in crate::org) const DELETED_AT: &str = "~deleted";
 
 /// Texts of the statements that name every column of an object.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Statements {
     pub(super) insert: String,
     pub(super) row: String,
