@@ -143,7 +143,8 @@ impl<'a> Running<'a> {
         self.session.acknowledge(1).await.expect("the connector listens");
     }
 
-    fn keep(&mut self, group: Group) {
+    /// Commits a group that the connector is not told of.
+    pub(crate) fn keep(&mut self, group: Group) {
         self.captured.extend(group.documents.iter().cloned());
         self.task.capture.commit(group).expect("documents can be reduced");
     }
@@ -209,7 +210,10 @@ impl<'a> Running<'a> {
                 let log = self.session.process().take_log().join("\n");
                 let differences = self.task.differences(org);
                 let differences: Vec<String> = differences.iter().map(ToString::to_string).collect();
-                panic!("no agreement: {}\n{log}", differences.join("\n"));
+                let stamp = |(binding, id): &(usize, String)| truth[*binding].get(id).map(|row| &row["SystemModstamp"]);
+                let stamps: Vec<_> = open.iter().take(5).map(|row| (row, stamp(row))).collect();
+                let state = self.task.capture.state();
+                panic!("no agreement: {}\n{stamps:?}\n{state}\n{log}", differences.join("\n"));
             };
             let touched: Vec<_> =
                 group.documents.iter().map(|captured| (captured.binding, id_of(&captured.document))).collect();
