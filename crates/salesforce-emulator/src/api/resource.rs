@@ -3,7 +3,7 @@
 use http::Method;
 
 use super::bulk::Jobs;
-use crate::org::{Face, Id};
+use crate::org::Face;
 
 /// A thing a client can ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -222,7 +222,6 @@ impl<'a> Data<'a> {
                 _ => Self::MethodNotAllowed("DELETE, GET, HEAD, PATCH"),
             },
             ["sobjects", "User", _, "password"] => Self::NotImitated("passwords set by clients"),
-            ["sobjects", _, id, _] if Id::parse(id).is_some() => Self::NotImitated("relationships of a record"),
             ["sobjects", object, field, value] => match method.as_str() {
                 "GET" | "HEAD" => Self::ReadBy { object, field, value },
                 "PATCH" => Self::Upsert { object, field, value },

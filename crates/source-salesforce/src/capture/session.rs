@@ -258,9 +258,12 @@ impl<O: Output> Session<O> {
         for (n, lane) in self.lanes.iter_mut().enumerate() {
             if lane.awaits_sweep() && lane.sweep_due <= now {
                 lane.begin_sweep(now, slower);
-                match self.org_time.filter(|_| lane.feed.is_replicateable) {
-                    Some(time) => self.calls.push(reads::covered(&self.org, n, lane, time)),
-                    None => lane.sweep(None),
+                if lane.feed.is_replicateable {
+                    // Before the org's first answer our own clock serves: a first poll too is to cover no more than is visible.
+                    let time = self.org_time.unwrap_or_else(|| answered(None));
+                    self.calls.push(reads::covered(&self.org, n, lane, time));
+                } else {
+                    lane.sweep(None);
                 }
             }
             if let Some(from) = lane.next_list(self.org_time) {
