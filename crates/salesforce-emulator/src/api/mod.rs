@@ -3,19 +3,20 @@
 
 mod authorize;
 mod batch;
+mod broken_body;
 mod bulk;
 mod collections;
 mod composite;
 mod describe;
 mod entry;
 mod file;
+mod identity;
 mod limits;
 mod locked;
-mod long;
+mod long_requests;
 mod multipart;
 mod oauth;
 mod outage;
-mod person;
 mod query;
 mod reference;
 mod replication;
@@ -24,7 +25,6 @@ mod resource;
 mod rows;
 mod soap;
 mod sobject;
-mod spoil;
 mod streaming;
 mod upsert;
 mod versions;
@@ -63,7 +63,7 @@ pub(crate) struct App {
     pub(crate) faults: Arc<Mutex<Faults>>,
     pub(crate) streaming: cometd::Control,
     pub(crate) trouble: Arc<Ongoing>,
-    at_work: long::AtWork,
+    at_work: long_requests::AtWork,
     ports: Ports,
     /// Requests so far, from which their ids are drawn.
     requests: Arc<AtomicU64>,
@@ -91,7 +91,7 @@ impl App {
         let (cometd, streaming) = cometd::routes(bus, org.settings().streaming.clone());
         let trouble = Arc::new(Ongoing::default());
         streaming.follow(trouble.clone());
-        let (faults, at_work, requests) = <(Arc<Mutex<Faults>>, long::AtWork, Arc<AtomicU64>)>::default();
+        let (faults, at_work, requests) = <(Arc<Mutex<Faults>>, long_requests::AtWork, Arc<AtomicU64>)>::default();
         let app = Self { org, faults, streaming, trouble, at_work, ports, requests };
         let entered =
             |router: Router| router.layer(CompressionLayer::new()).layer(from_fn_with_state(app.clone(), entry::enter));
@@ -226,8 +226,8 @@ fn answer(app: &App, call: &Call) -> Response<Body> {
         Resource::Revoke => Ok(oauth::revoke(org, call)),
         Resource::Introspect => Ok(oauth::introspect(org, call)),
         Resource::Authorize => Ok(authorize::authorize(org, call)),
-        Resource::UserInfo => person::user_info(app, call),
-        Resource::Identity { org: org_id, user } => person::identity(app, call, org_id, user),
+        Resource::UserInfo => identity::user_info(app, call),
+        Resource::Identity { org: org_id, user } => identity::identity(app, call, org_id, user),
         Resource::Soap { version } => soap::partner(app, call, version),
         Resource::Data { version, data } => {
             authenticate(org, &call.head.headers).and_then(|org| answer_data(&app.for_user(org), call, version, data))

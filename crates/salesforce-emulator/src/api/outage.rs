@@ -5,7 +5,7 @@ use http::header::CACHE_CONTROL;
 use http::{Response, StatusCode};
 use serde_json::json;
 
-use super::long;
+use super::long_requests;
 use super::reply::{Reply, page};
 use crate::fault::{FaultAction, Outage, TokenTrouble};
 use crate::org::Refusal;
@@ -22,7 +22,7 @@ pub(super) fn instead(action: &FaultAction) -> Option<Response<Body>> {
         }
         FaultAction::Html503 => outage(Outage::Page),
         FaultAction::Outage(disguise) => outage(*disguise),
-        FaultAction::ConcurrentLimit => Reply::from(long::refusal()).into_response(),
+        FaultAction::ConcurrentLimit => Reply::from(long_requests::refusal()).into_response(),
         FaultAction::DenyToken(trouble) => denied(*trouble),
         FaultAction::Drop => page(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
         FaultAction::DropReply
