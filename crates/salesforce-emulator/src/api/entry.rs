@@ -11,9 +11,10 @@ use http::header::{DATE, HeaderName};
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 
+use super::faults::{broken_body, locked, outage};
 use super::reply::{Reply, page};
 use super::resource::Resource;
-use super::{App, broken_body, effective_method, locked, long_requests, outage};
+use super::{App, effective_method, long_requests};
 use crate::draw::Draw;
 use crate::fault::FaultAction;
 use crate::org::{Drought, Refusal};

@@ -1,32 +1,21 @@
 //! The org over HTTP. A request's way: recognised as a [`Resource`], counted, struck by faults and measured in `entry`;
 //! then authenticated here and answered by the file of its family.
 
-mod authorize;
-mod batch;
-mod broken_body;
 mod bulk;
-mod collections;
 mod composite;
 mod describe;
 mod entry;
-mod file;
-mod identity;
+mod faults;
 mod limits;
-mod locked;
 mod long_requests;
 mod multipart;
-mod oauth;
-mod outage;
 mod query;
-mod reference;
+mod records;
 mod replication;
 mod reply;
 mod resource;
-mod rows;
-mod soap;
-mod sobject;
+mod sign_in;
 mod streaming;
-mod upsert;
 mod versions;
 
 use std::io::Read as _;
@@ -50,8 +39,11 @@ use crate::fault::Faults;
 use crate::org::{Face, Id, Org, Refusal, Unfit};
 use crate::trouble::Ongoing;
 use bulk::Jobs;
+use composite::batch;
+use records::{collections, file, rows, sobject, upsert};
 use reply::{Reply, page};
 use resource::{Data, Resource};
+use sign_in::{authorize, identity, oauth, soap};
 
 /// Largest body of a REST request.
 const LONGEST_BODY: usize = 50 << 20;

@@ -5,13 +5,13 @@ use http::header::CACHE_CONTROL;
 use http::{Response, StatusCode};
 use serde_json::json;
 
-use super::long_requests;
-use super::reply::{Reply, page};
+use crate::api::long_requests;
+use crate::api::reply::{Reply, page};
 use crate::fault::{FaultAction, Outage, TokenTrouble};
 use crate::org::Refusal;
 
 /// What a struck request is answered without being handled; `None` if it is handled or never answered.
-pub(super) fn instead(action: &FaultAction) -> Option<Response<Body>> {
+pub(in crate::api) fn instead(action: &FaultAction) -> Option<Response<Body>> {
     Some(match action {
         FaultAction::Reply { status, body } => {
             let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
