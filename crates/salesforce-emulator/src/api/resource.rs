@@ -175,6 +175,7 @@ impl<'a> Resource<'a> {
                     | Data::Update { .. }
                     | Data::Delete { .. }
                     | Data::Upsert { .. }
+                    | Data::DeleteBy { .. }
                     | Data::CreateRows
                     | Data::UpdateRows
                     | Data::UpsertRows { .. }
@@ -360,6 +361,25 @@ mod tests {
             .collect();
         insta::assert_snapshot!(answers.join("\n"));
     }
+
+    /// Records are written one by one, by what identifies them, and in collections.
+    #[test]
+    fn what_writes() {
+        for (line, writes) in [
+            ("POST /services/data/v62.0/sobjects/Account", true),
+            ("GET /services/data/v62.0/sobjects/Account/001", false),
+            ("DELETE /services/data/v62.0/sobjects/Account/001", true),
+            ("PATCH /services/data/v62.0/sobjects/Account/Ext__c/1", true),
+            ("GET /services/data/v62.0/sobjects/Account/Ext__c/1", false),
+            ("DELETE /services/data/v62.0/sobjects/Account/Ext__c/1", true),
+            ("DELETE /services/data/v62.0/composite/sobjects", true),
+            ("POST /services/data/v62.0/composite/sobjects/Account", false),
+        ] {
+            let (method, path) = line.split_once(' ').unwrap();
+            assert_eq!(Resource::of(&method.parse().unwrap(), path).is_write(), writes, "{line}");
+        }
+    }
+
     #[test]
     fn only_signing_in_is_possible_at_the_login_host() {
         for (line, there) in [

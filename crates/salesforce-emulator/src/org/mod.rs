@@ -1,4 +1,13 @@
-//! The org as a value: schema, records, topics, events, users, clock. No HTTP.
+//! The org as a value. No HTTP, no CometD.
+//!
+//! [`Org`] is a handle in the hands of one user. Its methods are spread over the rooms that know what they do:
+//!
+//! - `records` writes, in transactions; `reading` answers, as JSON; `events` tells of changes; `bulk` does jobs.
+//! - `schema` is what objects and fields there are, `permission` who may do what with them, `identity` who may come in;
+//!   `administration` changes these three while the org runs.
+//! - `storage` keeps rows in SQLite.
+//! - `opening` is how an org begins and is reset, `time` what the passing of virtual time does, `usage` what was used
+//!   of the day's allocations. `id`, `value` and `refusal` are words that all of them use.
 
 mod administration;
 mod bulk;

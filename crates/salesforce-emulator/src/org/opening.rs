@@ -105,7 +105,7 @@ impl Org {
         Ok((org, fresh))
     }
 
-    /// Back to an empty org with its user and the policies of its start. Time, ids, credentials and replay ids go on.
+    /// Back to an empty org with its first user and the policies of its start. Time, ids, credentials and replay ids go on.
     pub fn reset(&self) -> Result<(), Refusal> {
         self.forget_jobs();
         {

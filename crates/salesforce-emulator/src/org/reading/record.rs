@@ -68,7 +68,7 @@ impl Org {
     }
 
     /// The binary content of a field.
-    pub fn blob(&self, object: &SObject, id: Id, field: &Field) -> Result<Vec<u8>, Refusal> {
+    pub(crate) fn blob(&self, object: &SObject, id: Id, field: &Field) -> Result<Vec<u8>, Refusal> {
         let mut database = self.0.database();
         database.ensure(&self.views().whole, &object.name)?;
         let sql = format!(

@@ -38,7 +38,7 @@ impl Org {
 
 impl Transaction<'_> {
     /// Would deleting this record touch others, or be refused because of them?
-    pub fn has_dependants(&mut self, object: &str, id: Id) -> Result<bool, Refusal> {
+    pub(crate) fn has_dependants(&mut self, object: &str, id: Id) -> Result<bool, Refusal> {
         let object = self.object(object)?;
         let touched = |relation: &ChildRelationship, child: &SObject, field: &Field| {
             !history::is(child)

@@ -14,8 +14,7 @@ use serde::Serialize;
 use super::permitted::USER;
 use super::transaction::{Actor, Change};
 use crate::org::schema::Edit;
-use crate::org::storage::DELETED_AT;
-use crate::org::storage::{converted, initial};
+use crate::org::storage::{DELETED_AT, converted, initial};
 use crate::org::{Id, Org, Refusal, SObject, Transaction};
 
 /// An open transaction of an org. It stays open, whatever becomes of this handle, until it is committed or rolled back, or

@@ -25,7 +25,7 @@ impl SObject {
     ///
     /// # Errors
     /// `NOT_FOUND` if there is no such field, or if it is not for that.
-    pub fn identifying(&self, name: &str) -> Result<&Field, Refusal> {
+    pub(crate) fn identifying(&self, name: &str) -> Result<&Field, Refusal> {
         let identifies = |field: &&Field| (field.external_id || field.id_lookup) && !self.hides(&field.name);
         self.field(name).filter(identifies).ok_or_else(|| {
             Refusal::missing(format!("Provided external ID field does not exist or is not accessible: {name}"))

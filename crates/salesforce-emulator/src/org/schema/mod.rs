@@ -14,7 +14,7 @@ mod field;
 mod formula;
 mod object;
 mod refused;
-mod seen;
+mod visible;
 mod wide;
 
 use std::collections::HashMap;
@@ -32,8 +32,8 @@ pub(super) use draft::{Draft, Edit};
 pub use field::{Field, FieldType, Mask};
 pub use object::{ChildRelationship, Fields, SObject};
 pub use refused::SchemaError;
-use seen::Masters;
-pub(super) use seen::Viewer;
+use visible::Masters;
+pub(super) use visible::Viewer;
 
 /// Every object of the org, or those of them that a user may see.
 #[derive(Debug, Clone)]
@@ -92,7 +92,7 @@ impl Schema {
     }
 
     /// The object whose ids begin as this one does.
-    pub fn of_id(&self, id: Id) -> Option<&Arc<SObject>> {
+    pub(crate) fn of_id(&self, id: Id) -> Option<&Arc<SObject>> {
         self.by_prefix.get(id.prefix()).map(|at| &self.objects[*at])
     }
 

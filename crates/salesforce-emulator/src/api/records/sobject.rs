@@ -4,12 +4,13 @@ use http::StatusCode;
 use http::header::LOCATION;
 use serde_json::json;
 
-use super::reply::Reply;
-use super::{Call, file, record_id};
+use super::file;
+use crate::api::reply::Reply;
+use crate::api::{Call, record_id};
 use crate::org::{Org, Refusal};
 
 /// `POST /sobjects/X`
-pub(super) fn create(org: &Org, call: &Call, object: &str, version: &str) -> Result<Reply, Refusal> {
+pub(in crate::api) fn create(org: &Org, call: &Call, object: &str, version: &str) -> Result<Reply, Refusal> {
     let described = org.object(object)?;
     let id = org.create(object, &file::record(call)?)?;
     let location = format!("/services/data/v{version}/sobjects/{}/{id}", described.name);
@@ -18,7 +19,7 @@ pub(super) fn create(org: &Org, call: &Call, object: &str, version: &str) -> Res
 }
 
 /// `GET /sobjects/X/ID[?fields=A,B]`
-pub(super) fn read(org: &Org, call: &Call, object: &str, id: &str, version: &str) -> Result<Reply, Refusal> {
+pub(in crate::api) fn read(org: &Org, call: &Call, object: &str, id: &str, version: &str) -> Result<Reply, Refusal> {
     let id = record_id(org, object, id)?;
     let described = org.object(object)?;
     let named = call.parameter("fields");
@@ -27,14 +28,14 @@ pub(super) fn read(org: &Org, call: &Call, object: &str, id: &str, version: &str
 }
 
 /// `PATCH /sobjects/X/ID`
-pub(super) fn update(org: &Org, call: &Call, object: &str, id: &str) -> Result<Reply, Refusal> {
+pub(in crate::api) fn update(org: &Org, call: &Call, object: &str, id: &str) -> Result<Reply, Refusal> {
     let id = record_id(org, object, id)?;
     org.update(object, id, &file::record(call)?)?;
     Ok(Reply::empty(StatusCode::NO_CONTENT))
 }
 
 /// `DELETE /sobjects/X/ID`
-pub(super) fn delete(org: &Org, object: &str, id: &str) -> Result<Reply, Refusal> {
+pub(in crate::api) fn delete(org: &Org, object: &str, id: &str) -> Result<Reply, Refusal> {
     let id = record_id(org, object, id)?;
     org.delete(object, id)?;
     Ok(Reply::empty(StatusCode::NO_CONTENT))

@@ -8,15 +8,15 @@ use crate::org::Refusal;
 
 /// The answers so far, by their reference ids.
 #[derive(Debug, Default)]
-pub(super) struct Answers(HashMap<String, Json>);
+pub(in crate::api) struct Answers(HashMap<String, Json>);
 
 impl Answers {
-    pub(super) fn add(&mut self, reference: &str, body: Json) {
+    pub(in crate::api) fn add(&mut self, reference: &str, body: Json) {
         self.0.insert(reference.to_owned(), body);
     }
 
     /// A text with its references resolved; `spell` says how a value is written there.
-    pub(super) fn resolve(&self, text: &str, spell: impl Fn(&str) -> String) -> Result<String, Refusal> {
+    pub(in crate::api) fn resolve(&self, text: &str, spell: impl Fn(&str) -> String) -> Result<String, Refusal> {
         let mut resolved = String::with_capacity(text.len());
         let mut rest = text;
         while let Some((before, (path, after))) =
@@ -31,7 +31,7 @@ impl Answers {
     }
 
     /// Resolves the references in every text of a body.
-    pub(super) fn resolve_all(&self, body: &mut Json) -> Result<(), Refusal> {
+    pub(in crate::api) fn resolve_all(&self, body: &mut Json) -> Result<(), Refusal> {
         match body {
             Json::String(text) if text.contains("@{") => *text = self.resolve(text, str::to_owned)?,
             Json::Array(items) => items.iter_mut().try_for_each(|item| self.resolve_all(item))?,

@@ -5,13 +5,13 @@ use http::header::CACHE_CONTROL;
 use http::{Response, StatusCode};
 use serde_json::json;
 
-use super::long;
-use super::reply::{Reply, page};
+use crate::api::long_requests;
+use crate::api::reply::{Reply, page};
 use crate::fault::{FaultAction, Outage, TokenTrouble};
 use crate::org::Refusal;
 
 /// What a struck request is answered without being handled; `None` if it is handled or never answered.
-pub(super) fn instead(action: &FaultAction) -> Option<Response<Body>> {
+pub(in crate::api) fn instead(action: &FaultAction) -> Option<Response<Body>> {
     Some(match action {
         FaultAction::Reply { status, body } => {
             let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -22,7 +22,7 @@ pub(super) fn instead(action: &FaultAction) -> Option<Response<Body>> {
         }
         FaultAction::Html503 => outage(Outage::Page),
         FaultAction::Outage(disguise) => outage(*disguise),
-        FaultAction::ConcurrentLimit => Reply::from(long::refusal()).into_response(),
+        FaultAction::ConcurrentLimit => Reply::from(long_requests::refusal()).into_response(),
         FaultAction::DenyToken(trouble) => denied(*trouble),
         FaultAction::Drop => page(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
         FaultAction::DropReply

@@ -3,8 +3,8 @@
 use http::Method;
 use serde::Deserialize;
 
-use super::reply::Reply;
-use super::{Call, json};
+use crate::api::reply::Reply;
+use crate::api::{Call, json};
 use crate::org::{Org, Refusal};
 
 /// Most records one retrieve may ask for.
@@ -19,7 +19,7 @@ struct Retrieve {
 
 /// `POST /composite/sobjects/X {"ids":[…],"fields":[…]}`, or `GET` with both as parameters: one element per id, in
 /// order, null for what there is not.
-pub(super) fn retrieve(org: &Org, call: &Call, object: &str, version: &str) -> Result<Reply, Refusal> {
+pub(in crate::api) fn retrieve(org: &Org, call: &Call, object: &str, version: &str) -> Result<Reply, Refusal> {
     let described = org.object(object)?;
     let Retrieve { ids, fields } = match call.head.method {
         Method::POST => json(&call.body)?,

@@ -6,12 +6,12 @@ use http::StatusCode;
 use http::header::{AUTHORIZATION, CACHE_CONTROL};
 use serde_json::{Map, json};
 
-use super::reply::Reply;
-use super::{App, Call};
+use crate::api::reply::Reply;
+use crate::api::{App, Call};
 use crate::org::{Assertion, Denied, Opened, Org};
 
 /// `POST /services/oauth2/token`
-pub(super) async fn token(app: &App, call: &Call) -> Reply {
+pub(in crate::api) async fn token(app: &App, call: &Call) -> Reply {
     let form = Form::of(call);
     let granted = match Grant::of(&form) {
         Ok(grant) => give(app, call, &form, &grant).await.map(|opened| reply(app, call, &grant, &opened)),
@@ -111,7 +111,7 @@ fn refusal(denied: Denied) -> Reply {
 }
 
 /// `POST /services/oauth2/revoke`
-pub(super) fn revoke(org: &Org, call: &Call) -> Reply {
+pub(in crate::api) fn revoke(org: &Org, call: &Call) -> Reply {
     let token = Form::of(call).get("token").map(str::to_owned).or_else(|| call.parameter("token"));
     match token {
         Some(token) if org.identity().revoke(&token) => Reply::empty(StatusCode::OK),
@@ -125,7 +125,7 @@ pub(super) fn revoke(org: &Org, call: &Call) -> Reply {
 }
 
 /// `POST /services/oauth2/introspect`
-pub(super) fn introspect(org: &Org, call: &Call) -> Reply {
+pub(in crate::api) fn introspect(org: &Org, call: &Call) -> Reply {
     let form = Form::of(call);
     let identity = org.identity();
     if let Err(denied) = identity.check_client(form.client_id(), form.client_secret(), false) {

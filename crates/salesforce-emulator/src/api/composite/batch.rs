@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
-use super::composite::{MOST, answer_within, part, unspeakable};
-use super::entry::over_limit;
-use super::reply::Reply;
-use super::{App, Call, json};
+use super::{MOST, answer_within, part, unspeakable};
+use crate::api::entry::over_limit;
+use crate::api::reply::Reply;
+use crate::api::{App, Call, json};
 use crate::org::Refusal;
 
 #[derive(Deserialize)]
@@ -44,7 +44,7 @@ struct Subresult {
 }
 
 /// `POST /composite/batch`
-pub(super) fn batch(app: &App, call: &Call) -> Result<Reply, Refusal> {
+pub(in crate::api) fn batch(app: &App, call: &Call) -> Result<Reply, Refusal> {
     let Batch { batch_requests, halt_on_error } = json(&call.body)?;
     if batch_requests.len() > MOST {
         return Err(Refusal::bad("LIMIT_EXCEEDED", format!("The request can’t contain more than {MOST} operations.")));

@@ -5,12 +5,12 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use http::header::CONTENT_TYPE;
 use serde_json::{Map, Value as Json};
 
-use super::multipart::{Part, boundary, parts};
-use super::{Call, json};
+use crate::api::multipart::{Part, boundary, parts};
+use crate::api::{Call, json};
 use crate::org::Refusal;
 
 /// The record in the body of a request, with the file's content as if it had come in the JSON.
-pub(super) fn record(call: &Call) -> Result<Map<String, Json>, Refusal> {
+pub(in crate::api) fn record(call: &Call) -> Result<Map<String, Json>, Refusal> {
     let invalid = |message: String| Refusal::bad("INVALID_MULTIPART_REQUEST", message);
     let Some(boundary) = between_parts(call) else { return json(&call.body) };
     let parts = parts(&call.body, boundary);
@@ -35,6 +35,6 @@ pub(super) fn record(call: &Call) -> Result<Map<String, Json>, Refusal> {
 }
 
 /// What stands between the parts of a body that has parts.
-pub(super) fn between_parts(call: &Call) -> Option<&str> {
+pub(in crate::api) fn between_parts(call: &Call) -> Option<&str> {
     call.header(&CONTENT_TYPE).and_then(boundary)
 }

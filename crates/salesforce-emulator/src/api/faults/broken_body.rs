@@ -12,7 +12,7 @@ use http::{HeaderMap, Response};
 use crate::fault::FaultAction;
 
 /// Spoils a reply's body where the action says so. The body is what goes over the wire, compressed or not.
-pub(super) async fn spoiled(response: Response<Body>, action: &FaultAction) -> Response<Body> {
+pub(in crate::api) async fn spoiled(response: Response<Body>, action: &FaultAction) -> Response<Body> {
     match *action {
         FaultAction::Truncate { bytes } => response.map(|body| cut_after(body, bytes)),
         FaultAction::Cut { percent, chunked } => {

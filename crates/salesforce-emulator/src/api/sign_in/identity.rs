@@ -4,12 +4,12 @@ use http::StatusCode;
 use http::header::AUTHORIZATION;
 use serde_json::{Value as Json, json};
 
-use super::reply::Reply;
-use super::{App, Call, bearer};
+use crate::api::reply::Reply;
+use crate::api::{App, Call, bearer};
 use crate::org::{Org, Refusal};
 
 /// `GET /services/oauth2/userinfo`
-pub(super) fn user_info(app: &App, call: &Call) -> Result<Reply, Refusal> {
+pub(in crate::api) fn user_info(app: &App, call: &Call) -> Result<Reply, Refusal> {
     let org = match enter(app, call) {
         Ok(org) => org,
         Err(words) => return Ok(Reply::text(StatusCode::FORBIDDEN, words)),
@@ -43,7 +43,7 @@ pub(super) fn user_info(app: &App, call: &Call) -> Result<Reply, Refusal> {
 }
 
 /// `GET /id/ORG/USER`
-pub(super) fn identity(app: &App, call: &Call, org_id: &str, user: &str) -> Result<Reply, Refusal> {
+pub(in crate::api) fn identity(app: &App, call: &Call, org_id: &str, user: &str) -> Result<Reply, Refusal> {
     let org = match enter(app, call) {
         Ok(org) => org,
         Err(words) => return Ok(Reply::text(StatusCode::FORBIDDEN, words)),

@@ -4,12 +4,12 @@ use http::StatusCode;
 use http::header::LOCATION;
 use serde_json::{Map, Value as Json, json};
 
-use super::reply::Reply;
-use super::{Call, json as parsed, record_id};
+use crate::api::reply::Reply;
+use crate::api::{Call, json as parsed, record_id};
 use crate::org::{FieldType, Id, Org, Refusal, SObject, Upserted};
 
 /// `PATCH /sobjects/X/FIELD/VALUE[?updateOnly=true]`
-pub(super) fn upsert(
+pub(in crate::api) fn upsert(
     org: &Org,
     call: &Call,
     object: &str,
@@ -52,7 +52,7 @@ pub(super) fn upsert(
 }
 
 /// `GET /sobjects/X/FIELD/VALUE[?fields=A,B]`, and `GET /sobjects/X/ID/FIELD` of a field with binary content.
-pub(super) fn read(
+pub(in crate::api) fn read(
     org: &Org,
     call: &Call,
     object: &str,
@@ -80,7 +80,13 @@ pub(super) fn read(
 }
 
 /// `DELETE /sobjects/X/FIELD/VALUE`
-pub(super) fn delete(org: &Org, object: &str, field: &str, value: &str, version: &str) -> Result<Reply, Refusal> {
+pub(in crate::api) fn delete(
+    org: &Org,
+    object: &str,
+    field: &str,
+    value: &str,
+    version: &str,
+) -> Result<Reply, Refusal> {
     let described = org.object(object)?;
     let value = Json::from(decoded(value));
     let found = org.transaction(|transaction| {

@@ -5,13 +5,13 @@ use http::StatusCode;
 use http::header::LOCATION;
 use url::Url;
 
-use super::Call;
-use super::reply::Reply;
+use crate::api::Call;
+use crate::api::reply::Reply;
 use crate::org::{Code, Denied, Org};
 
 /// Sends the browser back to the app, with a code or with an error. Where to send it must be known first: a wrong app
 /// or callback is answered with a page.
-pub(super) fn authorize(org: &Org, call: &Call) -> Reply {
+pub(in crate::api) fn authorize(org: &Org, call: &Call) -> Reply {
     let parameter = |name| call.parameter(name);
     if org.identity().check_client_id(parameter("client_id").as_deref()).is_err() {
         return stay(Denied::UnknownClient);

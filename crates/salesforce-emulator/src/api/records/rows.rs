@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
-use super::reply::Reply;
-use super::{Call, json as parsed};
+use crate::api::reply::Reply;
+use crate::api::{Call, json as parsed};
 use crate::org::{Id, Org, Refusal, Transaction, Upserted};
 
 /// Most records of one request.
@@ -29,7 +29,7 @@ type Row = (String, Map<String, Json>);
 type Written = (Id, Option<bool>);
 
 /// `POST /composite/sobjects`
-pub(super) fn create(org: &Org, call: &Call) -> Result<Reply, Refusal> {
+pub(in crate::api) fn create(org: &Org, call: &Call) -> Result<Reply, Refusal> {
     let (all_or_none, rows) = typed(call)?;
     write(org, all_or_none, rows, |transaction, (object, body)| {
         let unknown = |refusal: Refusal| match refusal.code {
@@ -41,7 +41,7 @@ pub(super) fn create(org: &Org, call: &Call) -> Result<Reply, Refusal> {
 }
 
 /// `PATCH /composite/sobjects`
-pub(super) fn update(org: &Org, call: &Call) -> Result<Reply, Refusal> {
+pub(in crate::api) fn update(org: &Org, call: &Call) -> Result<Reply, Refusal> {
     let (all_or_none, rows) = typed(call)?;
     let mut seen = HashSet::new();
     write(org, all_or_none, rows, |transaction, (object, mut body)| {
@@ -57,7 +57,7 @@ pub(super) fn update(org: &Org, call: &Call) -> Result<Reply, Refusal> {
 }
 
 /// `PATCH /composite/sobjects/X/FIELD`
-pub(super) fn upsert(org: &Org, call: &Call, object: &str, field: &str) -> Result<Reply, Refusal> {
+pub(in crate::api) fn upsert(org: &Org, call: &Call, object: &str, field: &str) -> Result<Reply, Refusal> {
     let described = org.object(object)?;
     let by = described.identifying(field)?;
     let (all_or_none, rows) = typed(call)?;
@@ -80,7 +80,7 @@ pub(super) fn upsert(org: &Org, call: &Call, object: &str, field: &str) -> Resul
 }
 
 /// `DELETE /composite/sobjects?ids=…[&allOrNone=true]`
-pub(super) fn delete(org: &Org, call: &Call) -> Result<Reply, Refusal> {
+pub(in crate::api) fn delete(org: &Org, call: &Call) -> Result<Reply, Refusal> {
     let ids = call
         .parameter("ids")
         .ok_or_else(|| Refusal::bad("MISSING_ARGUMENT", "The ids parameter has to be specified"))?;

@@ -11,8 +11,8 @@ use http::request::Parts;
 use http::{Response, StatusCode};
 use serde_json::{Value as Json, json};
 
-use super::reply::{Reply, page};
-use super::{App, LONGEST_BODY, authenticate, unpacked};
+use crate::api::reply::{Reply, page};
+use crate::api::{App, LONGEST_BODY, authenticate, unpacked};
 use crate::org::Refusal;
 
 const CODE: &str = "UNABLE_TO_LOCK_ROW";
@@ -20,7 +20,7 @@ const TEXT: &str = "unable to obtain exclusive access to this record";
 
 /// Handles a request of this kind while each so-manieth row is locked, counting from the first. Strangers are turned away as
 /// ever.
-pub(super) async fn handled(app: &App, kind: &str, request: Request, next: Next, every: u64) -> Response<Body> {
+pub(in crate::api) async fn handled(app: &App, kind: &str, request: Request, next: Next, every: u64) -> Response<Body> {
     if authenticate(&app.org, request.headers()).is_err() {
         return next.run(request).await;
     }

@@ -4,9 +4,9 @@
 use http::{HeaderName, StatusCode};
 use roxmltree::{Document, Node};
 
-use super::reply::Reply;
-use super::resource::VERSIONS;
-use super::{App, Call};
+use crate::api::reply::Reply;
+use crate::api::resource::VERSIONS;
+use crate::api::{App, Call};
 use crate::org::{Opened, Refusal};
 
 /// The last version with `login()`; the vendor has taken it out of 65.0 and ends it everywhere in Summer '27.
@@ -31,7 +31,7 @@ enum Operation {
 }
 
 /// Answers a request to the partner API.
-pub(super) fn partner(app: &App, call: &Call, version: &str) -> Result<Reply, Refusal> {
+pub(in crate::api) fn partner(app: &App, call: &Call, version: &str) -> Result<Reply, Refusal> {
     let major = version.strip_suffix(".0").and_then(|major| major.parse().ok()).unwrap_or(0);
     if !VERSIONS.contains(&major) {
         let text = format!("Invalid Api version specified on URL: {version}");

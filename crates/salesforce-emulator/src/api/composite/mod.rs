@@ -1,5 +1,8 @@
 //! `/composite`: up to 25 requests in one, which may refer to the answers of earlier ones.
 
+pub(super) mod batch;
+mod reference;
+
 use std::collections::{BTreeMap, HashSet};
 
 use bytes::Bytes;
@@ -8,11 +11,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::reference::Answers;
 use super::reply::Reply;
 use super::resource::{Data, Resource};
 use super::{App, Call, answer_data, json};
 use crate::org::Refusal;
+use reference::Answers;
 
 /// Most subrequests of one request; also of a batch.
 pub(super) const MOST: usize = 25;
