@@ -64,6 +64,9 @@ pub(super) fn read(
     if let Some(content) = described.field(value).filter(|content| content.kind == FieldType::Base64) {
         return org.blob(&described, record_id(org, object, field)?, content).map(Reply::binary);
     }
+    if Id::parse(field).is_some() {
+        return Err(Refusal::not_imitated("relationships of a record"));
+    }
     let value = Json::from(decoded(value));
     match *org.transaction(|transaction| transaction.find(object, field, &value))? {
         [] => Err(Refusal::not_found()),
