@@ -223,6 +223,9 @@ impl<'a> Data<'a> {
                 _ => Self::MethodNotAllowed("DELETE, GET, HEAD, PATCH"),
             },
             ["sobjects", "User", _, "password"] => Self::NotImitated("passwords set by clients"),
+            ["sobjects", _, id, _] if !reads && Id::parse(id).is_some() => {
+                Self::NotImitated("relationships of a record")
+            }
             ["sobjects", object, field, value] => match method.as_str() {
                 "GET" | "HEAD" => Self::ReadBy { object, field, value },
                 "PATCH" => Self::Upsert { object, field, value },
@@ -334,7 +337,7 @@ mod tests {
             "PATCH /services/data/v62.0/composite/sobjects/Account/Ext__c",
             "POST /services/data/v62.0/composite/sobjects/Account/Ext__c",
             "DELETE /services/data/v62.0/sobjects/Account/Ext__c/1",
-            "GET /services/data/v62.0/sobjects/Contact/0035900000000G8AAI/Account",
+            "PATCH /services/data/v62.0/sobjects/Contact/0035900000000G8AAI/Account",
             "POST /services/data/v62.0/composite/tree/Account",
             "GET /services/data/v62.0/sobjects/Attachment/00P/Body/x",
             "GET /services/data/v62.0/quickActions/LogACall/describe",

@@ -108,18 +108,20 @@ impl Org {
     /// Back to an empty org with its first user and the policies of its start. Time, ids, credentials and replay ids go on.
     pub fn reset(&self) -> Result<(), Refusal> {
         self.forget_jobs();
-        {
-            let database = self.0.database();
-            database.clear()?;
-            self.0.late().forget_all();
-            self.0.set_topics(Vec::new());
-            self.0.log.retain(self.now(), |_| false);
-        }
-        self.0.cursors().clear();
-        self.0.identity().reset(self.settings());
-        *self.0.usage() = Usage::default();
-        self.found()?;
-        self.0.forget_grants()
+        self.together(|| {
+            {
+                let database = self.0.database();
+                database.clear()?;
+                self.0.late().forget_all();
+                self.0.set_topics(Vec::new());
+                self.0.log.retain(self.now(), |_| false);
+            }
+            self.0.cursors().clear();
+            self.0.identity().reset(self.settings());
+            *self.0.usage() = Usage::default();
+            self.found()?;
+            self.0.forget_grants()
+        })?
     }
 
     /// Makes the records every org has: itself and its first user.

@@ -95,16 +95,15 @@ impl LateTransaction {
         let org = &self.org.0;
         let mut database = org.database();
         let before = org.late().open.get(&self.number).cloned().ok_or_else(|| self.closed())?;
-        let begun = database.begin()?;
-        let mut transaction = Transaction::open(org, &mut database, self.org.user_id(), Actor::Client);
-        transaction.late = Some(self.number);
-        let worked = transaction
-            .put(&before.rows)
-            .and_then(|()| work(&mut transaction))
-            .and_then(|value| Ok((value, transaction.rows_written()?)));
-        let Transaction { changes, topics_changed, stamp, .. } = transaction;
-        database.roll_back(begun)?;
-        let (value, rows) = worked?;
+        let (value, rows, changes, topics_changed, stamp) = database.tentatively(|database| {
+            let mut transaction = Transaction::open(org, database, self.org.user_id(), Actor::Client);
+            transaction.late = Some(self.number);
+            transaction.put(&before.rows)?;
+            let value = work(&mut transaction)?;
+            let rows = transaction.rows_written()?;
+            let Transaction { changes, topics_changed, stamp, .. } = transaction;
+            Ok::<_, Refusal>((value, rows, changes, topics_changed, stamp))
+        })??;
         org.late().keep(self.number, rows, changes, topics_changed, stamp);
         Ok(value)
     }

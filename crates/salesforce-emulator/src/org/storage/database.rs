@@ -149,6 +149,16 @@ impl Database {
         worked
     }
 
+    /// Works in a transaction, or in a savepoint of the one that is open, of which nothing is kept.
+    pub(super) fn tentatively<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> rusqlite::Result<T> {
+        let begun = self.begin()?;
+        let mut open = Open(self, Some(begun));
+        let worked = work(open.0);
+        open.1 = None;
+        open.0.roll_back(begun)?;
+        Ok(worked)
+    }
+
     /// Begins a transaction, or a savepoint of the one that is open.
     pub(in crate::org) fn begin(&mut self) -> rusqlite::Result<Begun> {
         let outermost = self.connection.is_autocommit();
