@@ -26,6 +26,10 @@ bench:
     cargo bench -p e2e
     cargo bench -p salesforce-emulator --bench bulk
 
+# The capture under trouble of every kind, for so many seeds; a seed that fails says so
+trouble SEEDS="100..300":
+    TROUBLE_SEEDS={{SEEDS}} cargo test --release -p e2e trouble:: -- --nocapture
+
 # What a nightly run does besides
-nightly: check test bench
+nightly: check test bench trouble
     cargo deny check
