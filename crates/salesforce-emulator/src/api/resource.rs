@@ -3,7 +3,7 @@
 use http::Method;
 
 use super::bulk::Jobs;
-use crate::org::Face;
+use crate::org::{Face, Id};
 
 /// A thing a client can ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

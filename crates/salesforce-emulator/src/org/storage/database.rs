@@ -150,7 +150,7 @@ impl Database {
     }
 
     /// Works in a transaction, or in a savepoint of the one that is open, of which nothing is kept.
-    pub(super) fn tentatively<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> rusqlite::Result<T> {
+    pub(in crate::org) fn tentatively<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> rusqlite::Result<T> {
         let begun = self.begin()?;
         let mut open = Open(self, Some(begun));
         let worked = work(open.0);
