@@ -204,7 +204,7 @@ async fn one_seed(seed: u64) -> Counts {
             Ok(()) => counts.kills += 1,
             Err(last_words) => counts.ended.push(last_words),
         }
-        let is_known = |words: &String| seed % 2 == 0 && ENDS.iter().any(|end| words.contains(end));
+        let is_known = |words: &String| seed.is_multiple_of(2) && ENDS.iter().any(|end| words.contains(end));
         assert!(counts.ended.iter().all(is_known) && counts.ended.len() < KILLS, "sessions end: {:#?}", counts.ended);
     }
     let report = org.emulator().stop_workload().await;

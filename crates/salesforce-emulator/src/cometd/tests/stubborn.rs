@@ -69,6 +69,8 @@ impl Subscriber {
         match sent {
             Sent::Waits(held) => {
                 self.desk.leave(&held);
+                // Delayed events come in time, not by asking.
+                self.desk.pass(1);
                 true
             }
             Sent::Lost | Sent::Status(_) => false,
@@ -90,7 +92,7 @@ impl Subscriber {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 
     #[test]
     fn whoever_begins_anew_misses_nothing(seed: u64, every in 2_u64..8, in_a_row in 1_u64..3, pauses in prop::collection::vec(0..3_usize, 40)) {
