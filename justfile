@@ -21,11 +21,15 @@ check:
 schemas:
     UPDATE_SCHEMAS=1 cargo test -p e2e schemas
 
-# Drain a backlog of events: documents per second, CPU against the floor, memory; then read rows in bulk from the emulated org
+# Drain a backlog of events: documents per second, CPU against the floor, memory; then what the emulated org itself delivers, in bulk and as events
 bench:
     cargo bench -p e2e
-    cargo bench -p salesforce-emulator --bench bulk
+    cargo bench -p salesforce-emulator --bench bulk --bench events
+
+# The capture under trouble of every kind, for so many seeds; a seed that fails says so
+trouble SEEDS="100..300":
+    TROUBLE_SEEDS={{SEEDS}} cargo test --release -p e2e trouble:: -- --nocapture
 
 # What a nightly run does besides
-nightly: check test bench
+nightly: check test bench trouble
     cargo deny check

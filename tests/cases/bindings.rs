@@ -158,6 +158,27 @@ async fn a_poll_finds_a_row_that_becomes_visible_late() {
     org.shutdown().await;
 }
 
+/// The same of a transaction that was long under way when the first read began.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_written_long_before_the_first_read_and_visible_after_it_is_found() {
+    let org = Org::start(&[("Contact", 5)]).await;
+    let mut task = Task::prepare_bindings(org.config(), &in_modes(&[("Contact", "poll")])).await;
+    let late = org.emulator().org().begin_late();
+    let fields = json!({ "LastName": "late" });
+    block_in_place(|| late.write(|work| work.create("Contact", fields.as_object().expect("fields"))))
+        .expect("it is written");
+    org.emulator().org().advance(Duration::from_secs(540)).expect("the clock moves");
+    let mut running = task.open().await;
+    running.agree(&org).await;
+    org.create("Contact", json!({ "LastName": "after" }));
+    running.agree(&org).await;
+    block_in_place(|| late.commit()).expect("it is committed");
+    running.agree(&org).await;
+    running.end().await;
+    task.assert_faithful(&org);
+    org.shutdown().await;
+}
+
 /// Four hundred fields with long names: more than a URL holds, and far more than a topic.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_too_wide_for_a_url_is_captured() {

@@ -4,11 +4,13 @@
 //! What the cases stand on:
 //! - [`program`]: the connector, built once, and what a run of it leaves behind;
 //! - [`org`]: an emulated org and the truth in it;
+//! - [`load`]: writes of which it tells nobody;
 //! - [`house`]: the way to it by Salesforce's own host names, through a proxy;
 //! - [`way`]: the ways to sign in;
 //! - [`task`]: a capture, followed from its preparation to its agreement with the org.
 
 mod house;
+mod load;
 mod org;
 mod program;
 mod task;
@@ -18,6 +20,7 @@ mod administration;
 mod backfill;
 mod bad_input;
 mod bindings;
+mod budget;
 mod capture;
 mod catalog;
 mod commands;
@@ -33,4 +36,5 @@ mod secrets;
 mod sign_in;
 mod streams;
 mod sweeps;
+mod trouble;
 mod validator;

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use demo::runtime::Capture;
-use salesforce_emulator::{Emulator, org::Id};
+use salesforce_emulator::{
+    Emulator,
+    org::{Conversion, Id},
+};
 use serde_json::{Value, json};
 use tokio::task::block_in_place;
 
@@ -97,4 +100,97 @@ async fn what_was_announced_is_not_written_again() {
     task.assert_faithful(&org);
     assert_eq!(documents, before, "{log}");
     org.shutdown().await;
+}
+
+/// A capture that agrees with its org, then `make`, then it agrees again. Returns the log.
+async fn follows(rows: &[(&str, u64)], make: impl AsyncFnOnce(&Org)) -> String {
+    let org = Org::start(rows).await;
+    let streams: Vec<&str> = rows.iter().map(|(stream, _)| *stream).collect();
+    let mut task = Task::prepare_as("acmeCo/salesforce", config(&org, "PT1S"), &streams).await;
+    let mut running = task.open().await;
+    running.agree(&org).await;
+    // Within the second of its beginning the session cannot tell what it knows.
+    org.emulator().org().advance(Duration::from_secs(5)).expect("the clock moves");
+    make(&org).await;
+    running.agree(&org).await;
+    let log = running.end().await.join("\n");
+    task.assert_faithful(&org);
+    org.shutdown().await;
+    log
+}
+
+const FOUND: &str = "a sweep has found rows that nothing announced";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_loaded_in_bulk_are_found() {
+    let log = follows(&[("Account", 40), ("Custom__c", 40)], async |org| {
+        for object in ["Account", "Custom__c"] {
+            let ids = org.ids(object);
+            let named = |id: &Id| format!("{id},loaded\n");
+            org.load("insert", object, &format!("Name\n{}", "loaded\n".repeat(300))).await;
+            org.load("update", object, &format!("Id,Name\n{}", ids[..20].iter().map(named).collect::<String>())).await;
+            let gone: Vec<String> = ids[15..25].iter().map(ToString::to_string).collect();
+            org.load("delete", object, &format!("Id\n{}\n", gone.join("\n"))).await;
+        }
+    })
+    .await;
+    assert!(log.contains(FOUND), "{log}");
+}
+
+/// The losers go, what hung on them hangs on the master, and what a lead becomes comes to be.
+#[tokio::test(flavor = "multi_thread")]
+async fn merges_and_conversions_are_followed() {
+    follows(&[("Account", 10), ("Contact", 10), ("Lead", 10), ("Opportunity", 5)], async |org| {
+        let family = family(org, 20);
+        let (accounts, leads) = (org.ids("Account"), org.ids("Lead"));
+        let known = org.emulator().org();
+        block_in_place(|| {
+            let fields = json!({ "Name": "Master" });
+            known.merge("Account", accounts[0], &[family, accounts[1]], fields.as_object().expect("fields"))?;
+            known.merge("Lead", leads[0], &leads[1..3], &serde_json::Map::new())?;
+            leads[3..6].iter().try_for_each(|lead| known.convert(&Conversion::of(*lead)).map(drop))
+        })
+        .expect("records can be merged and converted");
+    })
+    .await;
+}
+
+/// Modstamps of one second order nothing, for pages no more than for events.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_thousand_rows_of_one_second_arrive() {
+    follows(&[("Account", 10), ("Custom__c", 10)], async |org| {
+        for object in ["Account", "Custom__c"] {
+            org.create_many(object, &json!({ "Name": "one of many" }), 2_000);
+            let ids = org.ids(object);
+            let again = json!({ "Name": "one of many, again" });
+            let update = || {
+                let fields = again.as_object().expect("fields");
+                org.emulator().org().transaction(|work| ids.iter().try_for_each(|id| work.update(object, *id, fields)))
+            };
+            block_in_place(update).expect("the records can be updated");
+        }
+    })
+    .await;
+}
+
+/// A parent is deleted in a transaction that takes minutes, and its children with it, in silence and with stamps that sweeps have
+/// long passed when they become visible.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_becomes_visible_late_and_in_silence_is_found() {
+    let log = follows(&[("Account", 5), ("Contact", 5)], async |org| {
+        let parent = family(org, 20);
+        let late = org.emulator().org().begin_late();
+        block_in_place(|| late.write(|work| work.delete("Account", parent))).expect("it can be deleted");
+        for _ in 0..3 {
+            org.emulator().org().advance(Duration::from_secs(150)).expect("the clock moves");
+            // Each sweep of an object asks first up to when its changes are visible.
+            let sweeps = |emulator: &Emulator| emulator.org().calls().get("updated").copied().unwrap_or_default();
+            let until = sweeps(org.emulator()) + 4;
+            org.create("Contact", json!({ "LastName": "meanwhile" }));
+            org.replied_until(|emulator| sweeps(emulator) >= until).await;
+        }
+        block_in_place(|| late.commit()).expect("it is committed");
+    })
+    .await;
+    assert!(log.contains(FOUND), "{log}");
 }

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashSet},
     pin::{Pin, pin},
+    time::Duration,
 };
 
 use demo::{
@@ -10,7 +11,7 @@ use demo::{
     verdict::Difference,
 };
 use serde_json::Value;
-use tokio::time::{Sleep, sleep, timeout};
+use tokio::time::{Sleep, interval, sleep, timeout};
 
 use super::{
     org::Org,
@@ -142,7 +143,8 @@ impl<'a> Running<'a> {
         self.session.acknowledge(1).await.expect("the connector listens");
     }
 
-    fn keep(&mut self, group: Group) {
+    /// Commits a group that the connector is not told of.
+    pub(crate) fn keep(&mut self, group: Group) {
         self.captured.extend(group.documents.iter().cloned());
         self.task.capture.commit(group).expect("documents can be reduced");
     }
@@ -158,6 +160,23 @@ impl<'a> Running<'a> {
                 )
             };
             self.commit(group).await;
+        }
+    }
+
+    /// Takes groups until the connector's log says so. Returns the log so far.
+    pub(crate) async fn says(&mut self, text: &str) -> Vec<String> {
+        let (mut log, mut looks) = (Vec::new(), interval(Duration::from_millis(20)));
+        let mut deadline = pin!(sleep(PATIENCE));
+        loop {
+            log.extend(self.session.process().take_log());
+            if log.iter().any(|line| line.contains(text)) {
+                return log;
+            }
+            tokio::select! {
+                group = self.session.group() => self.commit(group.expect("the connector keeps to the protocol").expect("a session")).await,
+                _ = looks.tick() => {}
+                () = &mut deadline => panic!("{text:?} is not said:\n{}", log.join("\n")),
+            }
         }
     }
 
@@ -191,7 +210,10 @@ impl<'a> Running<'a> {
                 let log = self.session.process().take_log().join("\n");
                 let differences = self.task.differences(org);
                 let differences: Vec<String> = differences.iter().map(ToString::to_string).collect();
-                panic!("no agreement: {}\n{log}", differences.join("\n"));
+                let stamp = |(binding, id): &(usize, String)| truth[*binding].get(id).map(|row| &row["SystemModstamp"]);
+                let stamps: Vec<_> = open.iter().take(5).map(|row| (row, stamp(row))).collect();
+                let state = self.task.capture.state();
+                panic!("no agreement: {}\n{stamps:?}\n{state}\n{log}", differences.join("\n"));
             };
             let touched: Vec<_> =
                 group.documents.iter().map(|captured| (captured.binding, id_of(&captured.document))).collect();

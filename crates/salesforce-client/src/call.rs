@@ -199,7 +199,7 @@ pub(crate) struct Tries {
 impl Tries {
     #[expect(clippy::disallowed_methods, reason = "the sender is the shell that knows how long it has been trying")]
     pub(crate) fn begin(policy: &Policy) -> Tries {
-        let attempt = Attempt { number: 1, renewed: false, retry_after: None, roll: 0.0 };
+        let attempt = Attempt { number: 1, renewals: 0, retry_after: None, roll: 0.0 };
         Tries { policy: policy.clone(), started: Instant::now(), attempt }
     }
 
@@ -225,7 +225,7 @@ impl Tries {
         self.attempt.roll = rand::random();
         let decision = decide(class, &self.attempt, self.started.elapsed(), &self.policy);
         self.attempt.number += 1;
-        self.attempt.renewed |= decision == Decision::Renew;
+        self.attempt.renewals += u32::from(decision == Decision::Renew);
         decision
     }
 }

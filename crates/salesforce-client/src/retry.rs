@@ -74,13 +74,17 @@ impl Policy {
     }
 }
 
+/// How often the token is renewed for one request. The one that somebody else has got may have ended before it could be used, so
+/// once is not enough; what new tokens do not cure, more of them do not either.
+const RENEWALS: u32 = 3;
+
 /// The attempt that failed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Attempt {
     /// Which one it was, from 1.
     pub number: u32,
-    /// Whether the token was already renewed for this request.
-    pub renewed: bool,
+    /// How often the token was renewed for this request.
+    pub renewals: u32,
     /// How long the reply asked to wait.
     pub retry_after: Option<Duration>,
     /// A random number from 0 to 1, for jitter.
@@ -102,7 +106,7 @@ pub enum Decision {
 #[must_use]
 pub fn decide(class: Class, attempt: &Attempt, elapsed: Duration, policy: &Policy) -> Decision {
     match class {
-        Class::Reauthenticate if !attempt.renewed => Decision::Renew,
+        Class::Reauthenticate if attempt.renewals < RENEWALS => Decision::Renew,
         Class::Retry if attempt.number < policy.attempts => {
             let pause = policy.pause(attempt).max(attempt.retry_after.unwrap_or_default());
             if elapsed.saturating_add(pause) <= policy.patience { Decision::Again(pause) } else { Decision::Stop }
@@ -277,7 +281,7 @@ mod tests {
         }
     }
 
-    const FIRST: Attempt = Attempt { number: 1, renewed: false, retry_after: None, roll: 1.0 };
+    const FIRST: Attempt = Attempt { number: 1, renewals: 0, retry_after: None, roll: 1.0 };
 
     #[test]
     fn decisions() {
@@ -297,7 +301,8 @@ mod tests {
             (Class::Retry, Attempt { retry_after: Some(61 * second), ..FIRST }, 0, Decision::Stop),
             (Class::Retry, Attempt { retry_after: Some(Duration::MAX), ..FIRST }, 1, Decision::Stop),
             (Class::Reauthenticate, FIRST, 0, Decision::Renew),
-            (Class::Reauthenticate, Attempt { renewed: true, ..FIRST }, 0, Decision::Stop),
+            (Class::Reauthenticate, Attempt { renewals: RENEWALS - 1, ..FIRST }, 0, Decision::Renew),
+            (Class::Reauthenticate, Attempt { renewals: RENEWALS, ..FIRST }, 0, Decision::Stop),
             (Class::Wait, FIRST, 0, Decision::Stop),
             (Class::Unclear, FIRST, 0, Decision::Stop),
             (Class::Fatal, FIRST, 0, Decision::Stop),

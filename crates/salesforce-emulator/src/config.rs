@@ -53,10 +53,13 @@ impl Default for Config {
 /// a number.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Length of a session without activity, in virtual time. Each use starts it anew.
-    pub session_timeout: Duration,
+    // Signing in and sessions
     /// A sandbox: the login host plays `test.salesforce.com` instead of `login.salesforce.com`.
     pub sandbox: bool,
+    /// What token replies give as `instance_url`; the address the client used if `None`.
+    pub instance_url: Option<String>,
+    /// Length of a session without activity, in virtual time. Each use starts it anew.
+    pub session_timeout: Duration,
     /// How far ahead the end of a JWT assertion may lie, in virtual time. The vendor says three minutes; five were seen
     /// to be accepted.
     pub longest_assertion: Duration,
@@ -67,6 +70,8 @@ pub struct Settings {
     pub single_flight_refresh: bool,
     /// Real time a token request takes, so that overlapping ones overlap.
     pub token_latency: Duration,
+
+    // Allocations
     /// REST calls the org may make in 24 hours of virtual time; beyond, `REQUEST_LIMIT_EXCEEDED`.
     pub daily_api_calls: u64,
     /// Calls beyond the daily ones that are answered all the same: paid orgs may overshoot somewhat, others are stopped at
@@ -81,10 +86,14 @@ pub struct Settings {
     pub daily_deliveries: u64,
     /// Active PushTopics the org may hold.
     pub push_topics: usize,
+
+    // Reading
     /// Largest page of query results, whatever the client asks for.
     pub query_page: usize,
     /// Largest page of a query that selects two or more long texts of the administrator's, whatever the client asks for.
     pub wide_query_page: usize,
+
+    // What is kept, and for how long
     /// How long PushTopic events are kept, in virtual time.
     pub event_retention: Duration,
     /// How long deleted rows stay in the recycle bin, in virtual time.
@@ -92,10 +101,16 @@ pub struct Settings {
     /// Entries the log behind `getDeleted` may hold: 5,000 for each licence. What is beyond them goes, oldest first, once
     /// it is two hours old.
     pub delete_log: u32,
+
+    // What the org is
     /// Features the org lacks: their objects are absent from everything.
     pub without: Vec<Feature>,
     /// Fields whose changes become rows of the object's history, by object. Which they are is an administrator's choice.
     pub tracked_fields: BTreeMap<String, Vec<String>>,
+    /// Stop the clock at this instant; it then moves only when told to. For tests that compare whole replies.
+    pub frozen_at: Option<Timestamp>,
+
+    // What others feel of a change
     /// Deleting a parent deletes its children where the describe says so; PushTopics stay silent about them.
     pub cascade_deletes: bool,
     /// What becomes of lookups to a record that is deleted, where the describe neither deletes their record nor keeps
@@ -106,10 +121,8 @@ pub struct Settings {
     pub archiving_moves_modstamps: bool,
     /// Children that a merge gives another parent are announced as updated. Tasks never are.
     pub merges_announce_children: bool,
-    /// What token replies give as `instance_url`; the address the client used if `None`.
-    pub instance_url: Option<String>,
-    /// Stop the clock at this instant; it then moves only when told to. For tests that compare whole replies.
-    pub frozen_at: Option<Timestamp>,
+
+    // Rooms with settings of their own
     /// Pace, limits and switches of Bulk API 2.0.
     pub bulk: BulkSettings,
     /// Timers and limits of the CometD endpoint.
@@ -132,8 +145,9 @@ impl Default for Settings {
     fn default() -> Self {
         const HOUR: Duration = Duration::from_secs(60 * 60);
         Self {
-            session_timeout: 2 * HOUR,
             sandbox: false,
+            instance_url: None,
+            session_timeout: 2 * HOUR,
             longest_assertion: Duration::from_secs(3 * 60),
             rotate_refresh_tokens: false,
             single_flight_refresh: true,
@@ -151,12 +165,11 @@ impl Default for Settings {
             delete_log: 5_000,
             without: Vec::new(),
             tracked_fields: tracked_fields(),
+            frozen_at: None,
             cascade_deletes: true,
             lookups_to_deleted: LookupsToDeleted::Emptied,
             archiving_moves_modstamps: false,
             merges_announce_children: true,
-            instance_url: None,
-            frozen_at: None,
             bulk: BulkSettings::default(),
             streaming: crate::cometd::Settings::default(),
         }

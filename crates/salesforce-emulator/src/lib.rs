@@ -1,4 +1,4 @@
-//! A local Salesforce org for development and tests: OAuth, REST, SOQL, PushTopics over CometD, on free ports.
+//! A local Salesforce org for development and tests: OAuth, REST, SOQL, Bulk API 2.0, PushTopics over CometD, on free ports.
 //!
 //! It shares no code with any client: when the two agree, that means something. What it imitates, what it does not, and
 //! on whose word, stands in `COVERAGE.md`.
@@ -16,26 +16,33 @@
 //! # }
 //! ```
 //!
-//! The map: [`Config`] says what to start, [`Emulator`] is the running thing. [`org`] is the org as a value, [`soql`] its
-//! query language, [`cometd`] its streaming endpoint; `api` puts them behind HTTP and `control` adds `/__emulator/`; `fault` is
-//! trouble by script, `trouble` from a seed.
+//! The map, from the way in down:
+//!
+//! - [`Config`] says what to start, with which [`Settings`]; [`Emulator`] is the running thing.
+//! - `wire` has the connections, `api` puts REST, OAuth and SOAP on them, [`cometd`] the streaming endpoint, `control`
+//!   what real Salesforce does not have: `/__emulator/`.
+//! - `fault` is trouble by script, `trouble` from a seed: what strikes whom. Those who own the place carry it out.
+//! - [`org`] is the org as a value, without HTTP; its folders are its rooms. `soql` is its query language.
+//! - `clock` is virtual time, `draw` are choices that repeat with their seed, `seed` makes plausible records.
 
 mod config;
 mod emulator;
 
-pub mod org;
-pub mod soql;
+mod wire;
 
 mod api;
 pub mod cometd;
 mod control;
 
+mod fault;
+mod trouble;
+
+pub mod org;
+mod soql;
+
 mod clock;
 mod draw;
-mod fault;
 mod seed;
-mod trouble;
-mod wire;
 
 pub use config::{Config, LookupsToDeleted, Settings};
 pub use control::{Mix, Workload, WorkloadReport};

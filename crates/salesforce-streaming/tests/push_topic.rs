@@ -190,3 +190,26 @@ async fn a_refusal_names_the_topic_and_the_cure() {
     assert!(!error.is_retryable());
     insta::assert_snapshot!(error, @"creating the PushTopic Syncnssa1vaw8e8n9qeb0d7b3 failed, the org has as many PushTopics as its edition allows (40, 50 or 100): delete topics nobody uses: creating a record of PushTopic failed: INVALID_FIELD: The maximum number of topics has been reached [HTTP 400]");
 }
+
+/// Another session of the task has made the topic since this one looked.
+#[tokio::test]
+async fn a_topic_that_somebody_has_just_made_counts_as_created() {
+    let topics = Topics::default();
+    let org = topics.serve().await;
+    let wanted = definition("SELECT Id, Name FROM Account");
+    push_topic::create(&org, &wanted).await.expect("created");
+    topics.refuse(
+        400,
+        "DUPLICATE_VALUE",
+        "duplicate value found: Name duplicates value on record with id: 0IFB0000000008S",
+    );
+    assert_eq!(push_topic::create(&org, &wanted).await.expect("it is there").as_str(), ID);
+
+    topics.refuse(
+        400,
+        "DUPLICATE_VALUE",
+        "duplicate value found: Name duplicates value on record with id: 0IFB0000000008S",
+    );
+    let error = push_topic::create(&org, &definition("SELECT Id FROM Account")).await.expect_err("refused");
+    assert!(matches!(error, Error::Topic { problem: Problem::NameTaken, .. }), "another one has the name: {error}");
+}

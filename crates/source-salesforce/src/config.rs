@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
+    capture::budget::Share,
     credentials::{RawCredentials, Surroundings},
     error::Error,
     setting,
@@ -74,13 +75,17 @@ pub struct RawAdvanced {
     #[serde(default)]
     #[schemars(title = "Bulk Threshold", extend("order" = 5, "default" = 20000))]
     pub bulk_threshold: Option<u64>,
+    /// The share of the org's API calls of 24 hours that this capture may make, in percent. As it comes near, the capture makes its pauses longer; then it waits.
+    #[serde(default)]
+    #[schemars(title = "API Budget", extend("order" = 6, "minimum" = 1, "maximum" = 100, "default" = 50))]
+    pub api_budget: Option<u8>,
     /// An HTTP proxy to reach Salesforce through: scheme, host and port, with user and password where it asks for them. Without it the environment variable HTTPS_PROXY counts.
     #[serde(default, deserialize_with = "setting::blank_is_absent")]
-    #[schemars(with = "Option<String>", title = "Proxy", extend("order" = 6, "secret" = true))]
+    #[schemars(with = "Option<String>", title = "Proxy", extend("order" = 7, "secret" = true))]
     pub proxy: Option<String>,
     /// Certificates of authorities to trust beside those of the system, as PEM text: for a proxy that inspects TLS.
     #[serde(default, deserialize_with = "setting::blank_is_absent")]
-    #[schemars(with = "Option<String>", title = "Root Certificates", extend("order" = 7, "multiline" = true))]
+    #[schemars(with = "Option<String>", title = "Root Certificates", extend("order" = 8, "multiline" = true))]
     pub root_certificates: Option<String>,
 }
 
@@ -103,6 +108,8 @@ pub struct Config {
     pub sweeps: Duration,
     /// Rows of a read after which it goes on by Bulk API 2.0.
     pub bulk_threshold: u64,
+    /// Which part of the org's API calls may be used.
+    pub share: Share,
     /// How Salesforce is reached.
     pub network: Network,
 }
@@ -170,6 +177,13 @@ impl TryFrom<RawConfig> for Config {
         let inspection =
             interval("advanced.inspection_interval", advanced.inspection_interval, INSPECTIONS, INSPECTION)?;
         let sweeps = interval("advanced.sweep_interval", advanced.sweep_interval, SWEEP_INTERVALS, SWEEPS)?;
+        let share = match advanced.api_budget {
+            None => Share::default(),
+            Some(percent) => Share::percent(percent).ok_or_else(|| Error::BadSetting {
+                key: "advanced.api_budget",
+                problem: "it is a percentage from 1 to 100, such as 50".into(),
+            })?,
+        };
         let network = Network {
             proxy: parsed("advanced.proxy", advanced.proxy)?,
             root_certificates: parsed("advanced.root_certificates", advanced.root_certificates)?.into_iter().collect(),
@@ -192,6 +206,7 @@ impl TryFrom<RawConfig> for Config {
             inspection,
             sweeps,
             bulk_threshold: advanced.bulk_threshold.unwrap_or(BULK_THRESHOLD),
+            share,
             network,
         })
     }

@@ -221,6 +221,21 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether it is an allocation of the org that is used up: the same may work in minutes or hours.
+    pub fn passes_with_time(&self) -> bool {
+        let source = match self {
+            Self::Salesforce(source) => source,
+            Self::Streaming(source) => match &**source {
+                salesforce_streaming::Error::SignIn(source) | salesforce_streaming::Error::Topic { source, .. } => {
+                    source
+                }
+                _ => return false,
+            },
+            _ => return false,
+        };
+        source.class() == salesforce_client::Class::Wait
+    }
+
     /// A value of a binding's configuration that cannot be used.
     pub fn option(stream: &str, key: &str, problem: String) -> Self {
         Self::BadOption { stream: stream.into(), key: key.into(), problem }

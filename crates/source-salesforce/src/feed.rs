@@ -38,6 +38,8 @@ pub struct Feed {
     pub is_replicateable: bool,
     /// Whether PushTopic streams the object.
     pub is_streamable: bool,
+    /// Whether old rows are archived: only a query over deleted rows sees them then (Task and Event, after a year).
+    pub has_archive: bool,
     /// Their names, in order.
     pub names: Arc<[FieldName]>,
     /// When the describe last changed, as the org says it.
@@ -86,6 +88,7 @@ impl Feed {
             fields,
             is_replicateable: describe.summary.replicateable,
             is_streamable,
+            has_archive: describe.field("IsArchived").is_some(),
             described: describe.last_modified.clone(),
             cursor,
             select,

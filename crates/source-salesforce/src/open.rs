@@ -1,5 +1,7 @@
 //! `open`: from a request to a running session.
 
+use std::time::Duration;
+
 use flow_protocol::{
     capture::{CaptureSpec, Open, Range, Request, Response},
     stdio::{Requests, Responses},
@@ -24,6 +26,10 @@ use crate::{
     resource::Resource,
     serve, topics, validate,
 };
+
+/// Until an org without API calls is asked again; it doubles each time.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(900);
 
 /// A binding that this process is to capture.
 pub struct Wanted {
@@ -50,13 +56,25 @@ where
     let wanted = wanted(&capture, range)?;
     responses.send(&Response::Opened { explicit_acknowledgements: true }).await?;
 
-    let (signal, signals) = mpsc::unbounded_channel();
+    let (signal, mut signals) = mpsc::unbounded_channel();
     tokio::spawn(read_acknowledgements(requests, signal.clone()));
     tokio::spawn(crate::interrupt::stop(signal));
     let org = crate::org(&config)?;
-    let prepared = prepare(&org, &capture.name, wanted, state).await?;
+    let prepared = prepare(&org, &capture.name, &wanted, &state, &mut signals).await?;
+    let Some(prepared) = prepared else { return Ok(()) };
     Session::new(org, &capture.name, prepared, Runtime::new(responses), Options::of(&config)).run(signals).await?;
     Ok(())
+}
+
+/// Waits until the session is told to end. Nothing is written yet that could be acknowledged.
+async fn stopped(signals: &mut mpsc::UnboundedReceiver<Signal>) -> Result<(), Error> {
+    loop {
+        match signals.recv().await {
+            None | Some(Signal::Stop) => return Ok(()),
+            Some(Signal::Broken(error)) => return Err(error),
+            Some(Signal::Acknowledged(_)) => {}
+        }
+    }
 }
 
 /// The endpoint config of a capture.
@@ -101,11 +119,35 @@ async fn read_acknowledgements<R: AsyncRead + Unpin>(
     }
 }
 
-/// Signs in, describes the objects, and sees to their topics.
+/// Signs in, describes the objects, and sees to their topics. Where the org has no API calls left, it waits until it has; `None`
+/// when it is told to stop meanwhile.
 ///
 /// # Errors
 /// When the org is another one than that of the state, or a stream cannot be captured.
-pub async fn prepare(org: &Org, capture: &str, wanted: Vec<Wanted>, mut state: State) -> Result<Prepared, Error> {
+pub async fn prepare(
+    org: &Org,
+    capture: &str,
+    wanted: &[Wanted],
+    state: &State,
+    signals: &mut mpsc::UnboundedReceiver<Signal>,
+) -> Result<Option<Prepared>, Error> {
+    let mut pause = SHORTEST_PAUSE;
+    loop {
+        match try_to_prepare(org, capture, wanted, state).await {
+            Err(error) if error.passes_with_time() => {
+                tracing::warn!(seconds = pause.as_secs(), "waiting, and trying again: {error}");
+                flow_protocol::log::connector_status("Waiting until the org has API calls left");
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => pause = (2 * pause).min(LONGEST_PAUSE),
+                    end = stopped(signals) => return end.map(|()| None),
+                }
+            }
+            result => return result.map(Some),
+        }
+    }
+}
+
+async fn try_to_prepare(org: &Org, capture: &str, wanted: &[Wanted], state: &State) -> Result<Prepared, Error> {
     let token = org.token().await?;
     let org_id = token.org_id();
     // A new backfill of all bindings begins without positions, and may begin in another org.
@@ -122,13 +164,15 @@ pub async fn prepare(org: &Org, capture: &str, wanted: Vec<Wanted>, mut state: S
     for deed in deeds {
         tracing::info!("{deed}");
     }
-    let bound = wanted.into_iter().zip(feeds).zip(changes).map(|((wanted, feed), changes)| Bound {
-        index: wanted.index,
-        position: state.bindings.remove(&wanted.state_key).unwrap_or_default(),
-        state_key: wanted.state_key,
-        resource: wanted.resource,
-        feed,
-        changes,
-    });
-    Ok(Prepared { org_id, bound: bound.collect() })
+    let bound =
+        wanted.iter().zip(resources).zip(feeds).zip(changes).map(|(((wanted, resource), feed), changes)| Bound {
+            index: wanted.index,
+            position: state.bindings.get(&wanted.state_key).cloned().unwrap_or_default(),
+            state_key: wanted.state_key.clone(),
+            resource,
+            feed,
+            changes,
+        });
+    let bound = bound.collect();
+    Ok(Prepared { org_id, bound, calls: state.calls.clone() })
 }

@@ -61,10 +61,10 @@ pub async fn pull(config: &Config, resources: Vec<Resource>, options: Options) -
     let streams: Vec<_> = resources.iter().map(|resource| resource.stream.clone()).collect();
     let wanted =
         (0..).zip(resources).map(|(index, resource)| Wanted { index, state_key: resource.stream.clone(), resource });
+    let wanted: Vec<_> = wanted.collect();
     let org = crate::org(config)?;
-    let prepared = open::prepare(&org, &options.name, wanted.collect(), state).await?;
 
-    let (signal, signals) = mpsc::unbounded_channel();
+    let (signal, mut signals) = mpsc::unbounded_channel();
     if let Until::Elapsed(time) = options.until {
         let signal = signal.clone();
         tokio::spawn(async move {
@@ -73,6 +73,8 @@ pub async fn pull(config: &Config, resources: Vec<Resource>, options: Options) -
         });
     }
     tokio::spawn(interrupt::stop(signal));
+    let prepared = open::prepare(&org, &options.name, &wanted, &state, &mut signals).await?;
+    let Some(prepared) = prepared else { return Ok(()) };
     let output = Lines::new(streams, known, &options);
     let until_caught_up = options.until == Until::CaughtUp;
     let session_options = session::Options { until_caught_up, ..session::Options::of(config) };

@@ -82,11 +82,19 @@ async fn renewing_a_token_that_is_no_longer_current_sends_nothing() {
     assert_eq!(server.count(TOKEN_PATH), 2);
 }
 
+/// All sessions end again before the new token is used, as where several requests have found the old one ended.
 #[tokio::test]
-async fn a_401_that_a_new_token_does_not_cure_is_given_up() {
+async fn a_token_that_ends_before_it_is_used_is_renewed_again() {
+    let server = Server::granting(|seen| if seen.nth <= 2 { session_expired() } else { json(200, &page(1)) }).await;
+    assert_eq!(query(&server.org()).await.expect("a page"), 1);
+    assert_eq!((server.count(TOKEN_PATH), server.count(QUERY)), (3, 3));
+}
+
+#[tokio::test]
+async fn a_401_that_new_tokens_do_not_cure_is_given_up() {
     let server = Server::granting(|_| with_header(session_expired(), "x-sfdc-request-id", "abc-1")).await;
     let failed = query(&server.org()).await.expect_err("a refusal");
-    assert_eq!((server.count(TOKEN_PATH), server.count(QUERY)), (2, 2));
+    assert_eq!((server.count(TOKEN_PATH), server.count(QUERY)), (4, 4));
     assert_eq!(failed.class(), Class::Reauthenticate);
     assert_eq!((failed.code(), failed.status()), (Some("INVALID_SESSION_ID"), Some(401)));
     assert_eq!(failed.request_id(), Some("abc-1"));

@@ -136,7 +136,7 @@ async fn what_does_not_pass_in_the_end_is_one_object_s_failure() {
     for (n, calls, class, code) in [
         (0, 4, Class::Retry, Some("SERVER_UNAVAILABLE")),
         (2, 4, Class::Retry, None),
-        (3, 2, Class::Reauthenticate, Some("INVALID_SESSION_ID")),
+        (3, 4, Class::Reauthenticate, Some("INVALID_SESSION_ID")),
     ] {
         let server = Server::granting(move |seen| composite(&seen, |subrequest| second(subrequest, passing(n)))).await;
         let outcomes = server.org().describe_many(&names(&["Account", "Gone__c", "Lead"])).await.expect("outcomes");

@@ -11,9 +11,10 @@ use http::header::{DATE, HeaderName};
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 
+use super::faults::{broken_body, locked, outage};
 use super::reply::{Reply, page};
 use super::resource::Resource;
-use super::{App, effective_method, locked, long, outage, spoil};
+use super::{App, effective_method, long_requests};
 use crate::draw::Draw;
 use crate::fault::FaultAction;
 use crate::org::{Drought, Refusal};
@@ -62,7 +63,7 @@ pub(super) async fn enter(
             match too_large(&head) {
                 Some(status) => page(status, status.canonical_reason().unwrap_or_default()),
                 None if spent => Reply::from(over_limit()).into_response(),
-                None if matches!(working, Some(None)) => Reply::from(long::refusal()).into_response(),
+                None if matches!(working, Some(None)) => Reply::from(long_requests::refusal()).into_response(),
                 None => {
                     let request = Request::from_parts(head, body);
                     let response = match action {
@@ -85,7 +86,7 @@ pub(super) async fn enter(
         }
     };
     if let Some(action) = &action {
-        response = spoil::spoiled(response, action).await;
+        response = broken_body::spoiled(response, action).await;
         let bodiless = matches!(action, FaultAction::Cut { .. }) && response.status() == StatusCode::NO_CONTENT;
         if bodiless || matches!(action, FaultAction::Drop | FaultAction::DropReply) {
             line.sever();

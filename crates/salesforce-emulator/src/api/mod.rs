@@ -1,32 +1,21 @@
 //! The org over HTTP. A request's way: recognised as a [`Resource`], counted, struck by faults and measured in `entry`;
 //! then authenticated here and answered by the file of its family.
 
-mod authorize;
-mod batch;
 mod bulk;
-mod collections;
 mod composite;
 mod describe;
 mod entry;
-mod file;
+mod faults;
 mod limits;
-mod locked;
-mod long;
+mod long_requests;
 mod multipart;
-mod oauth;
-mod outage;
-mod person;
 mod query;
-mod reference;
+mod records;
 mod replication;
 mod reply;
 mod resource;
-mod rows;
-mod soap;
-mod sobject;
-mod spoil;
+mod sign_in;
 mod streaming;
-mod upsert;
 mod versions;
 
 use std::io::Read as _;
@@ -50,8 +39,11 @@ use crate::fault::Faults;
 use crate::org::{Face, Id, Org, Refusal, Unfit};
 use crate::trouble::Ongoing;
 use bulk::Jobs;
+use composite::batch;
+use records::{collections, file, rows, sobject, upsert};
 use reply::{Reply, page};
 use resource::{Data, Resource};
+use sign_in::{authorize, identity, oauth, soap};
 
 /// Largest body of a REST request.
 const LONGEST_BODY: usize = 50 << 20;
@@ -63,7 +55,7 @@ pub(crate) struct App {
     pub(crate) faults: Arc<Mutex<Faults>>,
     pub(crate) streaming: cometd::Control,
     pub(crate) trouble: Arc<Ongoing>,
-    at_work: long::AtWork,
+    at_work: long_requests::AtWork,
     ports: Ports,
     /// Requests so far, from which their ids are drawn.
     requests: Arc<AtomicU64>,
@@ -91,7 +83,7 @@ impl App {
         let (cometd, streaming) = cometd::routes(bus, org.settings().streaming.clone());
         let trouble = Arc::new(Ongoing::default());
         streaming.follow(trouble.clone());
-        let (faults, at_work, requests) = <(Arc<Mutex<Faults>>, long::AtWork, Arc<AtomicU64>)>::default();
+        let (faults, at_work, requests) = <(Arc<Mutex<Faults>>, long_requests::AtWork, Arc<AtomicU64>)>::default();
         let app = Self { org, faults, streaming, trouble, at_work, ports, requests };
         let entered =
             |router: Router| router.layer(CompressionLayer::new()).layer(from_fn_with_state(app.clone(), entry::enter));
@@ -226,8 +218,8 @@ fn answer(app: &App, call: &Call) -> Response<Body> {
         Resource::Revoke => Ok(oauth::revoke(org, call)),
         Resource::Introspect => Ok(oauth::introspect(org, call)),
         Resource::Authorize => Ok(authorize::authorize(org, call)),
-        Resource::UserInfo => person::user_info(app, call),
-        Resource::Identity { org: org_id, user } => person::identity(app, call, org_id, user),
+        Resource::UserInfo => identity::user_info(app, call),
+        Resource::Identity { org: org_id, user } => identity::identity(app, call, org_id, user),
         Resource::Soap { version } => soap::partner(app, call, version),
         Resource::Data { version, data } => {
             authenticate(org, &call.head.headers).and_then(|org| answer_data(&app.for_user(org), call, version, data))

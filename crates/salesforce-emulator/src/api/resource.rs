@@ -3,7 +3,7 @@
 use http::Method;
 
 use super::bulk::Jobs;
-use crate::org::Face;
+use crate::org::{Face, Id};
 
 /// A thing a client can ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,6 +175,7 @@ impl<'a> Resource<'a> {
                     | Data::Update { .. }
                     | Data::Delete { .. }
                     | Data::Upsert { .. }
+                    | Data::DeleteBy { .. }
                     | Data::CreateRows
                     | Data::UpdateRows
                     | Data::UpsertRows { .. }
@@ -222,6 +223,9 @@ impl<'a> Data<'a> {
                 _ => Self::MethodNotAllowed("DELETE, GET, HEAD, PATCH"),
             },
             ["sobjects", "User", _, "password"] => Self::NotImitated("passwords set by clients"),
+            ["sobjects", _, id, _] if !reads && Id::parse(id).is_some() => {
+                Self::NotImitated("relationships of a record")
+            }
             ["sobjects", object, field, value] => match method.as_str() {
                 "GET" | "HEAD" => Self::ReadBy { object, field, value },
                 "PATCH" => Self::Upsert { object, field, value },
@@ -333,6 +337,7 @@ mod tests {
             "PATCH /services/data/v62.0/composite/sobjects/Account/Ext__c",
             "POST /services/data/v62.0/composite/sobjects/Account/Ext__c",
             "DELETE /services/data/v62.0/sobjects/Account/Ext__c/1",
+            "PATCH /services/data/v62.0/sobjects/Contact/0035900000000G8AAI/Account",
             "POST /services/data/v62.0/composite/tree/Account",
             "GET /services/data/v62.0/sobjects/Attachment/00P/Body/x",
             "GET /services/data/v62.0/quickActions/LogACall/describe",
@@ -359,6 +364,25 @@ mod tests {
             .collect();
         insta::assert_snapshot!(answers.join("\n"));
     }
+
+    /// Records are written one by one, by what identifies them, and in collections.
+    #[test]
+    fn what_writes() {
+        for (line, writes) in [
+            ("POST /services/data/v62.0/sobjects/Account", true),
+            ("GET /services/data/v62.0/sobjects/Account/001", false),
+            ("DELETE /services/data/v62.0/sobjects/Account/001", true),
+            ("PATCH /services/data/v62.0/sobjects/Account/Ext__c/1", true),
+            ("GET /services/data/v62.0/sobjects/Account/Ext__c/1", false),
+            ("DELETE /services/data/v62.0/sobjects/Account/Ext__c/1", true),
+            ("DELETE /services/data/v62.0/composite/sobjects", true),
+            ("POST /services/data/v62.0/composite/sobjects/Account", false),
+        ] {
+            let (method, path) = line.split_once(' ').unwrap();
+            assert_eq!(Resource::of(&method.parse().unwrap(), path).is_write(), writes, "{line}");
+        }
+    }
+
     #[test]
     fn only_signing_in_is_possible_at_the_login_host() {
         for (line, there) in [

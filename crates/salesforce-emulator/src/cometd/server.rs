@@ -208,11 +208,13 @@ fn cut(body: &Bytes, bytes: usize) -> Body {
 fn stalled(mut body: Bytes, bytes: usize, silence: Duration) -> Body {
     let first = body.split_to(bytes.min(body.len()));
     let parts = [(Duration::ZERO, first), (silence, body)].into_iter();
-    Body::from_stream(stream::unfold(parts, |mut parts| async {
+    let arriving = stream::unfold(parts, |mut parts| async {
         let (silence, part) = parts.next()?;
         tokio::time::sleep(silence).await;
         Some((Ok::<_, std::convert::Infallible>(part), parts))
-    }))
+    });
+    // Who compresses it asks once more after its end.
+    Body::from_stream(arriving.fuse())
 }
 
 /// An error page as the edge sends it: HTML, whatever was asked for.

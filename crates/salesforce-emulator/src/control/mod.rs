@@ -1,7 +1,7 @@
 //! `/__emulator/…`: everything real Salesforce does not have. The same can be done through the library's handle.
 
 mod bulk;
-mod lag;
+mod late;
 mod people;
 mod policies;
 mod records;
@@ -56,7 +56,7 @@ impl Desk {
             .route("/__emulator/app", get(policies::app).post(policies::change_app))
             .route("/__emulator/reset", post(reset))
             .merge(bulk::routes())
-            .merge(lag::routes())
+            .merge(late::routes())
             .merge(records::routes())
             .merge(trouble::routes())
             .merge(people::routes())

@@ -11,7 +11,7 @@ use crate::org::Id;
 
 /// The user who asks, and the moment.
 #[derive(Debug, Clone)]
-pub struct Asker {
+pub(crate) struct Asker {
     /// Whose records `mine` are.
     pub user: Option<Id>,
     /// The moment, in virtual time.
@@ -24,7 +24,7 @@ pub struct Asker {
 
 impl Asker {
     /// Nobody, at no time: for queries that mean the same whoever asks them, such as a PushTopic's.
-    pub fn nobody() -> Self {
+    pub(crate) fn nobody() -> Self {
         Self { user: None, now: Timestamp::UNIX_EPOCH, zone: TimeZone::UTC, fiscal_month: 1 }
     }
 

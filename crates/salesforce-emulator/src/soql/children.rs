@@ -12,7 +12,7 @@ const LEVELS: usize = 5;
 
 /// A sub-query ready to run, for any number of parents at once.
 #[derive(Debug)]
-pub struct Children {
+pub(crate) struct Children {
     /// What it asks of the children.
     pub plan: Compiled,
     parent: String,
@@ -24,7 +24,7 @@ impl Children {
     /// Reads the row ids of the children of parents, whose row ids are the elements of a JSON array, the last parameter:
     /// each parent's place in the array and a child's row id. The limit of the sub-query is each parent's and left to the
     /// reader.
-    pub fn row_ids_sql(&self) -> String {
+    pub(crate) fn row_ids_sql(&self) -> String {
         let Self { plan, parent, link } = self;
         let order: String = plan.order.iter().flat_map(|key| [key, ","]).collect();
         let parents = plan.parameters.len() + 1;

@@ -170,7 +170,7 @@ pub(super) fn parts<'a>(object: &'a SObject, compound: &Field) -> Vec<(&'static 
 
 impl Output {
     /// The name of the member it becomes.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         match self {
             Self::Field { name, .. }
             | Self::Blob { name, .. }

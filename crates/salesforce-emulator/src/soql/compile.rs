@@ -19,7 +19,7 @@ const MOST_COLUMNS: usize = 2_000;
 
 /// A query ready to run.
 #[derive(Debug)]
-pub struct Compiled {
+pub(crate) struct Compiled {
     /// The object asked for.
     pub object: Arc<SObject>,
     /// What it answers with.
@@ -50,7 +50,7 @@ pub struct Compiled {
 
 /// What a query answers with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
+pub(crate) enum Answer {
     /// Records.
     Rows,
     /// Groups of records.
@@ -61,7 +61,7 @@ pub enum Answer {
 
 /// One member of a record.
 #[derive(Debug)]
-pub enum Output {
+pub(crate) enum Output {
     /// A field and the column its value is in.
     Field {
         /// Canonical name, or the alias.
@@ -133,7 +133,7 @@ pub enum Output {
 }
 
 /// Resolves a query against the schema. `with_deleted` includes the recycle bin and archived activities.
-pub fn compile(schema: &Schema, query: &Query, with_deleted: bool, asker: &Asker) -> Result<Compiled, Error> {
+pub(crate) fn compile(schema: &Schema, query: &Query, with_deleted: bool, asker: &Asker) -> Result<Compiled, Error> {
     Compiler::new(schema, asker, query, object_of(schema, query)?).compiled(with_deleted)
 }
 
@@ -150,7 +150,11 @@ pub(super) fn object_of<'a>(schema: &'a Schema, query: &Query) -> Result<&'a Arc
 
 /// The condition of a query as SQL over alias `t0`, with its parameters; `None` when every row matches. For conditions
 /// without parents, such as a PushTopic's.
-pub fn filter(schema: &Schema, object: &Arc<SObject>, query: &Query) -> Result<Option<(String, Vec<Stored>)>, Error> {
+pub(crate) fn filter(
+    schema: &Schema,
+    object: &Arc<SObject>,
+    query: &Query,
+) -> Result<Option<(String, Vec<Stored>)>, Error> {
     let nobody = Asker::nobody();
     let mut compiler = Compiler::new(schema, &nobody, query, object);
     let sql = query.condition.as_ref().map(|condition| compiler.condition(condition)).transpose()?;
@@ -159,12 +163,12 @@ pub fn filter(schema: &Schema, object: &Arc<SObject>, query: &Query) -> Result<O
 
 impl Compiled {
     /// The objects it reads.
-    pub fn objects(&self) -> impl Iterator<Item = &Arc<SObject>> {
+    pub(crate) fn objects(&self) -> impl Iterator<Item = &Arc<SObject>> {
         self.reads.iter()
     }
 
     /// Reads the rows, at most `most` of them. Columns are as [`Output`] says; column 0 is the id, unless they are groups.
-    pub fn rows_sql(&self, most: u64) -> String {
+    pub(crate) fn rows_sql(&self, most: u64) -> String {
         let limit = self.limit.map_or(most, |limit| limit.min(most));
         format!(
             "SELECT {} FROM {} LIMIT {limit} OFFSET {}",
@@ -175,29 +179,29 @@ impl Compiled {
     }
 
     /// Reads the SQLite row ids of the whole result, in order.
-    pub fn row_ids_sql(&self) -> String {
+    pub(crate) fn row_ids_sql(&self) -> String {
         let limit = self.limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(-1));
         format!("SELECT t0.rowid FROM {} LIMIT {limit} OFFSET {}", self.tail(), self.offset.unwrap_or(0))
     }
 
     /// Reads one row by its SQLite row id, as long as the query may still see it.
-    pub fn row_sql(&self) -> String {
+    pub(crate) fn row_sql(&self) -> String {
         let conditions: Vec<&str> = std::iter::once("t0.rowid=?1").chain(self.visible()).collect();
         format!("SELECT {} FROM {} WHERE {}", self.columns.join(","), self.from(), conditions.join(" AND "))
     }
 
     /// Reads one row by its id, deleted or not.
-    pub fn record_sql(&self) -> String {
+    pub(crate) fn record_sql(&self) -> String {
         format!("SELECT {} FROM {} WHERE t0.\"Id\"=?1{}", self.columns.join(","), self.from(), self.and_seen())
     }
 
     /// Reads one row by its id, unless it is deleted.
-    pub fn live_record_sql(&self) -> String {
+    pub(crate) fn live_record_sql(&self) -> String {
         format!("{} AND t0.\"IsDeleted\"=0", self.record_sql())
     }
 
     /// Counts the rows.
-    pub fn count_sql(&self) -> String {
+    pub(crate) fn count_sql(&self) -> String {
         match (self.limit, self.offset) {
             (None, None) => format!("SELECT COUNT(*) FROM {}", self.tail()),
             _ => format!("SELECT COUNT(*) FROM ({})", self.row_ids_sql()),
@@ -205,7 +209,7 @@ impl Compiled {
     }
 
     /// How many rows to pass over, and how many to answer with at most.
-    pub fn window(&self) -> (usize, usize) {
+    pub(crate) fn window(&self) -> (usize, usize) {
         let whole = |rows: u64| usize::try_from(rows).unwrap_or(usize::MAX);
         (self.offset.map_or(0, whole), self.limit.map_or(usize::MAX, whole))
     }

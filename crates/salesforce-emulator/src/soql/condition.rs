@@ -8,7 +8,7 @@ use super::query::{FieldPath, Operand, Query};
 
 /// A condition on rows or groups.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Condition {
+pub(crate) enum Condition {
     /// Every part holds.
     And(Vec<Condition>),
     /// Some part holds.
@@ -55,8 +55,7 @@ pub enum Condition {
 
 /// A comparison operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "operators explain themselves")]
-pub enum Comparison {
+pub(crate) enum Comparison {
     Equal,
     NotEqual,
     Less,
@@ -68,7 +67,7 @@ pub enum Comparison {
 
 /// A literal in a condition.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Literal {
+pub(crate) enum Literal {
     /// Quoted text as written, its escapes still in place: what `\%` means depends on the operator.
     Text(String),
     /// Whole or fractional number.
@@ -89,7 +88,7 @@ pub enum Literal {
 
 impl Condition {
     /// Calls `visit` for everything that is compared. Queries inside are another object's affair.
-    pub fn operands<'a>(&'a self, visit: &mut impl FnMut(&'a FieldPath, Option<&'a Operand>)) {
+    pub(crate) fn operands<'a>(&'a self, visit: &mut impl FnMut(&'a FieldPath, Option<&'a Operand>)) {
         match self {
             Self::And(parts) | Self::Or(parts) => parts.iter().for_each(|part| part.operands(visit)),
             Self::Not(part) => part.operands(visit),
@@ -99,22 +98,22 @@ impl Condition {
     }
 
     /// Calls `visit` for every field in the condition.
-    pub fn fields<'a>(&'a self, visit: &mut impl FnMut(&'a FieldPath)) {
+    pub(crate) fn fields<'a>(&'a self, visit: &mut impl FnMut(&'a FieldPath)) {
         self.operands(&mut |path, _| visit(path));
     }
 
     /// Contains the `NOT` operator (`NOT IN` and `!=` are others).
-    pub fn has_not(&self) -> bool {
+    pub(crate) fn has_not(&self) -> bool {
         self.any(&|part| matches!(part, Self::Not(_)))
     }
 
     /// Compares with the answers of other queries.
-    pub fn has_semi_joins(&self) -> bool {
+    pub(crate) fn has_semi_joins(&self) -> bool {
         self.any(&|part| matches!(part, Self::InQuery { .. }))
     }
 
     /// Compares with dates that depend on the day it is asked.
-    pub fn has_relative_dates(&self) -> bool {
+    pub(crate) fn has_relative_dates(&self) -> bool {
         let relative = |literal: &Literal| matches!(literal, Literal::Relative(_));
         self.any(&|part| match part {
             Self::Compare { literal, .. } => relative(literal),
@@ -124,7 +123,7 @@ impl Condition {
     }
 
     /// Compares functions of fields.
-    pub fn has_functions(&self) -> bool {
+    pub(crate) fn has_functions(&self) -> bool {
         let mut found = false;
         self.operands(&mut |_, operand| found |= operand.is_some_and(|operand| !matches!(operand, Operand::Field(_))));
         found

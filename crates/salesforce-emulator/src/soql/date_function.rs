@@ -8,8 +8,7 @@ use crate::org::FieldType;
 
 /// A function of a date. (SOQL reference, "Date Functions".)
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the functions explain themselves")]
-pub enum DateFunction {
+pub(crate) enum DateFunction {
     CalendarMonth,
     CalendarQuarter,
     CalendarYear,
@@ -50,12 +49,12 @@ impl DateFunction {
     ];
 
     /// The function of that name in any case.
-    pub fn parse(name: &str) -> Option<Self> {
+    pub(crate) fn parse(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, function)| *function)
     }
 
     /// Its name in SOQL.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         Self::ALL.iter().find(|(_, function)| *function == self).map_or("", |(name, _)| name)
     }
 

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 
 /// A span of whole days, weeks, months or years, counted from the current one, which is number 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RelativeDate {
+pub(crate) struct RelativeDate {
     unit: Unit,
     /// First unit of the span.
     from: i64,
@@ -33,7 +33,7 @@ const MOST: u64 = 100_000;
 impl RelativeDate {
     /// The literal of that name in any case, and of the number behind its colon if it has one. `None` if there is no such
     /// literal, or if it lacks its number or has one too many. (SOQL reference, "Date Literals".)
-    pub fn parse(name: &str, n: Option<u64>) -> Option<Self> {
+    pub(crate) fn parse(name: &str, n: Option<u64>) -> Option<Self> {
         let name = name.to_ascii_uppercase();
         let of = |unit, from, until| Some(Self { unit, from, until });
         let Some(n) = n else {
@@ -94,7 +94,7 @@ impl RelativeDate {
     }
 
     /// The days it covers, from the first to the one behind the last. A fiscal year begins in `fiscal_month`, 1 to 12.
-    pub fn days(self, today: Date, fiscal_month: i8) -> Range<Date> {
+    pub(crate) fn days(self, today: Date, fiscal_month: i8) -> Range<Date> {
         let start = |offset| self.unit.start(today, fiscal_month, offset);
         start(self.from)..start(self.until)
     }

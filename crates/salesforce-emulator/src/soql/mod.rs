@@ -22,20 +22,18 @@ mod select;
 mod semi_join;
 mod sqlite;
 
-pub use asker::Asker;
-pub use children::Children;
-pub use compile::{Answer, Compiled, Output, compile, filter};
-pub use date_literal::RelativeDate;
-pub use parser::parse;
-pub use query::{
-    Aggregate, Comparison, Condition, DateFunction, FieldPath, Literal, NullsOrder, Operand, Order, Query, Scope,
-    Select, SelectItem, Span, TypeOf,
+pub(crate) use asker::Asker;
+pub(crate) use children::Children;
+pub(crate) use compile::{Answer, Compiled, Output, compile, filter};
+pub(crate) use parser::parse;
+pub(crate) use query::{
+    Comparison, Condition, FieldPath, Literal, NullsOrder, Operand, Order, Query, Scope, Select, SelectItem, Span,
 };
-pub use sqlite::install;
+pub(crate) use sqlite::install;
 
 /// Why a query is not answered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// Salesforce refuses it too.
     #[error("{code}: {message}")]
     Refused {
@@ -51,7 +49,7 @@ pub enum Error {
 
 /// What Salesforce's SOQL has and ours has not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Gap {
+pub(crate) enum Gap {
     /// Something of aggregates.
     #[error("{0}")]
     Aggregate(String),

@@ -25,7 +25,7 @@ const OTHER_SCOPES: [&str; 6] =
     ["DELEGATED", "MINE_AND_MY_GROUPS", "MY_TEAM_TERRITORY", "MY_TERRITORY", "SCOPINGRULE", "TEAM"];
 
 /// Parses a query. Never panics, whatever the text.
-pub fn parse(text: &str) -> Result<Query, Error> {
+pub(crate) fn parse(text: &str) -> Result<Query, Error> {
     if text.chars().count() > LONGEST {
         return Err(Error::malformed(format!("SOQL statements cannot be longer than {LONGEST} characters")));
     }

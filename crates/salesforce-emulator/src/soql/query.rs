@@ -1,11 +1,11 @@
 //! A query as a value. Names are as written; the compiler knows which exist.
 
-pub use super::condition::{Comparison, Condition, Literal};
-pub use super::date_function::DateFunction;
+pub(crate) use super::condition::{Comparison, Condition, Literal};
+pub(crate) use super::date_function::DateFunction;
 
 /// Where something stands in the text, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
+pub(crate) struct Span {
     /// First byte.
     pub start: usize,
     /// One past the last byte.
@@ -14,7 +14,7 @@ pub struct Span {
 
 /// `SELECT … FROM …`
 #[derive(Debug, Clone, PartialEq)]
-pub struct Query {
+pub(crate) struct Query {
     /// The text it was parsed from, for messages that point into it.
     pub text: String,
     /// What to return.
@@ -43,7 +43,7 @@ pub struct Query {
 
 /// Whose records are meant.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Scope {
+pub(crate) enum Scope {
     /// All that the user may see.
     #[default]
     Everything,
@@ -53,7 +53,7 @@ pub enum Scope {
 
 /// The select list.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Select {
+pub(crate) enum Select {
     /// `COUNT()`
     Count,
     /// Fields.
@@ -62,7 +62,7 @@ pub enum Select {
 
 /// One element of a select list.
 #[derive(Debug, Clone, PartialEq)]
-pub enum SelectItem {
+pub(crate) enum SelectItem {
     /// `Name`, `Owner.Name`
     Field(FieldPath),
     /// A function of a field, or a field with a name of its own: `COUNT(Id) total`.
@@ -86,7 +86,7 @@ pub enum SelectItem {
 
 /// Fields of a parent that may be of several types.
 #[derive(Debug, Clone, PartialEq)]
-pub struct TypeOf {
+pub(crate) struct TypeOf {
     /// The relationship, such as `What`.
     pub parent: FieldPath,
     /// Object names as written and the fields to read of each, never empty.
@@ -97,7 +97,7 @@ pub struct TypeOf {
 
 /// A field, perhaps of a parent: `Name`, `Account.Owner.Name`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct FieldPath {
+pub(crate) struct FieldPath {
     /// Relationship names and, last, the field's.
     pub names: Vec<String>,
     /// Where it stands.
@@ -106,7 +106,7 @@ pub struct FieldPath {
 
 /// What is compared, grouped or ordered by: a field, or a function of one.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Operand {
+pub(crate) enum Operand {
     /// The field itself.
     Field(FieldPath),
     /// `CALENDAR_YEAR(CreatedDate)`
@@ -131,8 +131,7 @@ pub enum Operand {
 
 /// A function of many rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the functions explain themselves")]
-pub enum Aggregate {
+pub(crate) enum Aggregate {
     Count,
     CountDistinct,
     Sum,
@@ -143,7 +142,7 @@ pub enum Aggregate {
 
 /// One key of an `ORDER BY`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Order {
+pub(crate) struct Order {
     /// What to order by.
     pub by: Operand,
     /// `DESC`
@@ -154,15 +153,14 @@ pub struct Order {
 
 /// Where rows without a value go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the keywords explain themselves")]
-pub enum NullsOrder {
+pub(crate) enum NullsOrder {
     First,
     Last,
 }
 
 impl Query {
     /// Answers with groups of records: an aggregate function or `GROUP BY`. `COUNT()` alone is something else.
-    pub fn has_aggregates(&self) -> bool {
+    pub(crate) fn has_aggregates(&self) -> bool {
         let aggregate = |operand: &Operand| matches!(operand, Operand::Aggregate { .. });
         let selected = |item: &SelectItem| matches!(item, SelectItem::Value { operand, .. } if aggregate(operand));
         !self.group.is_empty()
@@ -172,65 +170,50 @@ impl Query {
     }
 
     /// Selects children of its records.
-    pub fn has_sub_queries(&self) -> bool {
+    pub(crate) fn has_sub_queries(&self) -> bool {
         self.sub_queries().next().is_some()
     }
 
     /// Compares with the answers of other queries.
-    pub fn has_semi_joins(&self) -> bool {
+    pub(crate) fn has_semi_joins(&self) -> bool {
         self.condition.as_ref().is_some_and(Condition::has_semi_joins)
     }
 
     /// Selects by the type of a parent.
-    pub fn has_type_of(&self) -> bool {
+    pub(crate) fn has_type_of(&self) -> bool {
         self.items().iter().any(|item| matches!(item, SelectItem::TypeOf(_)))
     }
 
     /// Selects sets of fields: `FIELDS(…)`.
-    pub fn has_field_sets(&self) -> bool {
+    pub(crate) fn has_field_sets(&self) -> bool {
         use SelectItem::{AllFields, CustomFields, StandardFields};
         self.items().iter().any(|item| matches!(item, AllFields | StandardFields | CustomFields))
     }
 
     /// The queries of its children, in their order.
-    pub fn sub_queries(&self) -> impl Iterator<Item = &Query> {
+    pub(crate) fn sub_queries(&self) -> impl Iterator<Item = &Query> {
         self.items()
             .iter()
             .filter_map(|item| if let SelectItem::Children(query) = item { Some(&**query) } else { None })
     }
 
     /// How many levels of children it reads; none is zero.
-    pub fn levels(&self) -> usize {
+    pub(crate) fn levels(&self) -> usize {
         self.sub_queries().map(|query| 1 + query.levels()).max().unwrap_or(0)
     }
 
     /// The elements of the select list; none for `COUNT()`.
-    pub fn items(&self) -> &[SelectItem] {
+    pub(crate) fn items(&self) -> &[SelectItem] {
         match &self.select {
             Select::Count => &[],
             Select::Items(items) => items,
         }
     }
-
-    /// The keys of the `ORDER BY`.
-    pub fn order_by(&self) -> &[Order] {
-        &self.order
-    }
-
-    /// Most rows to answer with.
-    pub fn limit(&self) -> Option<u64> {
-        self.limit
-    }
-
-    /// Rows to pass over.
-    pub fn offset(&self) -> Option<u64> {
-        self.offset
-    }
 }
 
 impl Operand {
     /// The field it reads.
-    pub fn path(&self) -> &FieldPath {
+    pub(crate) fn path(&self) -> &FieldPath {
         match self {
             Self::Field(field) | Self::DatePart { field, .. } | Self::Aggregate { field, .. } | Self::Label(field) => {
                 field
@@ -241,14 +224,14 @@ impl Operand {
 
 impl FieldPath {
     /// The field's own name, as written.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.names.last().map_or("", String::as_str)
     }
 }
 
 impl Aggregate {
     /// The function of that name in any case.
-    pub fn parse(name: &str) -> Option<Self> {
+    pub(crate) fn parse(name: &str) -> Option<Self> {
         const ALL: [Aggregate; 6] = [
             Aggregate::Count,
             Aggregate::CountDistinct,
@@ -261,7 +244,7 @@ impl Aggregate {
     }
 
     /// Its name in SOQL.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Count => "COUNT",
             Self::CountDistinct => "COUNT_DISTINCT",

@@ -11,7 +11,7 @@ use super::date_function::{DateFunction, Part};
 
 /// Teaches a connection what compiled queries use: the collation `NOCASE`, `LIKE`, and `date_part(function, value, zone,
 /// fiscal month)`.
-pub fn install(connection: &Connection) -> rusqlite::Result<()> {
+pub(crate) fn install(connection: &Connection) -> rusqlite::Result<()> {
     let pure = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
     connection.create_collation("NOCASE", without_case)?;
     connection.create_scalar_function("like", 2, pure, |call| like(call, None))?;

@@ -118,6 +118,9 @@ async fn json(request: RequestBuilder) -> Json {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
+/// Salesforce refuses a refresh while another of the same token is in flight, and the files of cases are tried side by side.
+static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// A session, and where to use it.
 async fn refreshed(http: &reqwest::Client, url: &str, client: &Client) -> (String, String) {
     let form = url::form_urlencoded::Serializer::new(String::new())
@@ -130,7 +133,10 @@ async fn refreshed(http: &reqwest::Client, url: &str, client: &Client) -> (Strin
         .finish();
     let request = http.post(format!("{url}/services/oauth2/token"));
     let request = request.header("content-type", "application/x-www-form-urlencoded").body(form);
-    let granted = json(request).await;
+    let granted = {
+        let _mine = ONE_AT_A_TIME.lock().await;
+        json(request).await
+    };
     let member = |name: &str| granted[name].as_str().map(str::to_owned);
     member("instance_url")
         .zip(member("access_token"))

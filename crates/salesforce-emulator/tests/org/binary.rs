@@ -66,6 +66,9 @@ fn what_it_does_not_do() {
     let foreign = folder.path().join("foreign.sqlite").to_str().unwrap().to_owned();
     rusqlite::Connection::open(&foreign).unwrap().execute("CREATE TABLE theirs(x)", []).unwrap();
     let before = std::fs::read(&foreign).unwrap();
+    let theirs = folder.path().join("theirs.sqlite").to_str().unwrap().to_owned();
+    let mut other = serve(&["--data", &theirs]);
+    BufReader::new(other.stdout.take().unwrap()).read_line(&mut String::new()).unwrap();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = listener.local_addr().unwrap().to_string();
     for (arguments, reason) in [
@@ -82,6 +85,7 @@ fn what_it_does_not_do() {
         (&["--data", "/nowhere/at/all/org.sqlite"], "opening the org's database"),
         (&["--data", "Cargo.toml"], "file is not a database"),
         (&["--data", &foreign], "the file is the database of another program"),
+        (&["--data", &theirs], "another process has the file open"),
         (&["--listen", &taken], "listening on 127.0.0.1"),
         (&["--login-listen", &taken], "listening on 127.0.0.1"),
     ] {
@@ -96,6 +100,8 @@ fn what_it_does_not_do() {
         }
     }
     assert_eq!(std::fs::read(&foreign).unwrap(), before, "it is left as it was");
+    other.kill().unwrap();
+    other.wait().unwrap();
 }
 
 #[test]

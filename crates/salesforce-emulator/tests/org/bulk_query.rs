@@ -9,8 +9,10 @@ use salesforce_emulator::{BulkDatetimes, BulkSettings, BulkStop, Config, Setting
 use serde_json::{Value as Json, json};
 
 use crate::client::{Answer, Client, still};
+use crate::users::user;
 
 pub(crate) const QUERY: &str = "/services/data/v62.0/jobs/query";
+const INGEST: &str = "/services/data/v62.0/jobs/ingest";
 
 pub(crate) async fn with(bulk: BulkSettings, rows: &[(&str, u64)]) -> Client {
     let rows = rows.iter().map(|(object, count)| ((*object).to_owned(), *count)).collect();
@@ -598,4 +600,40 @@ fn assert_alike(ours: &Json, theirs: &Json) {
     for (key, value) in theirs.iter().filter(|(key, value)| !value.is_null() && !ours[*key].is_null()) {
         assert_eq!(std::mem::discriminant(&ours[key]), std::mem::discriminant(value), "{key}");
     }
+}
+
+/// Who may not see a record does not find it in what others read in bulk.
+#[tokio::test]
+async fn jobs_belong_to_their_makers() {
+    let client = with(BulkSettings::default(), &[("Account", 2)]).await;
+    let (_, ben) = user(&client, json!({"username": "ben@example.com"})).await;
+    let hers = done(&client, "SELECT Id FROM Account").await;
+    let order = json!({"operation": "insert", "object": "Account"});
+    let upload = client.call(Method::POST, INGEST, Some(order)).await.json()["id"].as_str().unwrap().to_owned();
+    let query = json!({"operation": "query", "query": "SELECT Id FROM Account"});
+    let made = client.call_as(&ben, Method::POST, QUERY, Some(query)).await.json();
+    let his = made["id"].as_str().unwrap().to_owned();
+    client.emulator.org().bulk_jobs();
+    let close = || Some(json!({"state": "UploadComplete"}));
+    for (method, path, body) in [
+        (Method::GET, format!("{QUERY}/{hers}"), None),
+        (Method::GET, format!("{QUERY}/{hers}/results"), None),
+        (Method::GET, format!("{QUERY}/{hers}/resultPages"), None),
+        (Method::DELETE, format!("{QUERY}/{hers}"), None),
+        (Method::PUT, format!("{INGEST}/{upload}/batches"), close()),
+        (Method::PATCH, format!("{INGEST}/{upload}"), close()),
+        (Method::GET, format!("{INGEST}/{upload}/failedResults"), None),
+    ] {
+        let answer = client.call_as(&ben, method.clone(), &path, body).await;
+        assert_eq!(
+            (answer.status.as_u16(), &answer.json()[0]["errorCode"]),
+            (400, &json!("INVALIDUSER")),
+            "{method} {path}"
+        );
+    }
+    let listed = client.call_as(&ben, Method::GET, QUERY, None).await.json();
+    assert_eq!(listed["records"].as_array().unwrap().len(), 2, "that there are others is no secret");
+    assert_eq!(client.call_as(&ben, Method::GET, &format!("{QUERY}/{his}/results"), None).await.status, 200);
+    // Who may do everything may do that, too.
+    assert_eq!(client.call(Method::DELETE, &format!("{QUERY}/{his}"), None).await.status, 204);
 }

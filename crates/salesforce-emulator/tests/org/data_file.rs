@@ -1,9 +1,11 @@
 //! An org that is kept in a file.
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use salesforce_emulator::org::Crowd;
+use reqwest::Method;
+use salesforce_emulator::org::{Crowd, OpenError};
 use salesforce_emulator::{Config, Emulator, SchemaChange, StartError};
 use serde_json::{Value as Json, json};
 
@@ -102,4 +104,71 @@ async fn an_org_that_cannot_be_opened() {
         panic!("it opened")
     };
     assert!(matches!(error, StartError::Open(_)), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_is_one_orgs_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = || Config { data: Some(folder.path().join("org.sqlite")), settings: still(), ..Config::default() };
+    for _ in 0..2 {
+        let client = Client::with(config()).await;
+        let Err(error) = Emulator::start(config()).await else { panic!("it opened twice") };
+        assert!(matches!(error, StartError::Open(OpenError::Taken)), "{error}");
+        client.create("Account", json!({"Name": "written all the same"})).await;
+        client.emulator.shutdown().await;
+    }
+}
+
+/// Children are found in tables that nobody asked for since the org was opened, or since its schema changed.
+#[tokio::test]
+async fn children_are_dealt_with_before_anyone_asks_for_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = || Config { data: Some(folder.path().join("org.sqlite")), settings: still(), ..Config::default() };
+    let client = Client::with(config()).await;
+    let mut accounts = Vec::new();
+    for name in ["a", "b"] {
+        accounts.push(client.create("Account", json!({"Name": name})).await);
+    }
+    let contact = client.create("Contact", json!({"LastName": "c", "AccountId": accounts[1]})).await;
+    client.create("Case", json!({"ContactId": contact})).await;
+    let lead = client.create("Lead", json!({"LastName": "l", "Company": "l"})).await;
+    client.create("Task", json!({"Subject": "t", "WhoId": lead})).await;
+    client.emulator.shutdown().await;
+
+    let client = Client::with(config()).await;
+    let merge = json!({"object": "Account", "master": accounts[0], "losers": [accounts[1]]});
+    let merged = client.call(Method::POST, "/__emulator/merge", Some(merge)).await.json();
+    assert_eq!(merged["reparented"][0], json!(contact), "{merged}");
+    let change = r#"{"hide_field": {"object": "Account", "field": "Industry"}}"#;
+    let forget = || client.emulator.org().change_schema([serde_json::from_str(change).unwrap()]).unwrap();
+    forget();
+    let path = format!("/services/data/v62.0/sobjects/Contact/{contact}");
+    let kept = client.call(Method::DELETE, &path, None).await;
+    assert!(kept.text.contains("DELETE_FAILED"), "{}", kept.text);
+    forget();
+    let converted = client.call(Method::POST, "/__emulator/convert", Some(json!({"lead": lead}))).await;
+    assert_eq!(converted.status, 200, "{}", converted.text);
+}
+
+/// Whoever embeds the org may panic in a transaction. What is written afterwards is kept nevertheless.
+#[tokio::test]
+async fn a_panic_undoes_its_transaction_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = || Config { data: Some(folder.path().join("org.sqlite")), settings: still(), ..Config::default() };
+    let client = Client::with(config()).await;
+    let name = |name: &str| json!({"Name": name}).as_object().unwrap().clone();
+    let org = client.emulator.org().clone();
+    let panics = || {
+        org.transaction(|transaction| {
+            transaction.create("Account", &name("undone"))?;
+            panic!("on purpose") as Result<(), _>
+        })
+    };
+    std::panic::catch_unwind(AssertUnwindSafe(panics)).unwrap_err();
+    org.create("Account", &name("kept")).unwrap();
+    drop(org);
+    client.emulator.shutdown().await;
+    let client = Client::with(config()).await;
+    let rows = client.query("SELECT Name FROM Account").await.json();
+    assert_eq!((&rows["totalSize"], &rows["records"][0]["Name"]), (&json!(1), &json!("kept")));
 }

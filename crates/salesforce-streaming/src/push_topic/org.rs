@@ -128,7 +128,7 @@ pub async fn find(org: &Org, names: &[TopicName]) -> Result<Look, Error> {
 
 /// Creates a topic and answers its id.
 ///
-/// If the reply is lost and the topic turns out to exist just so, it counts as created.
+/// If the topic turns out to exist just so, because the reply was lost or another session was faster, it counts as created.
 ///
 /// # Errors
 /// [`Error::Topic`], with the [`Problem`] that is in the way.
@@ -139,7 +139,7 @@ pub async fn create(org: &Org, definition: &Definition) -> Result<RecordId, Erro
         Ok(id) => return Ok(id),
         Err(error) => error,
     };
-    if error.class() == Class::Unclear {
+    if error.class() == Class::Unclear || Problem::of(&error) == Problem::NameTaken {
         let found = find(org, std::slice::from_ref(&definition.name)).await?;
         if let Some(topic) = found.topics.into_iter().find(|topic| compare(definition, topic) == Difference::Same) {
             return Ok(topic.id);

@@ -259,10 +259,20 @@ impl Lane {
         !self.is_held() && !self.covering && self.machine.awaits_sweep()
     }
 
-    /// A poll or a sweep begins; the next is due after the interval.
-    pub(super) fn begin_sweep(&mut self, now: Instant) {
-        self.sweep_due = now + self.interval;
+    /// A poll or a sweep begins; the next is due after so many times the interval.
+    pub(super) fn begin_sweep(&mut self, now: Instant, slower: f64) {
+        self.sweep_due = now + self.interval.mul_f64(slower);
         self.covering = true;
+    }
+
+    /// The org did not say up to when its changes are visible: it is to be asked again.
+    pub(super) fn lost_time(&mut self, now: Instant) {
+        (self.covering, self.sweep_due) = (false, now);
+    }
+
+    /// The org did not list what is deleted: it is to be asked again.
+    pub(super) fn lost_list(&mut self, from: Second) {
+        self.list = List::Due(from);
     }
 
     /// The changes are to be read. `covers`: up to where the org says they are visible.
@@ -416,6 +426,10 @@ impl Lane {
         row: &Record<'_>,
     ) -> Result<RecordId, Error> {
         let id = row.id().map_err(|source| self.bad_row("its history", source))?;
+        // What was never captured need not be deleted.
+        if !deleted && is_deleted(row) {
+            return Ok(id);
+        }
         if self.machine.page_row(id, self.feed.stamp(row)) == Verdict::Write {
             let op = if deleted && !self.feed.is_new(row) { Op::Update } else { Op::Create };
             match deleted {

@@ -10,7 +10,7 @@ use salesforce_streaming::ReplayId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::second::Second;
+use super::{budget::Calls, second::Second};
 use crate::error::Error;
 
 /// The state document of one task, as it is persisted between sessions.
@@ -22,6 +22,9 @@ pub struct State {
     /// The org whose rows were captured. Positions mean nothing in another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub org: Option<RecordId>,
+    /// The API calls made, by the hour: the budget is one of 24 hours, whatever restarts there are.
+    #[serde(default, skip_serializing_if = "Calls::is_empty")]
+    pub calls: Calls,
     /// By `stateKey`. Keys of bindings that this shard does not serve are left alone.
     #[serde(default, rename = "bindingStateV1", skip_serializing_if = "BTreeMap::is_empty")]
     pub bindings: BTreeMap<String, Position>,

@@ -53,9 +53,9 @@ pub(super) enum Done {
 /// The next page of a read.
 pub(super) fn page(org: &Org, n: usize, lane: &Lane, read: &Read) -> Call {
     let (org, object, deleted) = (org.clone(), lane.feed.object.clone(), read.deleted);
-    let soql = lane.feed.page(read, PAGE);
+    let (soql, is_all) = (lane.feed.page(read, PAGE), deleted || lane.feed.has_archive);
     async move {
-        let result = match deleted {
+        let result = match is_all {
             true => org.query_all(&object, &soql).await,
             false => org.query(&object, &soql).await,
         };
@@ -70,7 +70,7 @@ const RESULTS: u32 = 50_000;
 /// A job for the rows of a query, of deleted ones too or not.
 pub(super) fn new_job(org: &Org, n: usize, lane: &Lane, soql: &str, deleted: bool) -> Call {
     let (org, object, soql) = (org.clone(), lane.feed.object.clone(), soql.to_owned());
-    let operation = if deleted { Operation::QueryAll } else { Operation::Query };
+    let operation = if deleted || lane.feed.has_archive { Operation::QueryAll } else { Operation::Query };
     async move { Done::Job { lane: n, result: org.create_query_job(&object, &soql, operation).await } }.boxed()
 }
 

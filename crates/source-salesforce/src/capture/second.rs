@@ -23,6 +23,11 @@ impl Second {
         Self::new(self.0.saturating_add(seconds))
     }
 
+    /// The beginning of the span of so many seconds that it falls into.
+    pub fn whole(self, seconds: i64) -> Self {
+        Self::new(self.0 - self.0.rem_euclid(seconds))
+    }
+
     /// Seconds from `earlier` to this one.
     pub fn since(self, earlier: Self) -> i64 {
         self.0 - earlier.0

@@ -10,15 +10,17 @@ use std::{
 
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use jiff::Timestamp;
-use salesforce_client::{Org, RecordId, SObjectName, bulk::JobId, retrieve::Retrieved};
+use salesforce_client::{Class, Org, RecordId, SObjectName, bulk::JobId, retrieve::Retrieved};
 use salesforce_streaming::{Event, Stream};
 use serde_json::{Map, Value, json};
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
+    budget::{Budget, Calls, Share},
     inspection::{Finding, Subject},
     jobs::Way,
     lane::{Bound, GROUP, Lane, answered},
+    meter::Meter,
     output::Output,
     position::VERSION,
     reads::{self, Call, Done},
@@ -53,6 +55,8 @@ pub struct Prepared {
     pub org_id: RecordId,
     /// Its bindings.
     pub bound: Vec<Bound>,
+    /// The API calls made by sessions before.
+    pub calls: Calls,
 }
 
 /// How a session is run.
@@ -68,6 +72,8 @@ pub struct Options {
     pub sweeps: Duration,
     /// Rows of a read after which it goes on by Bulk API 2.0.
     pub bulk_threshold: u64,
+    /// Which part of the org's API calls may be used.
+    pub share: Share,
     /// End once every binding is complete.
     pub until_caught_up: bool,
 }
@@ -81,6 +87,7 @@ impl Options {
             inspection: config.inspection,
             sweeps: config.sweeps,
             bulk_threshold: config.bulk_threshold,
+            share: config.share,
             until_caught_up: false,
         }
     }
@@ -98,6 +105,7 @@ pub struct Session<O> {
     /// Where changes are announced; `None` where all are polled.
     stream: Option<Stream>,
     calls: FuturesUnordered<Call>,
+    meter: Meter,
     pages: usize,
     /// Commits so far, and how many of them are durable.
     commits: u64,
@@ -155,6 +163,7 @@ impl<O: Output> Session<O> {
             by_channel,
             stream,
             calls: FuturesUnordered::new(),
+            meter: Meter::new(Budget::new(options.share, prepared.calls), now),
             pages: 0,
             commits: 0,
             durable: 0,
@@ -189,8 +198,9 @@ impl<O: Output> Session<O> {
         self.commit(0..self.lanes.len()).await?;
         loop {
             self.renew();
-            self.report();
             let now = now();
+            self.meter.read(&self.org, now);
+            self.report();
             let is_tidy = self.obsolete.is_empty() && self.deletions == 0;
             if self.options.until_caught_up
                 && is_tidy
@@ -250,6 +260,9 @@ impl<O: Output> Session<O> {
         if self.output.is_congested() {
             return quiet.min();
         }
+        if let Some(until) = self.meter.waits_until(now) {
+            return quiet.chain([until]).min();
+        }
         let fetch = self.lanes.iter().any(Lane::wants_fetch).then_some(self.fetch_due);
         let sweeps = self.lanes.iter().filter(|lane| lane.awaits_sweep()).map(|lane| lane.sweep_due);
         let jobs = self.lanes.iter().filter(|lane| lane.doubt.is_none()).filter_map(|lane| lane.way.due());
@@ -258,26 +271,30 @@ impl<O: Output> Session<O> {
 
     /// Sends for what is due.
     fn send(&mut self, now: Instant) {
-        if self.output.is_congested() {
+        if self.output.is_congested() || self.meter.waits_until(now).is_some() {
             return;
         }
+        let slower = self.meter.slower();
         if self.fetch_due <= now {
             let wanting = self.lanes.iter().filter(|lane| lane.wants_fetch()).count();
             let share = FETCHED / wanting.max(1);
             let wanted = self.lanes.iter_mut().enumerate().filter(|(_, lane)| lane.wants_fetch());
             let wanted: Vec<_> = wanted.filter_map(|(n, lane)| Some((n, lane.next_fetch(share)?))).collect();
             if !wanted.is_empty() {
-                self.fetch_due = now + self.options.coalescing;
+                self.fetch_due = now + self.options.coalescing.mul_f64(slower);
                 self.calls.extend(reads::fetches(&self.org, &self.lanes, wanted));
             }
         }
         let mut jobs = self.lanes.iter().filter(|lane| lane.way.has_job()).count();
         for (n, lane) in self.lanes.iter_mut().enumerate() {
             if lane.awaits_sweep() && lane.sweep_due <= now {
-                lane.begin_sweep(now);
-                match self.org_time.filter(|_| lane.feed.is_replicateable) {
-                    Some(time) => self.calls.push(reads::covered(&self.org, n, lane, time)),
-                    None => lane.sweep(None),
+                lane.begin_sweep(now, slower);
+                if lane.feed.is_replicateable {
+                    // Before the org's first answer our own clock serves: a first poll too is to cover no more than is visible.
+                    let time = self.org_time.unwrap_or_else(|| answered(None));
+                    self.calls.push(reads::covered(&self.org, n, lane, time));
+                } else {
+                    lane.sweep(None);
                 }
             }
             if let Some(from) = lane.next_list(self.org_time) {
@@ -361,14 +378,32 @@ impl<O: Output> Session<O> {
                 self.lanes[lane].take_fetched(page.rows().iter(), page.answered(), page.size(), &mut self.output)?;
                 self.commit([lane]).await
             }
-            Done::Retrieved { lanes, result } => self.take_retrieved(lanes, result?).await,
-            Done::Covered { lane, result } => {
-                self.lanes[lane].sweep(result?);
+            Done::Retrieved { lanes, result: Err(error) } if error.class() == Class::Wait => {
+                lanes.iter().for_each(|n| self.lanes[*n].lost_fetch());
+                self.meter.refused(&error);
                 Ok(())
+            }
+            Done::Retrieved { lanes, result } => self.take_retrieved(lanes, result?).await,
+            Done::Covered { lane: n, result: Err(error) } => {
+                self.lanes[n].lost_time(now());
+                self.refused(n, error)
+            }
+            Done::Covered { lane, result: Ok(covers) } => {
+                self.lanes[lane].sweep(covers);
+                Ok(())
+            }
+            Done::Listed { lane: n, from, result: Err(error) } if error.class() == Class::Wait => {
+                self.lanes[n].lost_list(from);
+                self.refused(n, error)
             }
             Done::Listed { lane, from, result } => {
                 self.pages -= usize::from(self.lanes[lane].take_list(from, result)?);
                 self.commit([lane]).await
+            }
+            Done::Inspected { result: Err(error), .. } if error.passes_with_time() => {
+                self.inspection_due = Some(now());
+                self.meter.refused(&error);
+                Ok(())
             }
             Done::Inspected { doubted, result } => self.take_findings(&doubted, result?).await,
         }
@@ -395,8 +430,12 @@ impl<O: Output> Session<O> {
         self.commit(lanes).await
     }
 
-    /// A refusal ends the session, unless the object may have changed since it was described.
+    /// A refusal ends the session, unless it passes with time, or the object may have changed since it was described.
     fn refused(&mut self, n: usize, error: salesforce_client::Error) -> Result<(), Error> {
+        if error.class() == Class::Wait {
+            self.meter.refused(&error);
+            return Ok(());
+        }
         if !reads::may_be_outdated(&error) {
             return Err(error.into());
         }
@@ -442,7 +481,8 @@ impl<O: Output> Session<O> {
         }
         // Who came to be in doubt meanwhile is looked at again at once.
         let is_open = |lane: &Lane| lane.doubt.is_some() && lane.fresh.is_none();
-        let wait = if self.lanes.iter().any(is_open) { Duration::ZERO } else { self.options.inspection };
+        let pause = self.options.inspection.mul_f64(self.meter.slower());
+        let wait = if self.lanes.iter().any(is_open) { Duration::ZERO } else { pause };
         self.inspection_due = Some(now + wait);
         self.commit(touched).await
     }
@@ -498,6 +538,10 @@ impl<O: Output> Session<O> {
         if !bindings.is_empty() {
             patch.insert("bindingStateV1".into(), bindings.into());
         }
+        // For its own sake it is not worth a commit.
+        if let Some(calls) = self.meter.patch().filter(|_| !patch.is_empty() || self.output.collected() > 0) {
+            patch.insert("calls".into(), calls);
+        }
         if self.output.collected() == 0 && patch.is_empty() {
             return Ok(());
         }
@@ -531,6 +575,7 @@ impl<O: Output> Session<O> {
         let all = self.lanes.len();
         let reading = self.lanes.iter().filter(|lane| lane.is_backfilling()).count();
         let status = match (all, reading) {
+            _ if self.meter.why().is_some() => self.meter.why().unwrap_or_default(),
             (0, _) => "No bindings are enabled".into(),
             (_, 0) => format!("Capturing changes of all {all} bindings: {}", self.summary()),
             _ => format!("Backfilling {reading} out of {all} bindings: {}", self.summary()),

@@ -25,12 +25,11 @@ pub(super) fn create(org: &Org, call: &Call, version: &str) -> Result<Reply, Ref
         return Err(invalid(&format!("a multipart request holds at most {MOST_AT_ONCE} characters of data")));
     }
     let (id, _) = org.order_ingest(order(job)?, version)?;
-    let of = Asked { family: Family::Ingest, id: id.as_str(), version };
+    let of = org.asked(Family::Ingest, id.as_str(), version);
     let mut data = org.await_upload(&of)?;
     data.write_all(content).map_err(|error| csv::unreadable(&error))?;
     org.uploaded(&of, data)?;
-    org.close_job(&of)?;
-    Ok(Reply::value(&org.bulk_job(&of, Told::Created)?))
+    Ok(Reply::value(&org.close_job(&of, Told::Created)?))
 }
 
 /// `GET /jobs/ingest/ID/successfulResults`

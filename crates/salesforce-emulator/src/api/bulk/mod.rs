@@ -23,7 +23,7 @@ pub(super) fn answer(org: &Org, call: &Call, version: &str, jobs: Jobs<'_>) -> R
 
 fn answered(org: &Org, call: &Call, version: &str, jobs: Jobs<'_>) -> Result<Reply, Refusal> {
     available(version, &jobs)?;
-    let asked = |family, id| Asked { family, id, version };
+    let asked = |family, id| org.asked(family, id, version);
     let ingest = |id| asked(Family::Ingest, id);
     match jobs {
         Jobs::Create(Family::Query) => query::create(org, call, version),
@@ -69,7 +69,7 @@ fn change(org: &Org, call: &Call, of: &Asked<'_>) -> Result<Reply, Refusal> {
     let Change { state } = parsed(&call.body)?;
     let told = match (state.as_str(), of.family) {
         ("Aborted", _) => org.abort_job(of)?,
-        ("UploadComplete", Family::Ingest) => org.close_job(of)?,
+        ("UploadComplete", Family::Ingest) => org.close_job(of, Told::Changed)?,
         _ => {
             org.bulk_job(of, Told::Changed)?;
             let message = format!("A job can not be brought into state {state}");

@@ -19,12 +19,12 @@ const GATHERED: usize = 1 << 20;
 
 /// Takes in the data of a job.
 pub(in crate::api) async fn upload(app: &App, head: &Parts, body: Body, version: &str, id: &str) -> Response<Body> {
-    let org = app.org.clone();
-    // What other requests answer in their own spelling.
-    if let Err(refusal) = authenticate(&org, &head.headers) {
-        return Reply::from(refusal).into_response();
-    }
-    let reply = match take(&org, head, body, Asked { family: Family::Ingest, id, version }).await {
+    let org = match authenticate(&app.org, &head.headers) {
+        Ok(org) => org,
+        // What other requests answer in their own spelling.
+        Err(refusal) => return Reply::from(refusal).into_response(),
+    };
+    let reply = match take(&org, head, body, org.asked(Family::Ingest, id, version)).await {
         Ok(()) => Reply::empty(StatusCode::CREATED),
         Err(refusal) => refused(&refusal),
     };

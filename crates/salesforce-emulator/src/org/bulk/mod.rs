@@ -122,6 +122,12 @@ impl Org {
         Ok((maker.id, told))
     }
 
+    /// A job as the user names it. "Modify All Data" stands for Salesforce's "Manage Data Integrations".
+    pub(crate) fn asked<'a>(&self, family: Family, id: &'a str, version: &'a str) -> Asked<'a> {
+        let maker = (!self.has(UserPermission::ModifyAllData)).then_some(self.user_id());
+        Asked { family, id, version, maker }
+    }
+
     /// A job's info.
     pub(crate) fn bulk_job(&self, of: &Asked<'_>, told: Told) -> Result<Json, Refusal> {
         Ok(self.jobs().asked(of)?.job.told(told))
@@ -214,12 +220,12 @@ impl Org {
     }
 
     /// The data of a job is complete; it enters the queue.
-    pub(crate) fn close_job(&self, of: &Asked<'_>) -> Result<Json, Refusal> {
+    pub(crate) fn close_job(&self, of: &Asked<'_>, told: Told) -> Result<Json, Refusal> {
         let now = self.now();
         let mut jobs = self.jobs();
         let entry = jobs.asked(of)?;
         entry.job.close(now)?;
-        let (id, told) = (entry.job.terms.id, entry.job.told(Told::Changed));
+        let (id, told) = (entry.job.terms.id, entry.job.told(told));
         jobs.enqueue(id, self.queued(now));
         drop(jobs);
         self.wake_worker();
@@ -267,15 +273,21 @@ pub(crate) struct Asked<'a> {
     pub(crate) id: &'a str,
     /// The request's API version, which must be the job's.
     pub(crate) version: &'a str,
+    /// The user whose job it must be; none for those who may deal with everybody's.
+    pub(crate) maker: Option<Id>,
 }
 
 impl Jobs {
     /// # Errors
-    /// `NOT_FOUND` if there is no such job, 409 if it was made with another version.
+    /// `NOT_FOUND` if there is no such job, `INVALIDUSER` if it is another user's, 409 if it was made with another version.
     fn asked(&mut self, of: &Asked<'_>) -> Result<&mut Entry, Refusal> {
         let id = Id::parse(of.id).ok_or_else(Refusal::not_found)?;
         let entry = self.get_mut(of.family, id).ok_or_else(Refusal::not_found)?;
-        let made = &entry.job.terms.version;
+        let terms = &entry.job.terms;
+        if of.maker.is_some_and(|maker| maker != terms.created_by) {
+            return Err(Refusal::bad("INVALIDUSER", "The job was created by another user"));
+        }
+        let made = &terms.version;
         if made == of.version {
             return Ok(entry);
         }

@@ -16,8 +16,8 @@ use super::job::{Reads, Terms};
 use super::spool::{Rows, Spool};
 use super::{Done, Stopped};
 use crate::draw::Draw;
-use crate::org::database::Database;
 use crate::org::reading::field;
+use crate::org::storage::Database;
 use crate::org::{Id, Org, Refusal};
 use crate::soql::{Comparison, Condition, FieldPath, Literal, NullsOrder, Operand, Order, Query, Select, Span};
 

@@ -34,7 +34,8 @@ pub struct BulkSettings {
     pub open: Duration,
     /// How long a job and its results are kept after its end, in virtual time.
     pub kept: Duration,
-    /// The user has the permission "Bulk API Hard Delete". Salesforce's administrators have to give it to themselves.
+    /// Users with the permission "Bulk API Hard Delete" may delete for good. The first user has it, where Salesforce's
+    /// administrators have to give it to themselves; without this nobody may.
     pub hard_delete: bool,
     /// Objects of which Bulk will have nothing, by their canonical names. Big objects and external objects are such anyway.
     pub unsupported: Vec<String>,

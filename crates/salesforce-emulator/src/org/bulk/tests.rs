@@ -5,7 +5,7 @@ use std::io::Write as _;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::{Asked, Family, State, Told};
+use super::{Family, State, Told};
 use crate::{Org, Settings};
 
 fn org() -> Org {
@@ -30,11 +30,11 @@ proptest! {
                 "object": "Contact", "operation": operation, "externalIdFieldName": "Email", "lineEnding": line_ending,
             });
             let (id, _) = org.order_ingest(serde_json::from_value(order).unwrap(), "62.0").unwrap();
-            let of = Asked { family: Family::Ingest, id: id.as_str(), version: "62.0" };
+            let of = org.asked(Family::Ingest, id.as_str(), "62.0");
             let mut data = org.await_upload(&of).unwrap();
             data.write_all(format!("{header}\n{rows}").as_bytes()).unwrap();
             org.uploaded(&of, data).unwrap();
-            org.close_job(&of).unwrap();
+            org.close_job(&of, Told::Changed).unwrap();
             org.bulk_jobs();
             let told = org.bulk_job(&of, Told::Whole).unwrap();
             let files = org.ingest_files(&of).unwrap();

@@ -1,6 +1,7 @@
 //! What Bulk API 2.0 does not query: whole objects, and parts of SOQL.
 
 use super::settings::BulkSettings;
+use crate::org::reading::refuse;
 use crate::org::{Field, FieldType, Refusal, SObject, Schema};
 use crate::soql::{self, Gap, Query, Select, SelectItem};
 
@@ -49,9 +50,8 @@ pub(super) fn object(settings: &BulkSettings, object: &SObject) -> Result<(), Re
 /// What SOQL refuses anyway, and `FUNCTIONALITY_NOT_ENABLED` for what a job may not have.
 pub(super) fn parse(text: &str) -> Result<Query, Refusal> {
     let query = soql::parse(text).map_err(|error| match error {
-        soql::Error::Refused { code, message } => Refusal::bad(code, message),
         soql::Error::Gap(Gap::Aggregate(_)) => not_enabled(AGGREGATE),
-        soql::Error::Gap(gap) => Refusal::not_imitated(format!("{gap} in SOQL")),
+        error => refuse(error),
     })?;
     for (has, refusal) in [
         (query.select == Select::Count || query.has_aggregates(), AGGREGATE),

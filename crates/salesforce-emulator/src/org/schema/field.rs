@@ -154,7 +154,7 @@ pub enum FieldType {
 
 impl FieldType {
     /// True for compounds, which are read from their parts and never stored.
-    pub fn is_compound(self) -> bool {
+    pub(crate) fn is_compound(self) -> bool {
         matches!(self, Self::Address | Self::Location)
     }
 
@@ -212,7 +212,7 @@ impl Field {
     }
 
     /// Reading it needs a field permission.
-    pub fn is_permissionable(&self) -> bool {
+    pub(crate) fn is_permissionable(&self) -> bool {
         self.permissionable
     }
 
@@ -240,7 +240,7 @@ impl Field {
     }
 
     /// How its text is masked.
-    pub fn mask(&self) -> Option<Mask> {
+    pub(crate) fn mask(&self) -> Option<Mask> {
         self.mask_type
     }
 
@@ -252,7 +252,7 @@ impl Field {
     }
 
     /// Values of a picklist and what people see of them, where that is something else.
-    pub fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
         let labels = self.picklist_values.iter().filter_map(|one| Some((one.value.as_str(), one.label.as_deref()?)));
         labels.filter(|(value, label)| value != label)
     }

@@ -168,7 +168,7 @@ impl SObject {
     }
 
     /// `Name` is put together from `FirstName` and `LastName`.
-    pub fn has_person_name(&self) -> bool {
+    pub(crate) fn has_person_name(&self) -> bool {
         self.field("LastName").is_some_and(|field| field.compound() == Some("Name"))
     }
 
