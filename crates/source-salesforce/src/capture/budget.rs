@@ -33,8 +33,8 @@ pub struct Share(f64);
 
 impl Share {
     /// From a percentage from 1 to 100.
-    pub fn percent(percent: u8) -> Option<Self> {
-        (1..=100).contains(&percent).then(|| Self(f64::from(percent) / 100.0))
+    pub fn percent(percent: u64) -> Option<Self> {
+        (1..=100).contains(&percent).then(|| Self(percent as f64 / 100.0))
     }
 }
 
@@ -265,6 +265,7 @@ mod tests {
 
     #[test]
     fn shares() {
-        assert_eq!([0, 1, 100, 101].map(|percent| Share::percent(percent).is_some()), [false, true, true, false]);
+        let is_share = |percent| Share::percent(percent).is_some();
+        assert_eq!([0, 1, 100, 101, 300].map(is_share), [false, true, true, false, false]);
     }
 }
