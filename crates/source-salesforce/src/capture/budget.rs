@@ -142,8 +142,7 @@ impl Budget {
             return;
         }
         let tries = self.hold.map_or(0, |(.., tries)| tries + 1);
-        let pause = FIRST_TRY.saturating_mul(1 << tries.min(10)).min(LAST_TRY);
-        self.hold = Some((now.plus(pause), why, tries));
+        self.hold = Some((now.plus(pause(tries)), why, tries));
     }
 
     fn is_at_ceiling(usage: &Usage) -> bool {
@@ -181,6 +180,11 @@ impl Budget {
     pub fn calls(&self) -> &Calls {
         &self.calls
     }
+}
+
+/// Seconds to wait after so many tries in vain before this one.
+pub fn pause(tries: u32) -> i64 {
+    FIRST_TRY.saturating_mul(1 << tries.min(10)).min(LAST_TRY)
 }
 
 /// The time until then, for people.
