@@ -78,7 +78,7 @@ pub struct RawAdvanced {
     /// The share of the org's API calls of 24 hours that this capture may make, in percent. As it comes near, the capture makes its pauses longer; then it waits.
     #[serde(default)]
     #[schemars(title = "API Budget", extend("order" = 6, "minimum" = 1, "maximum" = 100, "default" = 50))]
-    pub api_budget: Option<u8>,
+    pub api_budget: Option<u64>,
     /// An HTTP proxy to reach Salesforce through: scheme, host and port, with user and password where it asks for them. Without it the environment variable HTTPS_PROXY counts.
     #[serde(default, deserialize_with = "setting::blank_is_absent")]
     #[schemars(with = "Option<String>", title = "Proxy", extend("order" = 7, "secret" = true))]

@@ -16,6 +16,7 @@ use tokio::{
 
 use crate::{
     capture::{
+        budget,
         lane::Bound,
         output::Runtime,
         position::State,
@@ -26,10 +27,6 @@ use crate::{
     resource::Resource,
     serve, topics, validate,
 };
-
-/// Until an org without API calls is asked again; it doubles each time.
-const SHORTEST_PAUSE: Duration = Duration::from_secs(5);
-const LONGEST_PAUSE: Duration = Duration::from_secs(900);
 
 /// A binding that this process is to capture.
 pub struct Wanted {
@@ -131,14 +128,16 @@ pub async fn prepare(
     state: &State,
     signals: &mut mpsc::UnboundedReceiver<Signal>,
 ) -> Result<Option<Prepared>, Error> {
-    let mut pause = SHORTEST_PAUSE;
+    let mut tries = 0;
     loop {
         match try_to_prepare(org, capture, wanted, state).await {
             Err(error) if error.passes_with_time() => {
+                let pause = Duration::from_secs(budget::pause(tries).unsigned_abs());
+                tries += 1;
                 tracing::warn!(seconds = pause.as_secs(), "waiting, and trying again: {error}");
                 flow_protocol::log::connector_status("Waiting until the org has API calls left");
                 tokio::select! {
-                    () = tokio::time::sleep(pause) => pause = (2 * pause).min(LONGEST_PAUSE),
+                    () = tokio::time::sleep(pause) => {}
                     end = stopped(signals) => return end.map(|()| None),
                 }
             }

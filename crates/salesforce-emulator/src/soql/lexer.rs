@@ -113,7 +113,7 @@ fn is_date(word: &str) -> bool {
         && word.bytes().enumerate().all(|(at, b)| if at == 4 || at == 7 { b == b'-' } else { b.is_ascii_digit() })
 }
 
-/// Replaces the escapes of a quoted text: `\'` `\"` `\\` `\n` `\r` `\t` `\b` `\f` `\uXXXX`.
+/// Replaces the escapes of a quoted text: `\'` `\"` `\\` `\n` `\r` `\t` `\b` `\f` `\u` with four hexadecimal digits.
 pub(super) fn unescape(raw: &str) -> Result<String, Error> {
     let mut text = String::with_capacity(raw.len());
     let mut chars = raw.chars();

@@ -33,8 +33,8 @@ pub struct Share(f64);
 
 impl Share {
     /// From a percentage from 1 to 100.
-    pub fn percent(percent: u8) -> Option<Self> {
-        (1..=100).contains(&percent).then(|| Self(f64::from(percent) / 100.0))
+    pub fn percent(percent: u64) -> Option<Self> {
+        (1..=100).contains(&percent).then(|| Self(percent as f64 / 100.0))
     }
 }
 
@@ -142,8 +142,7 @@ impl Budget {
             return;
         }
         let tries = self.hold.map_or(0, |(.., tries)| tries + 1);
-        let pause = FIRST_TRY.saturating_mul(1 << tries.min(10)).min(LAST_TRY);
-        self.hold = Some((now.plus(pause), why, tries));
+        self.hold = Some((now.plus(pause(tries)), why, tries));
     }
 
     fn is_at_ceiling(usage: &Usage) -> bool {
@@ -181,6 +180,11 @@ impl Budget {
     pub fn calls(&self) -> &Calls {
         &self.calls
     }
+}
+
+/// Seconds to wait after so many tries in vain before this one.
+pub fn pause(tries: u32) -> i64 {
+    FIRST_TRY.saturating_mul(1 << tries.min(10)).min(LAST_TRY)
 }
 
 /// The time until then, for people.
@@ -265,6 +269,7 @@ mod tests {
 
     #[test]
     fn shares() {
-        assert_eq!([0, 1, 100, 101].map(|percent| Share::percent(percent).is_some()), [false, true, true, false]);
+        let is_share = |percent| Share::percent(percent).is_some();
+        assert_eq!([0, 1, 100, 101, 300].map(is_share), [false, true, true, false, false]);
     }
 }
