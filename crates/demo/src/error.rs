@@ -50,6 +50,14 @@ pub enum Error {
     /// The connector said what it should, but did not end as it should: with nothing left unsaid and exit code 0.
     #[error("the connector answered, but then {0}")]
     Untidy(String),
+    /// A field that must be selected cannot be.
+    #[error("the field {field} is wanted, and the connector forbids it: {reason}")]
+    Unselectable {
+        /// The field.
+        field: String,
+        /// What the connector says.
+        reason: String,
+    },
     /// The connector wrote what the protocol does not allow.
     #[error("the connector broke the protocol: {what}: {line}")]
     Protocol {

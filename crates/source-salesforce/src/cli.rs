@@ -4,8 +4,7 @@ use std::{io::Write as _, path::PathBuf, time::Duration};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use flow_protocol::{capture::Response, stdio};
-use serde_json::{Value, value::RawValue};
-use tokio::io::AsyncReadExt as _;
+use salesforce_endpoint::file;
 
 use crate::{
     apply,
@@ -188,18 +187,7 @@ impl Arguments {
 
 impl Endpoint {
     async fn read(&self) -> Result<Config, Error> {
-        let is_stdin = self.config.as_os_str() == "-";
-        let file = if is_stdin { "stdin".into() } else { self.config.display().to_string() };
-        let failed = |source| Error::File { doing: "reading", file: file.clone(), source };
-        let text = match is_stdin {
-            true => {
-                let mut text = String::new();
-                tokio::io::stdin().read_to_string(&mut text).await.map_err(failed)?;
-                text
-            }
-            false => tokio::fs::read_to_string(&self.config).await.map_err(failed)?,
-        };
-        Config::parse(&as_json(&text, &file)?)
+        Config::parse(&file::read(&self.config).await?)
     }
 }
 
@@ -214,20 +202,9 @@ impl Streams {
 /// A stream as it is named on the command line, or as a resource config has it.
 fn resource(argument: String) -> Result<Resource, Error> {
     match argument.trim_start().starts_with('{') {
-        true => Resource::parse(&as_json(&argument, "--stream")?),
+        true => Resource::parse(&file::as_json(&argument, "--stream")?),
         false => Resource::named(argument),
     }
-}
-
-/// JSON is YAML, so one parser reads both. Its messages quote the text around an error, which may be a secret: only the
-/// place is told.
-fn as_json(text: &str, file: &str) -> Result<Box<RawValue>, Error> {
-    let value: Value = serde_saphyr::from_str(text).map_err(|error| {
-        let place = error.location().map(|at| format!("line {} column {}", at.line(), at.column()));
-        Error::NotYaml { file: file.into(), place: place.unwrap_or_else(|| "its end".into()) }
-    })?;
-    serde_json::value::to_raw_value(&value)
-        .map_err(|error| Error::NotYaml { file: file.into(), place: error.to_string() })
 }
 
 fn print<T: serde::Serialize>(value: &T) -> Result<(), Error> {

@@ -3,20 +3,16 @@
 //! The published connector's configuration (`credentials` with `client_id`, `client_secret`, `refresh_token`, and
 //! `is_sandbox`) is accepted as it stands, without a discriminator.
 
-use std::{ops::RangeInclusive, str::FromStr, time::Duration};
+use std::{ops::RangeInclusive, time::Duration};
 
 use jiff::Timestamp;
-use salesforce_client::{ApiVersion, Credentials, LoginUrl, Network};
+use salesforce_client::ApiVersion;
+use salesforce_endpoint::{Endpoint, Parts, RawCredentials, endpoint::MY_DOMAIN_PATTERN, setting};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{
-    capture::budget::Share,
-    credentials::{RawCredentials, Surroundings},
-    error::Error,
-    setting,
-};
+use crate::{capture::budget::Share, error::Error};
 
 /// What the user writes.
 #[derive(Deserialize, JsonSchema)]
@@ -43,10 +39,6 @@ pub struct RawConfig {
     #[schemars(with = "RawAdvanced", title = "Advanced Options", extend("order" = 4, "advanced" = true))]
     pub advanced: RawAdvanced,
 }
-
-/// An empty field, or a host below `my.salesforce.com` (or its counterparts), without a scheme.
-const MY_DOMAIN_PATTERN: &str =
-    "^$|^[A-Za-z0-9][A-Za-z0-9.-]*\\.my\\.(salesforce\\.com|salesforce\\.mil|sfcrmproducts\\.cn)$";
 
 /// Options below `advanced`.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -92,12 +84,8 @@ pub struct RawAdvanced {
 /// What the configuration means.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where to sign in.
-    pub login_url: LoginUrl,
-    /// The API version to speak.
-    pub api_version: ApiVersion,
-    /// What to sign in with.
-    pub credentials: Credentials,
+    /// Which org, and how it is reached.
+    pub endpoint: Endpoint,
     /// Where history starts, if not at the beginning.
     pub start_date: Option<Timestamp>,
     /// Least time between two fetches of records by id.
@@ -110,8 +98,6 @@ pub struct Config {
     pub bulk_threshold: u64,
     /// Which part of the org's API calls may be used.
     pub share: Share,
-    /// How Salesforce is reached.
-    pub network: Network,
 }
 
 /// PushTopics are read at `/cometd/37.0` or later (current releases of Salesforce refuse earlier ones).
@@ -146,17 +132,18 @@ impl TryFrom<RawConfig> for Config {
     type Error = Error;
 
     fn try_from(raw: RawConfig) -> Result<Self, Error> {
-        let login_url = match (&raw.advanced.login_url, &raw.my_domain) {
-            (Some(url), _) => url.parse().map_err(|source| Error::setting("advanced.login_url", source))?,
-            (None, Some(domain)) => my_domain(domain)?,
-            (None, None) if raw.is_sandbox => fixed(LoginUrl::SANDBOX)?,
-            (None, None) => fixed(LoginUrl::PRODUCTION)?,
+        let advanced = raw.advanced;
+        let parts = Parts {
+            credentials: raw.credentials,
+            is_sandbox: raw.is_sandbox,
+            my_domain: raw.my_domain,
+            login_url: advanced.login_url,
+            api_version: advanced.api_version,
+            proxy: advanced.proxy,
+            root_certificates: advanced.root_certificates,
         };
-        let api_version = match &raw.advanced.api_version {
-            None => ApiVersion::DEFAULT,
-            Some(text) => text.parse().map_err(|source| Error::setting("advanced.api_version", source))?,
-        };
-        if api_version < EARLIEST_API_VERSION.parse().map_err(Error::salesforce)? {
+        let endpoint = parts.read()?;
+        if endpoint.api_version < EARLIEST_API_VERSION.parse().map_err(Error::salesforce)? {
             return Err(Error::BadSetting {
                 key: "advanced.api_version",
                 problem: format!(
@@ -171,7 +158,6 @@ impl TryFrom<RawConfig> for Config {
                 setting::duration(&text, bounds, default).map_err(|problem| Error::BadSetting { key, problem })
             }
         };
-        let advanced = raw.advanced;
         let coalescing =
             interval("advanced.coalescing_interval", advanced.coalescing_interval, COALESCINGS, COALESCING)?;
         let inspection =
@@ -184,60 +170,14 @@ impl TryFrom<RawConfig> for Config {
                 problem: "it is a percentage from 1 to 100, such as 50".into(),
             })?,
         };
-        let network = Network {
-            proxy: parsed("advanced.proxy", advanced.proxy)?,
-            root_certificates: parsed("advanced.root_certificates", advanced.root_certificates)?.into_iter().collect(),
-        };
-        let surroundings = Surroundings {
-            audience: match (raw.my_domain, raw.is_sandbox) {
-                (Some(domain), _) => format!("https://{domain}"),
-                (None, true) => LoginUrl::SANDBOX.into(),
-                (None, false) => LoginUrl::PRODUCTION.into(),
-            },
-            is_common_host: [LoginUrl::PRODUCTION, LoginUrl::SANDBOX].contains(&login_url.to_string().as_str()),
-        };
-        let credentials = raw.credentials.read(&surroundings)?;
         Ok(Self {
-            login_url,
-            api_version,
-            credentials,
+            endpoint,
             start_date: raw.start_date,
             coalescing,
             inspection,
             sweeps,
             bulk_threshold: advanced.bulk_threshold.unwrap_or(BULK_THRESHOLD),
             share,
-            network,
         })
     }
-}
-
-fn parsed<T: FromStr<Err = salesforce_client::Error>>(
-    key: &'static str,
-    text: Option<String>,
-) -> Result<Option<T>, Error> {
-    text.map(|text| text.parse()).transpose().map_err(|source| Error::setting(key, source))
-}
-
-fn fixed(url: &str) -> Result<LoginUrl, Error> {
-    url.parse().map_err(Error::salesforce)
-}
-
-/// A My Domain is a host; people paste it with a scheme, or paste the Lightning host.
-fn my_domain(domain: &str) -> Result<LoginUrl, Error> {
-    let problem = |problem: &str| Error::BadSetting { key: "my_domain", problem: problem.into() };
-    if domain.contains("://") {
-        return Err(problem("give the host alone, such as acme.my.salesforce.com, without https://"));
-    }
-    if domain.ends_with(".lightning.force.com") {
-        return Err(problem(
-            "a lightning.force.com host serves pages only; use the one that ends in my.salesforce.com",
-        ));
-    }
-    let is_host = domain.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'));
-    let is_salesforce = [".my.salesforce.com", ".my.salesforce.mil", ".my.sfcrmproducts.cn"];
-    if !is_host || !is_salesforce.iter().any(|suffix| domain.ends_with(suffix)) {
-        return Err(problem("it is a host that ends in my.salesforce.com (Setup, My Domain shows it)"));
-    }
-    format!("https://{domain}").parse().map_err(|source| Error::setting("my_domain", source))
 }

@@ -21,6 +21,10 @@ pub enum Error {
         problem: String,
     },
 
+    /// The part of the configuration that leads to the org cannot be used, or the file it stands in.
+    #[error(transparent)]
+    Endpoint(#[from] salesforce_endpoint::Error),
+
     /// A value of a binding's configuration cannot be used.
     #[error("stream {stream}: {key}: {problem}")]
     BadOption {
@@ -157,15 +161,6 @@ pub enum Error {
         file: String,
         /// What the system says.
         source: std::io::Error,
-    },
-
-    /// A file that is neither YAML nor JSON.
-    #[error("{file} is neither YAML nor JSON: it breaks off at {place}")]
-    NotYaml {
-        /// The file.
-        file: String,
-        /// Where.
-        place: String,
     },
 
     /// The Streaming API is closed to this user.

@@ -1,7 +1,7 @@
 //! Captures Salesforce into Estuary Flow: history and live changes of SObjects in one stream.
 //!
 //! In reading order:
-//! - [`config`], [`credentials`], [`resource`]: what the user writes, and what it means;
+//! - [`config`], [`resource`]: what the user writes, and what it means;
 //! - [`spec`], [`discover`], [`validate`], [`apply`]: the answers to Flow's unary requests;
 //! - [`feed`], [`resisting`]: how an object is read, and which cannot be;
 //! - [`changes`], [`topics`], [`given_topic`]: how its changes are learned of;
@@ -18,7 +18,6 @@ pub mod changes;
 pub mod cli;
 pub mod columns;
 pub mod config;
-pub mod credentials;
 pub mod discover;
 pub mod document;
 pub mod error;
@@ -31,12 +30,11 @@ pub mod resisting;
 pub mod resource;
 pub mod schema;
 pub mod serve;
-mod setting;
 pub mod spec;
 pub mod topics;
 pub mod validate;
 
-use salesforce_client::{Org, Settings};
+use salesforce_client::Org;
 
 pub use error::Error;
 
@@ -48,12 +46,5 @@ const USER_AGENT: &str = concat!("source-salesforce/", env!("CARGO_PKG_VERSION")
 /// # Errors
 /// When the system has no root certificates.
 pub fn org(config: &config::Config) -> Result<Org, Error> {
-    if let Some(end) = credentials::end_of(&config.credentials) {
-        tracing::warn!("{end}");
-    }
-    let mut settings = Settings::new(config.login_url.clone(), config.credentials.clone());
-    settings.network = config.network.clone();
-    settings.api_version = config.api_version;
-    settings.user_agent = USER_AGENT.into();
-    Ok(Org::new(settings)?)
+    Ok(config.endpoint.org(USER_AGENT)?)
 }

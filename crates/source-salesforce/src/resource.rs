@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use salesforce_client::{Describe, FieldName, FieldType, SObjectName};
+use salesforce_endpoint::setting;
 use salesforce_streaming::push_topic::TopicName;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{error::Error, setting};
+use crate::error::Error;
 
 /// What the user writes for one binding.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -21,7 +21,7 @@ fn parse(config: &Value) -> Result<Config, String> {
 
 #[test]
 fn the_published_connectors_config_is_accepted() {
-    let login = |change: fn(&mut Value)| parse(&config(change)).map(|config| config.login_url.to_string());
+    let login = |change: fn(&mut Value)| parse(&config(change)).map(|config| config.endpoint.login_url.to_string());
     assert_eq!(login(|_| ()), Ok("https://login.salesforce.com".into()));
     assert_eq!(login(|c| c["is_sandbox"] = json!(true)), Ok("https://test.salesforce.com".into()));
     assert_eq!(
@@ -60,7 +60,7 @@ fn each_way_to_sign_in_is_told_by_title_or_by_keys() {
         titled["credentials_title"] = title.into();
         let read = |credentials: Value| {
             let config = json!({"credentials": credentials, "my_domain": "acme.my.salesforce.com"});
-            format!("{:?}", parse(&config).unwrap_or_else(|error| panic!("{title}: {error}")).credentials)
+            format!("{:?}", parse(&config).unwrap_or_else(|error| panic!("{title}: {error}")).endpoint.credentials)
         };
         let by_title = read(titled);
         assert_eq!(by_title, read(credentials), "{title}");
@@ -78,7 +78,7 @@ fn assertions_are_made_out_to_the_login_host() {
             "client_id": "id", "username": "ada", "private_key": include_str!("fixtures/key.pem"),
         }});
         change(&mut config);
-        match parse(&config).expect("a config").credentials {
+        match parse(&config).expect("a config").endpoint.credentials {
             Credentials::JwtBearer { audience, .. } => audience,
             other => panic!("{other:?}"),
         }

@@ -116,17 +116,8 @@ impl Session {
                 self.group.schemas.push(SourcedSchema { binding, schema: content["schema_json"].take() });
                 Ok(Some(Message::Kept))
             }
-            ("checkpoint", mut content) => {
-                let patch = match content.get_mut("state") {
-                    None => Patch::Keep,
-                    Some(state) => {
-                        let updated = state["updated"].take();
-                        if !updated.is_object() {
-                            return Err(Error::protocol("a state that is no object", &content.to_string()));
-                        }
-                        if state["mergePatch"] == true { Patch::Merge(updated) } else { Patch::Replace(updated) }
-                    }
-                };
+            ("checkpoint", content) => {
+                let patch = Patch::of(&content)?;
                 Ok(Some(Message::Checkpoint(Group { patch, ..std::mem::take(&mut self.group) })))
             }
             (_, content) => Err(Error::protocol("no message of a session", &json!({ kind: content }).to_string())),
@@ -190,6 +181,18 @@ impl Session {
             Some(index) if index < self.bindings => Ok(index),
             _ => Err(Error::protocol("a binding that was not opened", &content.to_string())),
         }
+    }
+}
+
+impl Patch {
+    /// The update in the `state` of an answer.
+    pub(super) fn of(answer: &Value) -> Result<Self, Error> {
+        let Some(state) = answer.get("state") else { return Ok(Self::Keep) };
+        let updated = state["updated"].clone();
+        if !updated.is_object() {
+            return Err(Error::protocol("a state that is no object", &answer.to_string()));
+        }
+        Ok(if state["mergePatch"] == true { Self::Merge(updated) } else { Self::Replace(updated) })
     }
 }
 

@@ -8,20 +8,29 @@ use serde::{
     de::{self, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
-/// The web form writes empty strings for fields that were left empty.
-pub(crate) fn blank_is_absent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+/// Text; the web form writes empty strings for fields that were left empty.
+///
+/// # Errors
+/// When it is something else.
+pub fn blank_is_absent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
     Ok(text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()))
 }
 
 /// As [`blank_is_absent`], for a password: spaces around it may be part of it, line breaks cannot be.
-pub(crate) fn password<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+///
+/// # Errors
+/// When it is no text.
+pub fn password<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
     Ok(text.map(|text| text.trim_matches(['\r', '\n']).to_owned()).filter(|text| !text.trim().is_empty()))
 }
 
 /// An object, and nothing else: serde would take a list of its members too.
-pub(crate) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+///
+/// # Errors
+/// When it is something else, or its members do not fit.
+pub fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
     struct Object<T>(PhantomData<T>);
 
     impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
@@ -40,7 +49,10 @@ pub(crate) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserialize
 }
 
 /// As [`blank_is_absent`], for a point in time.
-pub(crate) fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+///
+/// # Errors
+/// When it is none.
+pub fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
     const EXPECTED: &str = "a date and time such as 2024-01-01T00:00:00Z";
     let parse = |text: String| text.parse().map_err(|_| de::Error::invalid_value(de::Unexpected::Str(""), &EXPECTED));
     blank_is_absent(deserializer)?.map(parse).transpose()
@@ -50,7 +62,7 @@ pub(crate) fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
 ///
 /// # Errors
 /// What is expected instead, with an example.
-pub(crate) fn duration(text: &str, bounds: RangeInclusive<Duration>, example: Duration) -> Result<Duration, String> {
+pub fn duration(text: &str, bounds: RangeInclusive<Duration>, example: Duration) -> Result<Duration, String> {
     let duration: Option<SignedDuration> = text.parse().ok();
     let duration = duration.and_then(|duration| Duration::try_from(duration).ok());
     duration.filter(|duration| bounds.contains(duration)).ok_or_else(|| {
@@ -64,7 +76,7 @@ pub(crate) fn duration(text: &str, bounds: RangeInclusive<Duration>, example: Du
 }
 
 /// A duration as ISO 8601 writes it.
-pub(crate) fn iso(duration: Duration) -> String {
+pub fn iso(duration: Duration) -> String {
     SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX).to_string()
 }
 

@@ -1,0 +1,247 @@
+//! The resource configuration: an object that a collection is written to, and by which rules.
+
+use std::collections::BTreeMap;
+
+use salesforce_client::{FieldName, SObjectName};
+use salesforce_endpoint::setting;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, value::RawValue};
+
+use crate::error::Error;
+
+/// What the user writes for one binding.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[schemars(title = "Object", description = "One object of the org.", extend("additionalProperties" = true))]
+#[serde(deny_unknown_fields)]
+pub struct RawResource {
+    /// The API name of the object, such as Lead or Invoice__c.
+    #[schemars(title = "Object", extend("order" = 0, "x-collection-name" = true))]
+    pub object: String,
+    /// The field that holds the collection's key: an external-id field of the object, or Id where the keys are Ids of this very org.
+    #[serde(default, deserialize_with = "setting::blank_is_absent")]
+    #[schemars(with = "Option<String>", title = "Match Field", extend("order" = 1))]
+    pub match_field: Option<String>,
+    /// What is done with a document. upsert writes to the record of its key, or makes it. update writes to records that exist, and never makes one. insert makes a record of each document. as_recorded inserts what the source created and updates what it updated.
+    #[serde(default)]
+    #[schemars(title = "Operation", extend("order" = 2))]
+    pub operation: Policy,
+    /// What is done when a document is deleted from the collection: nothing, or the record is deleted, or a field of it is set.
+    #[serde(default)]
+    #[schemars(title = "Deletions", extend("order" = 3))]
+    pub deletions: Deletions,
+    /// The field that is set when a document is deleted, where that is chosen for deletions.
+    #[serde(default, deserialize_with = "setting::blank_is_absent")]
+    #[schemars(with = "Option<String>", title = "Deletion Field", extend("order" = 4))]
+    pub deletion_field: Option<String>,
+    /// What it is set to, as JSON; true when empty.
+    #[serde(default)]
+    #[schemars(with = "Option<String>", title = "Deletion Value", extend("order" = 5))]
+    pub deletion_value: Option<Value>,
+    /// What a null in a document means: clear empties the field, leave does nothing. A field that a document does not have is left alone.
+    #[serde(default)]
+    #[schemars(title = "Nulls", extend("order" = 6))]
+    pub nulls: Nulls,
+    /// What happens to fields that refer to other records, as Ids of another org lead nowhere in this one. match names the parent by its own match field where this materialization writes the parent's object too, and leaves the others out; keep sends the Ids as they are; drop leaves all of them out. A field may have a rule of its own.
+    #[serde(default)]
+    #[schemars(title = "References", extend("order" = 7))]
+    pub references: References,
+    /// What happens when Salesforce rejects a row. stop ends the task with the reason. continue reports the row, in the log and as a dead letter, and goes on.
+    #[serde(default)]
+    #[schemars(title = "Rejected Rows", extend("order" = 8))]
+    pub on_error: OnError,
+    /// The API name of an object in which rejected rows are kept. It needs the fields Object__c, Key__c, Operation__c, Code__c, Message__c (long text) and Document__c (long text).
+    #[serde(default, deserialize_with = "setting::blank_is_absent")]
+    #[schemars(with = "Option<String>", title = "Dead Letters", extend("order" = 9))]
+    pub dead_letters: Option<String>,
+    /// Save rows although a duplicate rule of the org alerts to them. Rules that block cannot be passed.
+    #[serde(default)]
+    #[schemars(title = "Allow Duplicates", extend("order" = 10))]
+    pub allow_duplicates: bool,
+    /// Leave assignment rules out, which give leads and cases new owners.
+    #[serde(default)]
+    #[schemars(title = "Skip Assignment Rules", extend("order" = 11))]
+    pub skip_assignment_rules: bool,
+    /// Documents are written without being read before.
+    #[serde(default)]
+    #[schemars(title = "Delta Updates", extend("order" = 12, "default" = true, "x-delta-updates" = true))]
+    pub delta_updates: Option<bool>,
+}
+
+/// What is done with a document.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum Policy {
+    /// Write to the record of its key, or make it.
+    #[default]
+    Upsert,
+    /// Write to the record of its key.
+    Update,
+    /// Make a record.
+    Insert,
+    /// What the source did.
+    AsRecorded,
+}
+
+/// What is done when a document is deleted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum Deletions {
+    /// Nothing.
+    #[default]
+    Ignore,
+    /// The record goes to the recycle bin.
+    Delete,
+    /// A field is set.
+    SetField,
+}
+
+/// What a null means.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum Nulls {
+    /// The field is emptied.
+    #[default]
+    Clear,
+    /// The field is left alone.
+    Leave,
+}
+
+/// What happens to references.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum References {
+    /// Parents are named by their own match fields.
+    #[default]
+    Match,
+    /// Sent as they are.
+    Keep,
+    /// Left out.
+    Drop,
+}
+
+/// What happens when Salesforce rejects a row.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum OnError {
+    /// The task ends with the reason.
+    #[default]
+    Stop,
+    /// The row is reported.
+    Continue,
+}
+
+/// One binding: the object, and by which rules it is written to.
+#[derive(Debug, Clone)]
+pub struct Resource {
+    /// As written: the resource path, which must never change.
+    pub path: String,
+    /// The object.
+    pub object: SObjectName,
+    /// The field that matches; `None` where the user has not said.
+    pub match_field: Option<FieldName>,
+    /// What is done with documents.
+    pub policy: Policy,
+    /// What is done with deleted ones.
+    pub deletion: Deletion,
+    /// What nulls mean.
+    pub nulls: Nulls,
+    /// What happens to references.
+    pub references: References,
+    /// What happens to rejected rows.
+    pub on_error: OnError,
+    /// Where they are kept.
+    pub dead_letters: Option<SObjectName>,
+    /// Headers of all calls.
+    pub options: salesforce_sink::WriteOptions,
+}
+
+/// What becomes of a record whose document is deleted.
+#[derive(Debug, Clone)]
+pub enum Deletion {
+    /// Nothing.
+    Ignore,
+    /// It is deleted.
+    Delete,
+    /// This field of it is set to that.
+    Set(FieldName, Box<RawValue>),
+}
+
+/// What the user says of one field, below `fields.require` of the binding.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FieldRule {
+    /// The field of the object; the collection's name for it by default.
+    #[serde(default, deserialize_with = "setting::blank_is_absent")]
+    pub name: Option<String>,
+    /// The value is not the parent's Id, but its value in this external-id field.
+    #[serde(default, deserialize_with = "setting::blank_is_absent")]
+    pub lookup: Option<String>,
+    /// The parent's object, where the reference may point to several.
+    #[serde(default, deserialize_with = "setting::blank_is_absent")]
+    pub object: Option<String>,
+    /// Values that are written as others: a user's Id of one org as that of another, for one.
+    #[serde(default)]
+    pub values: BTreeMap<String, Value>,
+    /// What values are written as that are not among these; as they are by default.
+    #[serde(default)]
+    pub otherwise: Option<Value>,
+}
+
+impl Resource {
+    /// Reads a resource config.
+    ///
+    /// # Errors
+    /// Names the place and what is expected there.
+    pub fn parse(raw: &RawValue) -> Result<Self, Error> {
+        let raw = flow_protocol::parse::<RawResource>(raw, "resource config").map_err(Error::Protocol)?;
+        let bad = |key: &'static str, problem: &str| Error::BadOption {
+            object: raw.object.clone(),
+            key: key.to_owned(),
+            problem: problem.to_owned(),
+        };
+        if raw.delta_updates == Some(false) {
+            return Err(bad(
+                "delta_updates",
+                "documents cannot be read back from Salesforce as they were, so they are always written as they come: leave it on",
+            ));
+        }
+        let name = |key, text: &str| text.parse().map_err(|source| Error::option(&raw.object, key, source));
+        let field = |key, text: &Option<String>| {
+            let text = text.as_deref();
+            text.map(|text| text.parse().map_err(|source| Error::option(&raw.object, key, source))).transpose()
+        };
+        let deletion = match (raw.deletions, field("deletion_field", &raw.deletion_field)?) {
+            (Deletions::Ignore, _) => Deletion::Ignore,
+            (Deletions::Delete, _) => Deletion::Delete,
+            (Deletions::SetField, Some(field)) => {
+                let value = raw.deletion_value.clone().unwrap_or(Value::Bool(true));
+                let value = serde_json::value::to_raw_value(&value);
+                Deletion::Set(field, value.map_err(|_| bad("deletion_value", "it is a JSON value"))?)
+            }
+            (Deletions::SetField, None) => {
+                return Err(bad("deletion_field", "it is missing: name the field that is to be set on deletion"));
+            }
+        };
+        Ok(Self {
+            object: name("object", &raw.object)?,
+            match_field: field("match_field", &raw.match_field)?,
+            policy: raw.operation,
+            deletion,
+            nulls: raw.nulls,
+            references: raw.references,
+            on_error: raw.on_error,
+            dead_letters: raw.dead_letters.as_deref().map(|text| name("dead_letters", text)).transpose()?,
+            options: salesforce_sink::WriteOptions {
+                allow_duplicates: raw.allow_duplicates,
+                skip_assignment_rules: raw.skip_assignment_rules,
+            },
+            path: raw.object,
+        })
+    }
+}

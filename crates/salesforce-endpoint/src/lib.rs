@@ -1,0 +1,24 @@
+//! What the endpoint configs of Flow's Salesforce connectors have in common: which org is meant, how to sign in to it, and
+//! how it is reached.
+//!
+//! A connector's config is its own, with its own form; the parts of it that lead to the org are read here, so that one
+//! config file serves the capture and the materialization.
+//!
+//! In reading order:
+//! - [`endpoint`]: from these parts to an [`Org`](salesforce_client::Org);
+//! - [`credentials`]: the ways to sign in, as the user writes them and as the form shows them;
+//! - [`oauth`]: how Flow signs in on a user's behalf;
+//! - [`setting`]: how single values are written;
+//! - [`file`]: configs in YAML or JSON;
+//! - [`error`]: everything that can go wrong.
+
+pub mod credentials;
+pub mod endpoint;
+pub mod error;
+pub mod file;
+pub mod oauth;
+pub mod setting;
+
+pub use credentials::RawCredentials;
+pub use endpoint::{Endpoint, Parts};
+pub use error::Error;
