@@ -1,12 +1,14 @@
 //! Records as documents: `_meta`, and every field in the one spelling that documents use.
 //!
-//! REST, events and (later) Bulk spell some values differently. A document does not show where its row came from:
+//! REST, events and Bulk spell some values differently. A document does not show where its row came from:
 //!
 //! | type | REST | event | document |
 //! |---|---|---|---|
 //! | `datetime` | `…:59.000+0000` | `…:59.000Z` | `…:59.000Z` (RFC 3339, as Flow's `date-time` asks) |
 //! | `address`, `location` | `{"city": …}` | `{"City": …}` | `{"city": …}`; `null` when every part is null |
 //! | all others | as they are | as they are | the same bytes |
+//!
+//! The cells of a Bulk job's results are spelled so where they are read: [`columns`](crate::columns) and [`cell`](crate::cell).
 
 use std::{collections::HashMap, hash::BuildHasher as _, io::Write as _};
 
@@ -15,6 +17,8 @@ use jiff::Timestamp;
 use salesforce_client::{Field, FieldType, Record, RecordId};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+
+use crate::row::Fields;
 
 /// `_meta/op`: what happened to the record, as far as this document's reader is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,22 +88,46 @@ impl Writer {
     }
 
     /// Appends the document of a record that is there. `Id` comes first and in its long form.
-    pub fn write(&mut self, out: &mut Vec<u8>, op: Op, id: RecordId, source: Option<Source>, record: &Record<'_>) {
+    pub fn write<'a>(
+        &mut self,
+        out: &mut Vec<u8>,
+        op: Op,
+        id: RecordId,
+        source: Option<Source>,
+        fields: impl Into<Fields<'a>>,
+    ) {
         let op = match op {
             Op::Create => "c",
             Op::Update => "u",
         };
         begin(out, op, id, source);
-        for (place, (name, value)) in record.iter().filter(|(name, _)| *name != "Id").enumerate() {
-            let Place { key, spelling } = self.place(place, name);
-            out.extend_from_slice(key.as_bytes());
-            spelling.write(out, value);
+        match fields.into() {
+            Fields::Spelled(spelled) => out.extend_from_slice(spelled),
+            Fields::Record(record) => {
+                for (place, (name, value)) in record.iter().filter(|(name, _)| *name != "Id").enumerate() {
+                    let Place { key, spelling } = self.place(place, name);
+                    out.extend_from_slice(key.as_bytes());
+                    spelling.write(out, value);
+                }
+            }
         }
         out.push(b'}');
     }
 
     /// The fingerprint of the record's document. The order of its fields does not count: each way has its own.
-    pub fn print(&mut self, record: &Record<'_>) -> Print {
+    pub fn print<'a>(&mut self, fields: impl Into<Fields<'a>>) -> Print {
+        match fields.into() {
+            Fields::Record(record) => self.print_record(record),
+            // What is spelled is spelled the same when it is read again. It was written whole, and so it can be read.
+            Fields::Spelled(spelled) => {
+                let record = [b"{", spelled.strip_prefix(b",").unwrap_or(spelled), b"}"].concat();
+                let print = serde_json::from_slice(&record).map(|record| self.print_record(&record));
+                print.unwrap_or_else(|_| Print(self.prints.hash_one(record) | 1))
+            }
+        }
+    }
+
+    fn print_record(&mut self, record: &Record<'_>) -> Print {
         let (prints, mut spelled, mut sum) = (self.prints.clone(), Vec::new(), 0_u64);
         for (place, (name, value)) in record.iter().filter(|(name, _)| *name != "Id").enumerate() {
             let Place { key, spelling } = self.place(place, name);

@@ -139,15 +139,6 @@ pub enum Error {
         source: Misfit,
     },
 
-    /// A row of a Bulk job's results that makes no record.
-    #[error("{object}: a row of a Bulk job cannot be read")]
-    BulkRow {
-        /// The object.
-        object: SObjectName,
-        /// What is wrong.
-        source: serde_json::Error,
-    },
-
     /// A file named on the command line.
     #[error("{doing} {file}")]
     File {

@@ -14,6 +14,7 @@ use crate::{
     error::Error,
     resisting,
     resource::{Mode, Resource},
+    row::{Facts, Row},
     schema,
 };
 
@@ -83,7 +84,7 @@ impl Feed {
         }
         Ok(Self {
             object: describe.name().clone(),
-            columns: Columns::of(describe, &fields),
+            columns: Columns::of(describe, &fields, cursor),
             names: fields.iter().map(|field| field.name.clone()).collect(),
             fields,
             is_replicateable: describe.summary.replicateable,
@@ -175,8 +176,21 @@ impl Feed {
         row.text(self.cursor?).and_then(|text| parse_datetime(&text)).map(Second::from)
     }
 
-    /// Whether a row is as it was created.
-    pub fn is_new(&self, row: &Record<'_>) -> bool {
+    /// A record as a row.
+    ///
+    /// # Errors
+    /// When it has no id.
+    pub fn row<'a>(&self, record: &'a Record<'a>) -> Result<Row<'a>, salesforce_client::Error> {
+        let facts = Facts {
+            id: record.id()?,
+            stamp: self.stamp(record),
+            is_new: self.is_new(record),
+            is_deleted: record.get("IsDeleted").is_some_and(|value| value.get() == "true"),
+        };
+        Ok(Row { facts, fields: record.into() })
+    }
+
+    fn is_new(&self, row: &Record<'_>) -> bool {
         let value = |name: &str| row.get(name).map(|value| value.get());
         self.cursor.is_some_and(|cursor| value(cursor) == value("CreatedDate"))
     }

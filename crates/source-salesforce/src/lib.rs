@@ -5,7 +5,7 @@
 //! - [`spec`], [`discover`], [`validate`], [`apply`]: the answers to Flow's unary requests;
 //! - [`feed`], [`resisting`]: how an object is read, and which cannot be;
 //! - [`changes`], [`topics`], [`given_topic`]: how its changes are learned of;
-//! - [`schema`], [`document`], [`cell`]: what its documents look like, whichever way their rows came;
+//! - [`schema`], [`row`], [`document`], [`columns`], [`cell`]: what its documents look like, whichever way their rows came;
 //! - [`capture`]: the session;
 //! - [`serve`]: requests in, answers out; [`open`]: from a request to a session; [`pull`]: a session without a runtime;
 //!   [`interrupt`]: how either is asked to end;
@@ -29,6 +29,7 @@ pub mod open;
 pub mod pull;
 pub mod resisting;
 pub mod resource;
+pub mod row;
 pub mod schema;
 pub mod serve;
 mod setting;

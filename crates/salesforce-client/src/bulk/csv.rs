@@ -292,14 +292,14 @@ impl<'a> Row<'a> {
     /// The cells in the order in which the columns were asked for; a null is empty.
     pub fn cells(&self) -> impl ExactSizeIterator<Item = &'a str> + use<'a> {
         let row = *self;
-        row.columns.places.iter().map(move |&place| row.cell(place))
+        row.columns.places.iter().map(move |&place| row.at(place))
     }
 
     /// The cell of a column, empty if it is null; `None` if the column was not asked for.
     #[must_use]
     pub fn get(&self, column: &str) -> Option<&'a str> {
         let nth = self.columns.names.iter().position(|name| name.same_as(column))?;
-        Some(self.cell(self.columns.places[nth]))
+        self.cell(nth)
     }
 
     /// The record's own id.
@@ -308,12 +308,18 @@ impl<'a> Row<'a> {
     /// [`Error::Invalid`] if `Id` was not asked for or is no record id.
     pub fn id(&self) -> Result<RecordId, Error> {
         match self.columns.id {
-            Some(nth) => self.cell(self.columns.places[nth]).parse(),
+            Some(nth) => self.at(self.columns.places[nth]).parse(),
             None => Err(Error::invalid_unseen("row", "it has no Id; was the field selected?")),
         }
     }
 
-    fn cell(&self, place: usize) -> &'a str {
+    /// The cell of the column that was asked for as the `nth`, from 0; empty if it is null.
+    #[must_use]
+    pub fn cell(&self, nth: usize) -> Option<&'a str> {
+        self.columns.places.get(nth).map(|&place| self.at(place))
+    }
+
+    fn at(&self, place: usize) -> &'a str {
         let start = if place == 0 { 0 } else { self.ends[place - 1] };
         &self.text[start..self.ends[place]]
     }

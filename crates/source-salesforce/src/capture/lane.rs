@@ -25,6 +25,7 @@ use crate::{
     error::Error,
     feed::{Feed, QUERIED_IDS},
     resource::Resource,
+    row::{Facts, Row},
 };
 
 /// Rows asked for in one page: the most that Salesforce answers at once.
@@ -397,9 +398,9 @@ impl Lane {
         let rows = hand.page.rows();
         let mut upper = None;
         while hand.next < rows.len() && output.collected() < GROUP {
-            let row = &rows[hand.next];
+            let row = self.feed.row(&rows[hand.next]).map_err(|source| self.bad_row("its history", source))?;
             hand.next += 1;
-            upper = Some(self.write_read_row(output, hand.deleted, row)?);
+            upper = Some(self.write_read_row(output, hand.deleted, row));
         }
         if let Some(upper) = upper {
             self.machine.page_written(upper, answered(hand.page.answered()));
@@ -419,25 +420,17 @@ impl Lane {
     }
 
     /// Writes a row of a page or a job, unless something newer is written or it must be fetched. Answers its id.
-    pub(super) fn write_read_row<O: Output>(
-        &mut self,
-        output: &mut O,
-        deleted: bool,
-        row: &Record<'_>,
-    ) -> Result<RecordId, Error> {
-        let id = row.id().map_err(|source| self.bad_row("its history", source))?;
+    pub(super) fn write_read_row<O: Output>(&mut self, output: &mut O, deleted: bool, row: Row<'_>) -> RecordId {
+        let Facts { id, stamp, is_new, is_deleted } = row.facts;
         // What was never captured need not be deleted.
-        if !deleted && is_deleted(row) {
-            return Ok(id);
-        }
-        if self.machine.page_row(id, self.feed.stamp(row)) == Verdict::Write {
-            let op = if deleted && !self.feed.is_new(row) { Op::Update } else { Op::Create };
+        if (deleted || !is_deleted) && self.machine.page_row(id, stamp) == Verdict::Write {
+            let op = if deleted && !is_new { Op::Update } else { Op::Create };
             match deleted {
-                true => self.write_found(output, op, id, row),
-                false => self.write_row(output, op, id, row),
+                true => self.write_found(output, op, row),
+                false => self.write_row(output, op, row),
             }
         }
-        Ok(id)
+        id
     }
 
     /// The page is done, and without `more` also the read.
@@ -536,12 +529,12 @@ impl Lane {
         self.fetching = false;
         let (answered, mut count) = (answered(at), 0);
         for row in rows {
-            let id = row.id().map_err(|source| self.bad_row("a fetch by id", source))?;
+            let row = self.feed.row(row).map_err(|source| self.bad_row("a fetch by id", source))?;
             count += 1;
-            if let Some(op) = self.machine.fetched(id, self.feed.stamp(row), answered) {
+            if let Some(op) = self.machine.fetched(row.facts.id, row.facts.stamp, answered) {
                 let print = self.print(row);
-                self.seen.wrote(id, print);
-                self.write_row(output, op, id, row);
+                self.seen.wrote(row.facts.id, print);
+                self.write_row(output, op, row);
             }
         }
         self.weigh(bytes, count);
@@ -583,38 +576,36 @@ impl Lane {
     }
 
     /// Writes a row that was changed since some time ago, unless it was written as it is.
-    fn write_found<O: Output>(&mut self, output: &mut O, op: Op, id: RecordId, row: &Record<'_>) {
+    fn write_found<O: Output>(&mut self, output: &mut O, op: Op, row: Row<'_>) {
+        let Facts { id, stamp, .. } = row.facts;
         let print = self.print(row);
         let repeats = self.seen.repeats(id, print);
         self.seen.wrote(id, print);
         if repeats {
             return;
         }
-        let is_known = !self.seen.is_forgetful()
-            && self.knows_since.zip(self.feed.stamp(row)).is_some_and(|(since, stamp)| stamp > since);
+        let is_known =
+            !self.seen.is_forgetful() && self.knows_since.zip(stamp).is_some_and(|(since, stamp)| stamp > since);
         *if is_known { &mut self.found.rows } else { &mut self.found.again } += 1;
-        self.write_row(output, op, id, row);
+        self.write_row(output, op, row);
     }
 
-    fn print(&mut self, row: &Record<'_>) -> Print {
-        if is_deleted(row) { Print::DELETED } else { self.writer.print(row) }
+    fn print(&mut self, row: Row<'_>) -> Print {
+        if row.facts.is_deleted { Print::DELETED } else { self.writer.print(row.fields) }
     }
 
     /// Writes a row that was read, or the deletion that it amounts to.
-    fn write_row<O: Output>(&mut self, output: &mut O, op: Op, id: RecordId, row: &Record<'_>) {
-        output.document(self.index, |out| match is_deleted(row) {
+    fn write_row<O: Output>(&mut self, output: &mut O, op: Op, row: Row<'_>) {
+        let Facts { id, is_deleted, .. } = row.facts;
+        output.document(self.index, |out| match is_deleted {
             true => document::write_deleted(out, id, None),
-            false => self.writer.write(out, op, id, None, row),
+            false => self.writer.write(out, op, id, None, row.fields),
         });
     }
 
     fn bad_row(&self, feed: &'static str, source: salesforce_client::Error) -> Error {
         Error::Row { object: self.feed.object.clone(), feed, source: Box::new(source) }
     }
-}
-
-fn is_deleted(row: &Record<'_>) -> bool {
-    row.get("IsDeleted").is_some_and(|value| value.get() == "true")
 }
 
 /// When a reply was made, by the org's clock; by ours where a proxy has dropped the header.
