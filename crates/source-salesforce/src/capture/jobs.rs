@@ -138,7 +138,11 @@ pub(super) async fn batch(
             batch.is_last = true;
             break;
         };
-        let id = row.id()?;
+        let id = row.id().map_err(|source| crate::Error::Row {
+            object: object.clone(),
+            feed: "the results of a Bulk job",
+            source: Box::new(source),
+        })?;
         columns.write(&mut batch.text, &row).map_err(|bad| bad.of(object, id))?;
         batch.ends.push(batch.text.len());
     }

@@ -426,6 +426,9 @@ impl Lane {
         row: &Record<'_>,
     ) -> Result<RecordId, Error> {
         let id = row.id().map_err(|source| self.bad_row("its history", source))?;
+        if !self.machine.row_follows(id) {
+            return Err(Error::OutOfOrder { object: self.feed.object.clone(), id });
+        }
         // What was never captured need not be deleted.
         if !deleted && is_deleted(row) {
             return Ok(id);
