@@ -19,6 +19,7 @@ use crate::{
     failure::Failure,
     host::shown_host,
     network::{Network, RootCertificate},
+    no_text,
 };
 
 /// How long a connection may take.
@@ -191,7 +192,10 @@ impl Reply {
         if self.is_html() {
             return Err(self.garbled("an HTML page came instead of JSON".to_owned()));
         }
-        std::str::from_utf8(body).map_err(|at| self.garbled(format!("no UTF-8 at byte {}", at.valid_up_to())))
+        std::str::from_utf8(body).map_err(|error| match error.error_len() {
+            Some(_) => Failure::unexpected(self, &no_text::said(body, error.valid_up_to())),
+            None => self.garbled("it ends within a character".to_owned()),
+        })
     }
 
     /// The failure to parse the body.

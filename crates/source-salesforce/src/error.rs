@@ -126,6 +126,18 @@ pub enum Error {
         source: Box<salesforce_client::Error>,
     },
 
+    /// A row that does not stand where it should.
+    #[error(
+        "{object} {id}: it comes behind a row of a greater id, though rows were asked for in the order of their ids; going on could \
+         pass over rows"
+    )]
+    OutOfOrder {
+        /// The object.
+        object: SObjectName,
+        /// The record.
+        id: RecordId,
+    },
+
     /// A cell of a Bulk job's results that breaks what the org says of its field.
     #[error("{object} {id}: {field} cannot be read from the results of a Bulk job")]
     Cell {

@@ -84,10 +84,12 @@ pub enum Defect {
         position: usize,
     },
     /// A row has too few cells or too many.
-    #[error("{} does not have {expected} cells", place(*.row))]
+    #[error("{}{} does not have {expected} cells", place(*.row), named(*.id))]
     Cells {
         /// The row, from 1; 0 is the header.
         row: u64,
+        /// Its record, as far as it can be told.
+        id: Option<RecordId>,
         /// How many there should be.
         expected: usize,
     },
@@ -98,10 +100,12 @@ pub enum Defect {
         row: u64,
     },
     /// A cell is no text.
-    #[error("row {row}, column {column}: no UTF-8")]
+    #[error("row {row}{}, column {column}: no UTF-8", named(*.id))]
     NoText {
         /// The row, from 1.
         row: u64,
+        /// Its record, as far as it can be told.
+        id: Option<RecordId>,
         /// The column.
         column: FieldName,
     },
@@ -109,6 +113,10 @@ pub enum Defect {
 
 fn place(row: u64) -> String {
     if row == 0 { "the header".to_owned() } else { format!("row {row}") }
+}
+
+fn named(id: Option<RecordId>) -> String {
+    id.map(|id| format!(" ({id})")).unwrap_or_default()
 }
 
 impl Reader {
@@ -182,7 +190,7 @@ impl Reader {
             Ok(text) if ends.iter().all(|end| text.is_char_boundary(*end)) => {
                 Ok(Row { number, text, ends, columns: &self.columns })
             }
-            _ => Err(Defect::NoText { row: number, column: self.first_without_text() }),
+            _ => Err(Defect::NoText { row: number, id: self.id(), column: self.first_without_text() }),
         }
     }
 
@@ -222,7 +230,14 @@ impl Reader {
     }
 
     fn misshapen(&self) -> Defect {
-        Defect::Cells { row: self.number(), expected: self.columns.names.len() }
+        Defect::Cells { row: self.number(), id: self.id(), expected: self.columns.names.len() }
+    }
+
+    /// The record of the row at hand, if the cell in the place of its `Id` names one.
+    fn id(&self) -> Option<RecordId> {
+        self.rows?;
+        let cell = cells(&self.cells, &self.ends[..self.ended]).nth(self.columns.places[self.columns.id?])?;
+        std::str::from_utf8(cell).ok()?.parse().ok()
     }
 
     fn first_without_text(&self) -> FieldName {

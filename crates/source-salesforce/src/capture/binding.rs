@@ -78,6 +78,8 @@ pub struct Binding {
     ledger: Ledger,
     fetches: Fetches,
     page: Option<PageRead>,
+    /// Its latest row.
+    latest: Option<RecordId>,
     /// The page is a job that an earlier session has begun, and that this one has not gone on with yet.
     left_job: bool,
     /// Up to where the read at hand covers is told by the time at which it begins.
@@ -137,6 +139,7 @@ impl Binding {
             ledger: Ledger::resuming_after(position.replay.filter(|_| keeps_numbering)),
             fetches: Fetches::default(),
             page: left_job.then(|| PageRead::resuming(position.written)),
+            latest: None,
             left_job,
             polled: false,
         };
@@ -343,10 +346,18 @@ impl Binding {
 
     /// The page that was sent for will not come, or no more of its job's rows: it is asked for again from the last row written.
     pub fn page_lost(&mut self) {
-        (self.page, self.left_job) = (None, false);
+        (self.page, self.latest, self.left_job) = (None, None, false);
         if let Some(read) = self.reads.first_mut() {
             read.bulk = None;
         }
+    }
+
+    /// The page has a row of `id`. Answers whether it comes behind those before it, or once more: what is written moves the read
+    /// behind the last of them, so that a row out of the order of ids could be passed over.
+    pub fn row_follows(&mut self, id: RecordId) -> bool {
+        let before = self.latest.or(self.reads.first().and_then(|read| read.after));
+        self.latest = Some(id);
+        before.is_none_or(|before| before <= id)
     }
 
     /// What to do with a row of the page, in the order of ids. Rows to be fetched are noted here.

@@ -141,7 +141,11 @@ pub(super) async fn batch(
             batch.is_last = true;
             break;
         };
-        let facts = columns.facts(&row)?;
+        let facts = columns.facts(&row).map_err(|source| crate::Error::Row {
+            object: object.clone(),
+            feed: "the results of a Bulk job",
+            source: Box::new(source),
+        })?;
         columns.write(&mut batch.text, &row).map_err(|bad| bad.of(object, facts.id))?;
         batch.rows.push((facts, batch.text.len()));
     }
@@ -253,7 +257,7 @@ impl Lane {
         let Some(bulk) = self.machine.job().cloned() else { return Ok(()) };
         let (begun, mut upper) = (next, None);
         while next < batch.rows.len() && output.collected() < GROUP {
-            upper = Some(self.write_read_row(output, self.machine.reads_deleted(), batch.row(next)));
+            upper = Some(self.write_read_row(output, self.machine.reads_deleted(), batch.row(next))?);
             next += 1;
         }
         if let Some(upper) = upper {

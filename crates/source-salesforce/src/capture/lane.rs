@@ -400,7 +400,7 @@ impl Lane {
         while hand.next < rows.len() && output.collected() < GROUP {
             let row = self.feed.row(&rows[hand.next]).map_err(|source| self.bad_row("its history", source))?;
             hand.next += 1;
-            upper = Some(self.write_read_row(output, hand.deleted, row));
+            upper = Some(self.write_read_row(output, hand.deleted, row)?);
         }
         if let Some(upper) = upper {
             self.machine.page_written(upper, answered(hand.page.answered()));
@@ -420,8 +420,16 @@ impl Lane {
     }
 
     /// Writes a row of a page or a job, unless something newer is written or it must be fetched. Answers its id.
-    pub(super) fn write_read_row<O: Output>(&mut self, output: &mut O, deleted: bool, row: Row<'_>) -> RecordId {
+    pub(super) fn write_read_row<O: Output>(
+        &mut self,
+        output: &mut O,
+        deleted: bool,
+        row: Row<'_>,
+    ) -> Result<RecordId, Error> {
         let Facts { id, stamp, is_new, is_deleted } = row.facts;
+        if !self.machine.row_follows(id) {
+            return Err(Error::OutOfOrder { object: self.feed.object.clone(), id });
+        }
         // What was never captured need not be deleted.
         if (deleted || !is_deleted) && self.machine.page_row(id, stamp) == Verdict::Write {
             let op = if deleted && !is_new { Op::Update } else { Op::Create };
@@ -430,7 +438,7 @@ impl Lane {
                 false => self.write_row(output, op, row),
             }
         }
-        id
+        Ok(id)
     }
 
     /// The page is done, and without `more` also the read.
