@@ -24,7 +24,7 @@ use salesforce_streaming::{Kind, ReplayFrom, ReplayId};
 
 use super::{
     fetches::{Door, Fetch, Fetches, Wanted},
-    freshness::{EVALUATION_LAG, Freshness, PageRead, Verdict},
+    freshness::{CLOCK_SKEW, EVALUATION_LAG, Freshness, PageRead, Verdict},
     ledger::Ledger,
     position::{Bulk, Checked, Position, Read},
     second::Second,
@@ -60,7 +60,7 @@ const MOST_DURING_PAGE: usize = 100_000;
 const MOST_DURING_JOB: usize = 2_000;
 
 /// Where one binding stands and what is on its way for it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Binding {
     /// The topic that announces changes; `None` where they are polled.
     topic: Option<RecordId>,
@@ -197,6 +197,15 @@ impl Binding {
         self.covers_by_time = covers.is_none();
         let covers = covers.or(complete).unwrap_or(NOTHING);
         self.reads.push(Read { since, deleted: complete.is_some(), covers: Some(covers), ..Read::default() });
+    }
+
+    /// Before anything is subscribed, the org has said that all changes up to `visible` are visible: the first read of a new
+    /// binding covers that.
+    pub fn history_covers(&mut self, visible: Second) {
+        if let Some(read) = self.reads.first_mut().filter(|_| self.covers_by_time) {
+            read.covers = Some(visible);
+            self.covers_by_time = false;
+        }
     }
 
     /// Up to here everything is captured, announced or not. `None` while history is read for the first time.
@@ -457,7 +466,8 @@ impl Binding {
     pub fn fetch_done(&mut self, answered: Second) -> Vec<RecordId> {
         let mut gone = Vec::new();
         for (id, wanted) in self.fetches.missing() {
-            self.settle_fetched(id, answered, answered, &wanted);
+            // When it was deleted is not known, but not after this.
+            self.settle_fetched(id, answered.plus(CLOCK_SKEW), answered, &wanted);
             gone.push(id);
         }
         gone

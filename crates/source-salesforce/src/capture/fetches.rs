@@ -1,6 +1,6 @@
 //! Records to be fetched by id: in the order they were asked for, each at most once on its way.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use salesforce_client::RecordId;
 use salesforce_streaming::Kind;
@@ -34,7 +34,7 @@ pub enum Door {
 }
 
 /// Why a record is fetched, and what waits for it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Wanted {
     /// The operation of the document to write.
     pub op: Op,
@@ -84,11 +84,11 @@ impl Wanted {
 }
 
 /// The queue of one binding.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Fetches {
     order: VecDeque<RecordId>,
-    waiting: HashMap<RecordId, Wanted>,
-    flying: HashMap<RecordId, Wanted>,
+    waiting: BTreeMap<RecordId, Wanted>,
+    flying: BTreeMap<RecordId, Wanted>,
 }
 
 impl Fetches {
@@ -162,7 +162,6 @@ impl Fetches {
                 self.want(id, wanted);
             }
         }
-        gone.sort_by_key(|(id, _)| *id);
         gone
     }
 
@@ -173,10 +172,9 @@ impl Fetches {
 
     /// Records asked for by pages, in order: no event will ask for them again after a restart.
     pub fn by_pages(&self) -> Vec<RecordId> {
-        let mut ids: Vec<_> =
-            self.waiting.iter().chain(&self.flying).filter(|(_, wanted)| wanted.by_page).map(|(id, _)| *id).collect();
-        ids.sort_unstable();
-        ids
+        let wanted = self.waiting.iter().chain(&self.flying).filter(|(_, wanted)| wanted.by_page);
+        let ids: BTreeSet<_> = wanted.map(|(id, _)| *id).collect();
+        ids.into_iter().collect()
     }
 }
 
