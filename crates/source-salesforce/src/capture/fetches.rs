@@ -42,7 +42,7 @@ pub struct Wanted {
     pub tickets: Vec<Ticket>,
     by_page: bool,
     tries: u8,
-    /// It was asked for and not found.
+    /// It was asked for and not found, or is known to be deleted.
     doubted: bool,
 }
 
@@ -56,6 +56,12 @@ impl Wanted {
             Kind::Deleted => (Op::Update, 1),
         };
         Self { op, tickets: vec![ticket], by_page: false, tries, doubted: false }
+    }
+
+    /// Its deletion is announced or listed, and its last values are wanted: only a query shows them, and what it does not show
+    /// is purged.
+    pub fn with_last_values(self) -> Self {
+        Self { tries: 1, doubted: true, ..self }
     }
 
     /// A page holds a row of it that may be older or newer than the one an event brought.

@@ -16,6 +16,7 @@ use super::{
     jobs::Way,
     output::Output,
     position::{Position, Read},
+    refresh::Refreshes,
     second::Second,
     seen::Seen,
 };
@@ -24,7 +25,7 @@ use crate::{
     document::{self, Op, Print, Source},
     error::Error,
     feed::{Feed, QUERIED_IDS},
-    resource::Resource,
+    resource::{Deletions, Resource},
 };
 
 /// Rows asked for in one page: the most that Salesforce answers at once.
@@ -99,7 +100,8 @@ pub(super) struct Lane {
     pub(super) fresh: Option<Feed>,
     /// The org is asked up to when changes are visible.
     covering: bool,
-    seen: Seen,
+    pub(super) seen: Seen,
+    pub(super) refreshes: Refreshes,
     /// Since when this session knows what was written; `None` before the org has told its time.
     knows_since: Option<Second>,
     /// What the sweep at hand has found.
@@ -156,6 +158,9 @@ impl Lane {
         };
         let start_date = resource.start_date.map(Second::from).or(start_date);
         let (mut machine, start) = Binding::resume(position, topic.as_ref().map(|topic| topic.id), start_date);
+        if feed.deletions == Deletions::Keep {
+            machine.keep_deleted();
+        }
         let stream = &resource.stream;
         let was_changed =
             topic.as_ref().is_some_and(|topic| machine.topic_seen(topic.found, topic.was_silent, topic.now));
@@ -171,6 +176,7 @@ impl Lane {
         let channel = topic.as_ref().map(|topic| topic.channel.clone());
         let polls_by_default = if feed.has_cursor() { POLLS } else { WHOLE_READS };
         let interval = if topic.is_some() { sweeps } else { resource.interval.unwrap_or(polls_by_default) };
+        let refreshes = Refreshes::new(resource.refresh.clone(), machine.refreshed());
         let lane = Self {
             writer: document::Writer::new(&feed.fields),
             row_bytes: feed.fields.len() * FIELD,
@@ -195,6 +201,7 @@ impl Lane {
             fresh: None,
             covering: false,
             seen: Seen::default(),
+            refreshes,
             knows_since: None,
             found: Found::default(),
             heard: now,
@@ -427,13 +434,14 @@ impl Lane {
     ) -> Result<RecordId, Error> {
         let id = row.id().map_err(|source| self.bad_row("its history", source))?;
         // What was never captured need not be deleted.
-        if !deleted && is_deleted(row) {
+        if !deleted && Feed::is_deleted(row) {
             return Ok(id);
         }
         if self.machine.page_row(id, self.feed.stamp(row)) == Verdict::Write {
             let op = if deleted && !self.feed.is_new(row) { Op::Update } else { Op::Create };
             match deleted {
                 true => self.write_found(output, op, id, row),
+                false if self.machine.is_refreshing() => self.write_refreshed(output, id, row),
                 false => self.write_row(output, op, id, row),
             }
         }
@@ -444,6 +452,7 @@ impl Lane {
     pub(super) fn end_page(&mut self, more: bool) {
         if !more {
             self.tell_found();
+            self.tell_refreshed();
             self.way.read_done();
         }
         self.machine.page_done(more);
@@ -547,7 +556,7 @@ impl Lane {
         self.weigh(bytes, count);
         for id in self.machine.fetch_done(answered) {
             self.seen.wrote(id, Print::DELETED);
-            output.document(self.index, |out| document::write_deleted(out, id, None));
+            self.write_gone(output, id);
         }
         Ok(())
     }
@@ -596,25 +605,30 @@ impl Lane {
         self.write_row(output, op, id, row);
     }
 
-    fn print(&mut self, row: &Record<'_>) -> Print {
-        if is_deleted(row) { Print::DELETED } else { self.writer.print(row) }
+    pub(super) fn print(&mut self, row: &Record<'_>) -> Print {
+        if Feed::is_deleted(row) { Print::DELETED } else { self.writer.print(row) }
     }
 
     /// Writes a row that was read, or the deletion that it amounts to.
-    fn write_row<O: Output>(&mut self, output: &mut O, op: Op, id: RecordId, row: &Record<'_>) {
-        output.document(self.index, |out| match is_deleted(row) {
-            true => document::write_deleted(out, id, None),
-            false => self.writer.write(out, op, id, None, row),
+    pub(super) fn write_row<O: Output>(&mut self, output: &mut O, op: Op, id: RecordId, row: &Record<'_>) {
+        output.document(self.index, |out| match (Feed::is_deleted(row), self.feed.deletions) {
+            (true, Deletions::Remove) => document::write_deleted(out, id, None),
+            (true, Deletions::Keep) => self.writer.write_kept(out, id, row),
+            (false, _) => self.writer.write(out, op, id, None, row),
+        });
+    }
+
+    /// Writes the deletion of a record that nobody shows any more.
+    fn write_gone<O: Output>(&self, output: &mut O, id: RecordId) {
+        output.document(self.index, |out| match self.feed.deletions {
+            Deletions::Remove => document::write_deleted(out, id, None),
+            Deletions::Keep => document::write_purged(out, id, self.feed.tells_deleted()),
         });
     }
 
     fn bad_row(&self, feed: &'static str, source: salesforce_client::Error) -> Error {
         Error::Row { object: self.feed.object.clone(), feed, source: Box::new(source) }
     }
-}
-
-fn is_deleted(row: &Record<'_>) -> bool {
-    row.get("IsDeleted").is_some_and(|value| value.get() == "true")
 }
 
 /// When a reply was made, by the org's clock; by ours where a proxy has dropped the header.

@@ -59,6 +59,10 @@ pub struct Position {
     /// history is read for the first time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listed: Option<Second>,
+    /// When all rows were last read again on a schedule, or that was first asked for: the next such read is due at the first time of
+    /// the schedule after it. If that read is under way, it stands among `reads`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refreshed: Option<Second>,
     /// The newest second of any row written, see [`super::freshness`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fence: Option<Second>,
@@ -99,6 +103,9 @@ pub struct Read {
     /// for sweeps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub covers: Option<Second>,
+    /// It reads rows again that may not have changed, on a schedule.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refresh: bool,
     /// The Bulk job by which its next rows come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bulk: Option<Bulk>,

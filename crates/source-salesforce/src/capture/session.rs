@@ -266,7 +266,15 @@ impl<O: Output> Session<O> {
         let fetch = self.lanes.iter().any(Lane::wants_fetch).then_some(self.fetch_due);
         let sweeps = self.lanes.iter().filter(|lane| lane.awaits_sweep()).map(|lane| lane.sweep_due);
         let jobs = self.lanes.iter().filter(|lane| lane.doubt.is_none()).filter_map(|lane| lane.way.due());
-        quiet.chain(fetch).chain(sweeps).chain(jobs).chain(self.inspection_due).min()
+        let time = self.time();
+        let refreshes = self.lanes.iter().filter_map(|lane| lane.refresh_due(time, now));
+        quiet.chain(fetch).chain(sweeps).chain(refreshes).chain(jobs).chain(self.inspection_due).min()
+    }
+
+    /// The org's time, as far as it is known: no earlier than ours.
+    fn time(&self) -> Second {
+        let ours = answered(None);
+        self.org_time.map_or(ours, |time| time.max(ours))
     }
 
     /// Sends for what is due.
@@ -286,7 +294,9 @@ impl<O: Output> Session<O> {
             }
         }
         let mut jobs = self.lanes.iter().filter(|lane| lane.way.has_job()).count();
+        let time = self.time();
         for (n, lane) in self.lanes.iter_mut().enumerate() {
+            lane.keep_fresh(time);
             if lane.awaits_sweep() && lane.sweep_due <= now {
                 lane.begin_sweep(now, slower);
                 if lane.feed.is_replicateable {
