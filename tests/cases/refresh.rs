@@ -25,9 +25,9 @@ fn change(org: &Org, change: Value) {
 }
 
 /// Another formula: no record is written, and none says that it has changed.
-fn reformulate(org: &Org) {
+fn reformulate(org: &Org, now: &str) {
     for object in ["Account", "Custom__c"] {
-        let definition = json!({ "type": "string", "formula": "Name & \" as of now\"" });
+        let definition = json!({ "type": "string", "formula": format!("Name & \" {now}\"") });
         change(org, json!({ "retype_field": { "object": object, "field": "Shout__c", "definition": definition } }));
     }
 }
@@ -60,7 +60,7 @@ async fn formula_fields_follow_on_schedule() {
     let mut running = task.open().await;
     running.agree(&org).await;
     running.until(|capture| refreshed(capture).iter().all(Option::is_some)).await;
-    reformulate(&org);
+    reformulate(&org, "as of now");
     let stale = running.task.differences(&org);
     assert_eq!(stale.iter().map(|stream| stream.different.len()).collect::<Vec<_>>(), [30, 30]);
 
@@ -83,9 +83,9 @@ async fn restarts_neither_skip_nor_double_a_refresh() {
     running.end().await;
 
     let mut begun = Vec::new();
-    for pause in [0, 72, 0, 24] {
+    for (n, pause) in [0, 72, 0, 24].into_iter().enumerate() {
         hours(&org, pause);
-        reformulate(&org);
+        reformulate(&org, &format!("as of session {n}"));
         let mut running = task.open().await;
         if pause > 0 {
             running.agree(&org).await;
@@ -112,7 +112,7 @@ async fn a_refresh_goes_on_after_a_crash() {
     let mut running = task.open().await;
     running.agree(&org).await;
     running.until(|capture| refreshed(capture).iter().all(Option::is_some)).await;
-    reformulate(&org);
+    reformulate(&org, "as of now");
     hours(&org, 24);
     let after = |capture: &Capture| {
         let key = capture.bindings()[1].state_key();

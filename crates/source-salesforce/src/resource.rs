@@ -166,7 +166,8 @@ impl TryFrom<RawResource> for Resource {
     type Error = Error;
 
     fn try_from(raw: RawResource) -> Result<Self, Error> {
-        let RawResource { stream, mode, interval, fields, base64, start_date, push_topic, deletions, refresh, meta: _ } = raw;
+        let RawResource { stream, mode, interval, fields, base64, start_date, push_topic, deletions, refresh, meta: _ } =
+            raw;
         let resource = Self::named(stream)?;
         let bad = |key: &str, problem: String| Error::option(&resource.stream, key, problem);
         let mode = match mode.as_deref() {
@@ -189,7 +190,8 @@ impl TryFrom<RawResource> for Resource {
             Some("keep") => Deletions::Keep,
             Some(_) => return Err(bad("deletions", "it is remove or keep".into())),
         };
-        let refresh = refresh.map(|text| Schedule::parse(&text)).transpose().map_err(|problem| bad("refresh", problem))?;
+        let refresh =
+            refresh.map(|text| Schedule::parse(&text)).transpose().map_err(|problem| bad("refresh", problem))?;
         if push_topic.is_some() && mode == Mode::Poll {
             return Err(bad(
                 "push_topic",

@@ -69,7 +69,11 @@ mod tests {
             (" @weekly ", "2026-11-22T00:00:00Z", "2026-11-29T00:00:00Z"),
             ("0 0 29 2 *", "2026-11-22T00:00:00Z", "2028-02-29T00:00:00Z"),
         ] {
-            assert_eq!(Schedule::parse(expression).unwrap().next(at(after)), Some(at(next)), "{expression} after {after}");
+            assert_eq!(
+                Schedule::parse(expression).unwrap().next(at(after)),
+                Some(at(next)),
+                "{expression} after {after}"
+            );
         }
     }
 
@@ -88,8 +92,17 @@ mod tests {
 
     #[test]
     fn what_is_no_expression_is_refused() {
-        let texts =
-            ["", "daily", "@dayly", "0 3 * *", "0 0 3 * * *", "60 3 * * *", "0 3 * * * 2027", "0 3 30 2 *", "0 3 * * mon-"];
+        let texts = [
+            "",
+            "daily",
+            "@dayly",
+            "0 3 * *",
+            "0 0 3 * * *",
+            "60 3 * * *",
+            "0 3 * * * 2027",
+            "0 3 30 2 *",
+            "0 3 * * mon-",
+        ];
         let said = texts.map(|text| format!("{text:?}: {}", Schedule::parse(text).unwrap_err())).join("\n");
         insta::assert_snapshot!(said);
     }

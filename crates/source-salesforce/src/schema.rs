@@ -40,7 +40,8 @@ const OP: &str = "c: created, undeleted, or part of the history; u: updated; d: 
 
 const DELETED: &str = "true: the record is deleted, and the capture is asked to keep such rows.";
 
-const PARTIAL: &str = "true: nothing is said but that the record is deleted, and what was captured of it before stands.";
+const PARTIAL: &str =
+    "true: nothing is said but that the record is deleted, and what was captured of it before stands.";
 
 /// The exact schema of the documents of an object with these fields, closed at every level.
 ///

@@ -57,11 +57,11 @@ mod tests {
         let partial = json!({"_meta": {"op": "u", "partial": true}, "Id": "1", "IsDeleted": true});
         for (document, row) in [
             (partial.clone(), Some(partial.clone())),
-            (json!({"_meta": {"op": "u"}, "Id": "1", "Name": "a"}), Some(json!({"_meta": {"op": "u"}, "Id": "1", "Name": "a"}))),
             (
-                partial,
-                Some(json!({"_meta": {"op": "u", "partial": true}, "Id": "1", "Name": "a", "IsDeleted": true})),
+                json!({"_meta": {"op": "u"}, "Id": "1", "Name": "a"}),
+                Some(json!({"_meta": {"op": "u"}, "Id": "1", "Name": "a"})),
             ),
+            (partial, Some(json!({"_meta": {"op": "u", "partial": true}, "Id": "1", "Name": "a", "IsDeleted": true}))),
             (json!({"_meta": {"op": "d"}, "Id": "1"}), None),
         ] {
             collection.reduce(document.clone()).unwrap();

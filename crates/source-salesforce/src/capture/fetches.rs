@@ -221,6 +221,19 @@ mod tests {
     }
 
     #[test]
+    fn last_values_are_queried_for_once() {
+        let mut ledger = Ledger::default();
+        let mut fetches = Fetches::default();
+        let deleted = Wanted::by_event(Kind::Deleted, ledger.receive(ReplayId::new(1).unwrap()));
+        fetches.want(id(1), deleted.with_last_values());
+        fetches.want(id(2), Wanted::by_list().with_last_values());
+        assert_eq!(fetches.send(|_| 10), Some(Fetch { ids: vec![id(1), id(2)], door: Door::Query }));
+        assert!(fetches.arrived(id(1)).is_some_and(|wanted| wanted.tickets.len() == 1));
+        let gone: Vec<_> = fetches.missing().into_iter().map(|(id, _)| id).collect();
+        assert_eq!(gone, [id(2)], "what no query shows is purged");
+    }
+
+    #[test]
     fn a_record_never_found_counts_as_deleted() {
         let mut ledger = Ledger::default();
         let mut fetches = Fetches::default();
