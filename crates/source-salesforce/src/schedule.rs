@@ -13,23 +13,26 @@ use crate::capture::second::Second;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule(Cron);
 
+/// The fields of an expression, in their order.
+const FIELDS: [&str; 5] = ["minute", "hour", "day of month", "month", "day of week"];
+
 impl Schedule {
     /// Reads an expression.
     ///
     /// # Errors
-    /// What is wrong with it, and what it should be like.
+    /// What it should be like, and which part of it is not.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
-        let schedule = parser.parse(text).map(Self).map_err(|error| {
-            format!(
-                "it is a cron expression in UTC with minute, hour, day of month, month and day of week, such as 30 3 * * * for 03:30 \
-                 each day: {}",
-                error.to_string().trim_end_matches('.')
-            )
-        })?;
+        let Some(schedule) = read(text).map(Self) else {
+            let [minute, hour, day, month, weekday] = FIELDS;
+            let bad = bad_field(text).map(|field| format!("; its {field} cannot be read")).unwrap_or_default();
+            return Err(format!(
+                "it is a cron expression in UTC of {minute}, {hour}, {day}, {month} and {weekday}, such as 30 3 * * * for 03:30 each \
+                 day{bad}"
+            ));
+        };
         match schedule.next(Second::new(0)) {
             Some(_) => Ok(schedule),
-            None => Err("no day of any year is such a day: the day of the month must be one that its month has".into()),
+            None => Err("no year has such a day: choose a day that its month has".into()),
         }
     }
 
@@ -45,6 +48,23 @@ impl Schedule {
         let times = std::iter::successors(self.next(after), |time| self.next(*time));
         times.take(COUNTED).take_while(|time| *time <= until).count()
     }
+}
+
+fn read(text: &str) -> Option<Cron> {
+    let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
+    parser.parse(text).ok()
+}
+
+/// The first field that cannot be read even alone.
+fn bad_field(text: &str) -> Option<&'static str> {
+    let fields: Vec<_> = text.split_whitespace().collect();
+    let is_bad = |(n, field): &(usize, &&str)| {
+        let mut alone = ["*"; FIELDS.len()];
+        alone[*n] = field;
+        read(&alone.join(" ")).is_none()
+    };
+    let (n, _) = fields.iter().enumerate().filter(|_| fields.len() == FIELDS.len()).find(is_bad)?;
+    Some(FIELDS[n])
 }
 
 #[cfg(test)]
@@ -92,18 +112,22 @@ mod tests {
 
     #[test]
     fn what_is_no_expression_is_refused() {
-        let texts = [
-            "",
-            "daily",
-            "@dayly",
-            "0 3 * *",
-            "0 0 3 * * *",
-            "60 3 * * *",
-            "0 3 * * * 2027",
-            "0 3 30 2 *",
-            "0 3 * * mon-",
-        ];
-        let said = texts.map(|text| format!("{text:?}: {}", Schedule::parse(text).unwrap_err())).join("\n");
-        insta::assert_snapshot!(said);
+        for (text, end) in [
+            ("", "03:30 each day"),
+            ("daily", "03:30 each day"),
+            ("@dayly", "03:30 each day"),
+            ("0 3 * *", "03:30 each day"),
+            ("0 0 3 * * *", "03:30 each day"),
+            ("0 3 * * * 2027", "03:30 each day"),
+            ("60 3 * * *", "; its minute cannot be read"),
+            ("0 24 * * *", "; its hour cannot be read"),
+            ("0 3 0 * *", "; its day of month cannot be read"),
+            ("0 3 * abc *", "; its month cannot be read"),
+            ("0 3 * * mon-", "; its day of week cannot be read"),
+            ("0 3 30 2 *", "choose a day that its month has"),
+        ] {
+            let problem = Schedule::parse(text).unwrap_err();
+            assert!(problem.ends_with(end), "{text:?}: {problem}");
+        }
     }
 }

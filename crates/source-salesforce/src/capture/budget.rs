@@ -38,6 +38,13 @@ impl Share {
     }
 }
 
+impl Share {
+    /// This share of so many calls.
+    pub fn of(self, limit: u64) -> u64 {
+        (limit as f64 * self.0) as u64
+    }
+}
+
 impl Default for Share {
     /// Half: what is left serves everybody else.
     fn default() -> Self {
@@ -168,7 +175,7 @@ impl Budget {
 
     /// Calls that the capture may make in 24 hours; `None` before the org has told its allocation.
     pub fn allowed(&self) -> Option<u64> {
-        self.usage.map(|usage| (usage.limit as f64 * self.share.0) as u64)
+        self.usage.map(|usage| self.share.of(usage.limit))
     }
 
     /// The latest word of the org on the calls of everybody.

@@ -15,6 +15,7 @@ use super::{
     freshness::Verdict,
     jobs::Way,
     output::Output,
+    plan::LISTS,
     position::{Position, Read},
     refresh::Refreshes,
     second::Second,
@@ -39,15 +40,6 @@ const QUIET: Duration = Duration::from_secs(3);
 
 /// Bytes of a field, until rows have shown how large they are.
 const FIELD: usize = 30;
-
-/// Seconds between two readings of the org's list of deletions. Salesforce shortens a long list every two hours or so.
-const LISTS: i64 = 3_600;
-
-/// Time between two polls, unless the binding says otherwise.
-const POLLS: Duration = Duration::from_secs(300);
-
-/// Time between two polls of an object that each poll must read as a whole.
-const WHOLE_READS: Duration = Duration::from_secs(86_400);
 
 /// A binding as the session is asked to capture it.
 pub struct Bound {
@@ -142,11 +134,11 @@ struct PageInHand {
 }
 
 impl Lane {
-    /// Takes up where the binding stands. Answers where its channel is to be subscribed, if it has one.
+    /// Takes up where the binding stands; polls or sweeps come at this interval. Answers where its channel is to be subscribed, if it has one.
     pub(super) fn new(
         bound: Bound,
         start_date: Option<Second>,
-        sweeps: Duration,
+        interval: Duration,
         way: Way,
         now: Instant,
     ) -> (Self, Option<(Channel, ReplayFrom)>) {
@@ -174,8 +166,6 @@ impl Lane {
             warn_of_changed_topic(stream);
         }
         let channel = topic.as_ref().map(|topic| topic.channel.clone());
-        let polls_by_default = if feed.has_cursor() { POLLS } else { WHOLE_READS };
-        let interval = if topic.is_some() { sweeps } else { resource.interval.unwrap_or(polls_by_default) };
         let refreshes = Refreshes::new(resource.refresh.clone(), machine.refreshed());
         let lane = Self {
             writer: document::Writer::new(&feed.fields),
@@ -414,7 +404,7 @@ impl Lane {
         if hand.next >= rows.len() {
             let more = !hand.page.done() || rows.len() >= PAGE;
             let at = answered(hand.page.answered());
-            let from = self.machine.to_list(at, LISTS).filter(|_| !more && self.feed.is_replicateable);
+            let from = self.machine.to_list(at, LISTS.into()).filter(|_| !more && self.feed.is_replicateable);
             match from {
                 Some(from) => self.list = List::Due(from),
                 None => self.end_page(more),

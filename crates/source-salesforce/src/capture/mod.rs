@@ -15,6 +15,7 @@ pub mod lane;
 pub mod ledger;
 mod meter;
 pub mod output;
+pub mod plan;
 pub mod position;
 mod reads;
 mod refresh;

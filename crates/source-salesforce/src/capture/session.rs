@@ -22,6 +22,7 @@ use super::{
     lane::{Bound, GROUP, Lane, answered},
     meter::Meter,
     output::Output,
+    plan::{Plan, Turns},
     position::VERSION,
     reads::{self, Call, Done},
     second::Second,
@@ -68,8 +69,8 @@ pub struct Options {
     pub coalescing: Duration,
     /// Time between two looks at the objects and topics.
     pub inspection: Duration,
-    /// Time between two sweeps beside a stream.
-    pub sweeps: Duration,
+    /// Time between two sweeps beside a stream, if the user has chosen one.
+    pub sweeps: Option<Duration>,
     /// Rows of a read after which it goes on by Bulk API 2.0.
     pub bulk_threshold: u64,
     /// Which part of the org's API calls may be used.
@@ -141,9 +142,13 @@ impl<O: Output> Session<O> {
         let start_date = options.start_date.map(Second::from);
         let mut subscriptions = Vec::new();
         let mut lanes = Vec::new();
-        for bound in prepared.bound {
-            let (lane, subscription) =
-                Lane::new(bound, start_date, options.sweeps, Way::new(options.bulk_threshold), now);
+        let turns: Vec<_> = prepared.bound.iter().map(|bound| Turns::of(bound, options.sweeps)).collect();
+        let allowed = org.usage().map(|usage| options.share.of(usage.limit));
+        let plan = Plan::of(&turns, options.inspection, allowed);
+        plan.tell();
+        for (bound, turns) in prepared.bound.into_iter().zip(&turns) {
+            let (interval, way) = (plan.interval(turns), Way::new(options.bulk_threshold));
+            let (lane, subscription) = Lane::new(bound, start_date, interval, way, now);
             subscriptions.extend(subscription);
             lanes.push(lane);
         }
