@@ -25,6 +25,7 @@ mod capture;
 mod catalog;
 mod commands;
 mod deletions;
+mod deliveries;
 mod documents;
 mod flow_control;
 mod healing;

@@ -69,7 +69,7 @@ pub struct RawAdvanced {
     pub inspection_interval: Option<String>,
     /// How often each streamed object is searched for changes that Salesforce does not announce (Bulk loads, deletions of children with their parents, merges): an ISO 8601 duration. Each sweep costs two or three API calls for each stream, and more where much has changed. When empty it is an hour, or longer where all polls and sweeps would take more than half of the API budget.
     #[serde(default, deserialize_with = "setting::blank_is_absent")]
-    #[schemars(with = "Option<String>", title = "Sweep Interval", extend("order" = 4, "format" = "duration", "default" = "PT1H"))]
+    #[schemars(with = "Option<String>", title = "Sweep Interval", extend("order" = 4, "format" = "duration"))]
     pub sweep_interval: Option<String>,
     /// Once so many rows of an object have been read, the rest is read by Bulk API 2.0, which brings many rows for few API calls. Salesforce reads some objects and fields by REST only; they stay with it.
     #[serde(default)]

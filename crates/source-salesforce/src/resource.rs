@@ -25,7 +25,7 @@ pub struct RawResource {
     pub mode: Option<String>,
     /// How often changes are asked for when the object is polled: an ISO 8601 duration. Each time costs two API calls. When empty it is five minutes, or longer where all polls and sweeps would take more than half of the API budget. Objects without a date of their last change are read as a whole, once a day by default.
     #[serde(default, deserialize_with = "setting::blank_is_absent")]
-    #[schemars(with = "Option<String>", title = "Polling Interval", extend("order" = 2, "format" = "duration", "default" = "PT5M"))]
+    #[schemars(with = "Option<String>", title = "Polling Interval", extend("order" = 2, "format" = "duration"))]
     pub interval: Option<String>,
     /// Which fields are captured; all that the user may read when empty.
     #[serde(default, deserialize_with = "setting::object")]

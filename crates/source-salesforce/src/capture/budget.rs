@@ -52,7 +52,7 @@ impl Default for Share {
     }
 }
 
-/// The calls of a task by the hour in which they were made, as the state keeps them.
+/// The calls of a task by the hour in which they were made, as the state keeps them; or the events delivered to it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Calls(BTreeMap<Second, u64>);
@@ -68,7 +68,8 @@ impl Calls {
         self.0.values().sum()
     }
 
-    fn add(&mut self, calls: u64, now: Second) {
+    /// So many more are made.
+    pub(super) fn add(&mut self, calls: u64, now: Second) {
         let oldest = now.plus(-DAY);
         self.0.retain(|hour, _| hour.plus(HOUR) > oldest);
         if calls > 0 {

@@ -25,6 +25,9 @@ pub struct State {
     /// The API calls made, by the hour: the budget is one of 24 hours, whatever restarts there are.
     #[serde(default, skip_serializing_if = "Calls::is_empty")]
     pub calls: Calls,
+    /// The events delivered, by the hour: their allocation is one of 24 hours, too.
+    #[serde(default, skip_serializing_if = "Calls::is_empty")]
+    pub deliveries: Calls,
     /// By `stateKey`. Keys of bindings that this shard does not serve are left alone.
     #[serde(default, rename = "bindingStateV1", skip_serializing_if = "BTreeMap::is_empty")]
     pub bindings: BTreeMap<String, Position>,

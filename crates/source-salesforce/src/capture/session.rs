@@ -17,6 +17,7 @@ use tokio::{sync::mpsc, time::Instant};
 
 use super::{
     budget::{Budget, Calls, Share},
+    deliveries::Deliveries,
     inspection::{Finding, Subject},
     jobs::Way,
     lane::{Bound, GROUP, Lane, answered},
@@ -58,6 +59,8 @@ pub struct Prepared {
     pub bound: Vec<Bound>,
     /// The API calls made by sessions before.
     pub calls: Calls,
+    /// The events delivered to sessions before.
+    pub deliveries: Calls,
 }
 
 /// How a session is run.
@@ -168,7 +171,11 @@ impl<O: Output> Session<O> {
             by_channel,
             stream,
             calls: FuturesUnordered::new(),
-            meter: Meter::new(Budget::new(options.share, prepared.calls), now),
+            meter: Meter::new(
+                Budget::new(options.share, prepared.calls),
+                Deliveries::new(prepared.deliveries, now),
+                now,
+            ),
             pages: 0,
             commits: 0,
             durable: 0,
@@ -335,6 +342,9 @@ impl<O: Output> Session<O> {
             self.deletions += 1;
             self.calls.push(reads::delete_job(&self.org, object, job));
         }
+        if self.meter.deliveries.asks(now) {
+            self.calls.push(reads::limits(&self.org));
+        }
         if self.inspection_due.is_some_and(|due| due <= now) {
             self.inspection_due = None;
             let (subjects, doubted) = self.subjects();
@@ -414,6 +424,10 @@ impl<O: Output> Session<O> {
             Done::Listed { lane, from, result } => {
                 self.pages -= usize::from(self.lanes[lane].take_list(from, result)?);
                 self.commit([lane]).await
+            }
+            Done::Limits(result) => {
+                self.meter.take_limits(result);
+                Ok(())
             }
             Done::Inspected { result: Err(error), .. } if error.passes_with_time() => {
                 self.inspection_due = Some(now());
@@ -553,9 +567,9 @@ impl<O: Output> Session<O> {
         if !bindings.is_empty() {
             patch.insert("bindingStateV1".into(), bindings.into());
         }
-        // For its own sake it is not worth a commit.
-        if let Some(calls) = self.meter.patch().filter(|_| !patch.is_empty() || self.output.collected() > 0) {
-            patch.insert("calls".into(), calls);
+        // For their own sake counts are not worth a commit.
+        if !patch.is_empty() || self.output.collected() > 0 {
+            patch.extend(self.meter.patch());
         }
         if self.output.collected() == 0 && patch.is_empty() {
             return Ok(());
