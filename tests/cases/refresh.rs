@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use demo::runtime::Capture;
-use salesforce_emulator::{Settings, org::SchemaChange};
+use jiff::tz::TimeZone;
+use salesforce_emulator::{FaultAction, FaultRule, Settings, org::SchemaChange};
 use serde_json::{Value, json};
 use tokio::task::block_in_place;
 
@@ -32,7 +33,10 @@ fn reformulate(org: &Org, now: &str) {
     }
 }
 
-async fn prepare(org: &Org, refresh: &str) -> Task {
+/// Refreshes come once a day, half a day from now.
+async fn prepare(org: &Org) -> Task {
+    let now = org.emulator().org().now().to_zoned(TimeZone::UTC);
+    let refresh = format!("{} {} * * *", now.minute(), (now.hour() + 12) % 24);
     let mut config = org.config();
     config["advanced"]["sweep_interval"] = json!("PT1S");
     let resources = [
@@ -56,7 +60,7 @@ fn hours(org: &Org, hours: u64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn formula_fields_follow_on_schedule() {
     let org = org(30, Settings::default()).await;
-    let mut task = prepare(&org, "@daily").await;
+    let mut task = prepare(&org).await;
     let mut running = task.open().await;
     running.agree(&org).await;
     running.until(|capture| refreshed(capture).iter().all(Option::is_some)).await;
@@ -76,7 +80,7 @@ async fn formula_fields_follow_on_schedule() {
 #[tokio::test(flavor = "multi_thread")]
 async fn restarts_neither_skip_nor_double_a_refresh() {
     let org = org(10, Settings::default()).await;
-    let mut task = prepare(&org, "@daily").await;
+    let mut task = prepare(&org).await;
     let mut running = task.open().await;
     running.agree(&org).await;
     running.until(|capture| refreshed(capture).iter().all(Option::is_some)).await;
@@ -108,7 +112,7 @@ async fn restarts_neither_skip_nor_double_a_refresh() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refresh_goes_on_after_a_crash() {
     let org = org(100, Settings { query_page: 20, ..Settings::default() }).await;
-    let mut task = prepare(&org, "@daily").await;
+    let mut task = prepare(&org).await;
     let mut running = task.open().await;
     running.agree(&org).await;
     running.until(|capture| refreshed(capture).iter().all(Option::is_some)).await;
@@ -126,5 +130,29 @@ async fn a_refresh_goes_on_after_a_crash() {
     running.end().await;
     task.assert_faithful(&org);
     assert!(again <= 80, "{again} documents: it began anew");
+    org.shutdown().await;
+}
+
+/// The org refuses calls for days: the times of the schedule in between are passed over, and that is said.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_time_is_skipped_while_a_refresh_runs() {
+    let org = org(10, Settings::default()).await;
+    let mut task = prepare(&org).await;
+    let mut running = task.open().await;
+    running.agree(&org).await;
+    running.until(|capture| refreshed(capture).iter().all(Option::is_some)).await;
+    reformulate(&org, "as of now");
+    let action = FaultAction::ExhaustCalls { refusals: None };
+    let kind = Some("query".to_owned());
+    org.emulator().add_fault(FaultRule { method: None, path: None, kind, nth: 1, count: Some(1), action });
+    hours(&org, 24);
+    running.says("Salesforce refuses more").await;
+
+    hours(&org, 72);
+    let log = running.says("refreshes are skipped").await.join("\n");
+    assert!(log.contains(r#""skipped":3"#), "{log}");
+    running.agree(&org).await;
+    running.end().await;
+    task.assert_faithful(&org);
     org.shutdown().await;
 }

@@ -72,6 +72,8 @@ enum Step {
     Switch,
     /// The time of a poll or sweep has come.
     Sweep { org_tells: bool },
+    /// The time of a refresh has come.
+    Refresh,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -97,6 +99,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Recreate),
         1 => Just(Step::Switch),
         3 => any::<bool>().prop_map(|org_tells| Step::Sweep { org_tells }),
+        1 => Just(Step::Refresh),
     ]
 }
 
@@ -151,6 +154,8 @@ struct World {
     /// Events of the log that the session was given.
     delivered: usize,
     binding: Binding,
+    /// Deleted records are kept: each is fetched for its last values.
+    keeps: bool,
     page: Option<PageOnItsWay>,
     job: Option<Job>,
     jobs: u8,
@@ -173,12 +178,15 @@ fn second(at: i64) -> Second {
 }
 
 impl World {
-    fn new() -> Self {
+    fn new(keeps: bool) -> Self {
         let mut org = BTreeMap::new();
         for record in 0..RECORDS / 2 {
             org.insert(record, Version { number: 1, deleted: false, stamp: 100 });
         }
-        let (binding, start) = Binding::resume(Position::default(), Some(topic(0)), None);
+        let (mut binding, start) = Binding::resume(Position::default(), Some(topic(0)), None);
+        if keeps {
+            binding.keep_deleted();
+        }
         let mut world = Self {
             now: 1_000,
             org,
@@ -190,6 +198,7 @@ impl World {
             next_replay: 1,
             delivered: 0,
             binding,
+            keeps,
             page: None,
             job: None,
             jobs: 0,
@@ -268,6 +277,7 @@ impl World {
             whole: (event.kind != Kind::Deleted).then(|| second(event.version.stamp)),
         });
         if verdict == Verdict::Write {
+            assert!(!(self.keeps && event.kind == Kind::Deleted), "no event carries last values");
             self.write(event.record, event.version);
         }
         self.commit();
@@ -415,6 +425,7 @@ impl World {
             assert!(rows.get(record).is_none_or(|version| version.deleted), "record {record} was there");
             let (record, version) = (*record, rows.get(record).copied().unwrap_or(*version));
             assert!(version.deleted, "record {record} is there");
+            assert!(!self.keeps || self.purged.contains(&record), "record {record} has last values");
             self.write(record, version);
         }
         self.commit();
@@ -426,7 +437,10 @@ impl World {
         self.page = None;
         self.fetch = None;
         let topic = (!self.polls).then(|| topic(self.topic));
-        let (binding, start) = Binding::resume(position, topic, None);
+        let (mut binding, start) = Binding::resume(position, topic, None);
+        if self.keeps {
+            binding.keep_deleted();
+        }
         self.binding = binding;
         self.begin(start.from);
     }
@@ -498,6 +512,12 @@ impl World {
                 self.restart();
             }
             Step::Sweep { org_tells } => self.sweep(org_tells),
+            Step::Refresh => {
+                if self.binding.awaits_sweep() && self.binding.complete().is_some() {
+                    self.binding.refresh(second(self.now));
+                }
+                self.commit();
+            }
         }
     }
 
@@ -530,8 +550,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_happens_the_collection_becomes_the_org(steps in prop::collection::vec(step(), 1..80)) {
-        let mut world = World::new();
+    fn whatever_happens_the_collection_becomes_the_org(keeps in any::<bool>(), steps in prop::collection::vec(step(), 1..80)) {
+        let mut world = World::new(keeps);
         for step in &steps {
             world.apply(step);
         }
