@@ -101,7 +101,20 @@ impl Writer {
             Op::Update => "u",
         };
         begin(out, op, id, source);
-        match fields.into() {
+        self.fields(out, fields.into());
+    }
+
+    /// Appends the document of a deleted record that is kept, with its last values. Its operation is an update: a reduction
+    /// must not remove it.
+    pub fn write_kept(&mut self, out: &mut Vec<u8>, id: RecordId, fields: Fields<'_>) {
+        out.extend_from_slice(br#"{"_meta":{"op":"u","deleted":true},"Id":""#);
+        out.extend_from_slice(id.as_str().as_bytes());
+        out.push(b'"');
+        self.fields(out, fields);
+    }
+
+    fn fields(&mut self, out: &mut Vec<u8>, fields: Fields<'_>) {
+        match fields {
             Fields::Spelled(spelled) => out.extend_from_slice(spelled),
             Fields::Record(record) => {
                 for (place, (name, value)) in record.iter().filter(|(name, _)| *name != "Id").enumerate() {
@@ -161,6 +174,14 @@ impl Writer {
 pub fn write_deleted(out: &mut Vec<u8>, id: RecordId, source: Option<Source>) {
     begin(out, "d", id, source);
     out.push(b'}');
+}
+
+/// Appends the document that says a record is deleted whose row is kept, and whose last values nobody shows any more: a reduction
+/// merges it into what was captured before. `is_told`: the object's rows have a field that says it too.
+pub fn write_purged(out: &mut Vec<u8>, id: RecordId, is_told: bool) {
+    out.extend_from_slice(br#"{"_meta":{"op":"u","deleted":true,"partial":true},"Id":""#);
+    out.extend_from_slice(id.as_str().as_bytes());
+    out.extend_from_slice(if is_told { br#"","IsDeleted":true}"# } else { br#""}"# });
 }
 
 fn begin(out: &mut Vec<u8>, op: &str, id: RecordId, source: Option<Source>) {

@@ -13,7 +13,7 @@ use crate::{
     discover,
     error::Error,
     resisting,
-    resource::{Mode, Resource},
+    resource::{Deletions, Mode, Resource},
     row::{Facts, Row},
     schema,
 };
@@ -28,6 +28,9 @@ pub const QUERIED_IDS: usize = 400;
 /// `CreatedDate` serves only rows that never change, such as those of history objects; an object has it as its best only then.
 const CURSORS: [&str; 3] = ["SystemModstamp", "LastModifiedDate", "CreatedDate"];
 
+/// The field that says of a row that its record is deleted.
+pub const IS_DELETED: &str = "IsDeleted";
+
 /// How one object is read.
 #[derive(Debug, Clone)]
 pub struct Feed {
@@ -41,6 +44,8 @@ pub struct Feed {
     pub is_streamable: bool,
     /// Whether old rows are archived: only a query over deleted rows sees them then (Task and Event, after a year).
     pub has_archive: bool,
+    /// What deletions do.
+    pub deletions: Deletions,
     /// Their names, in order.
     pub names: Arc<[FieldName]>,
     /// When the describe last changed, as the org says it.
@@ -90,6 +95,7 @@ impl Feed {
             is_replicateable: describe.summary.replicateable,
             is_streamable,
             has_archive: describe.field("IsArchived").is_some(),
+            deletions: resource.deletions,
             described: describe.last_modified.clone(),
             cursor,
             select,
@@ -168,7 +174,21 @@ impl Feed {
 
     /// The exact schema of the documents.
     pub fn schema(&self) -> Value {
-        schema::exact(&self.fields)
+        let mut schema = schema::exact(&self.fields);
+        if self.deletions == Deletions::Keep {
+            schema::keep_deleted(&mut schema);
+        }
+        schema
+    }
+
+    /// Whether rows say that they are deleted.
+    pub fn tells_deleted(&self) -> bool {
+        self.fields.iter().any(|field| field.name.same_as(IS_DELETED))
+    }
+
+    /// Whether a row is of a deleted record.
+    pub fn is_deleted(row: &Record<'_>) -> bool {
+        row.get(IS_DELETED).is_some_and(|value| value.get() == "true")
     }
 
     /// When a row changed last.

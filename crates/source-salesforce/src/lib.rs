@@ -1,7 +1,7 @@
 //! Captures Salesforce into Estuary Flow: history and live changes of SObjects in one stream.
 //!
 //! In reading order:
-//! - [`config`], [`credentials`], [`resource`]: what the user writes, and what it means;
+//! - [`config`], [`credentials`], [`resource`], [`schedule`]: what the user writes, and what it means;
 //! - [`spec`], [`discover`], [`validate`], [`apply`]: the answers to Flow's unary requests;
 //! - [`feed`], [`resisting`]: how an object is read, and which cannot be;
 //! - [`changes`], [`topics`], [`given_topic`]: how its changes are learned of;
@@ -30,6 +30,7 @@ pub mod pull;
 pub mod resisting;
 pub mod resource;
 pub mod row;
+pub mod schedule;
 pub mod schema;
 pub mod serve;
 mod setting;

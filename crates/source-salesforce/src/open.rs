@@ -173,5 +173,5 @@ async fn try_to_prepare(org: &Org, capture: &str, wanted: &[Wanted], state: &Sta
             changes,
         });
     let bound = bound.collect();
-    Ok(Prepared { org_id, bound, calls: state.calls.clone() })
+    Ok(Prepared { org_id, bound, calls: state.calls.clone(), deliveries: state.deliveries.clone() })
 }

@@ -70,6 +70,7 @@ pub struct Binding {
     live: Option<Second>,
     swept: Option<Second>,
     listed: Option<Second>,
+    refreshed: Option<Second>,
     heard: Option<Second>,
     reads: Vec<Read>,
     subscribed: bool,
@@ -86,6 +87,8 @@ pub struct Binding {
     covers_by_time: bool,
     /// Polls done in this life.
     polled: bool,
+    /// Deleted records are fetched for their last values.
+    keeps_deleted: bool,
 }
 
 /// An event as the machine sees it.
@@ -130,6 +133,7 @@ impl Binding {
             live: position.live,
             swept: position.swept,
             listed: position.listed,
+            refreshed: position.refreshed,
             heard: None,
             covers_by_time: position.reads.first().is_some_and(covers_nothing_yet),
             reads: position.reads,
@@ -142,6 +146,7 @@ impl Binding {
             latest: None,
             left_job,
             polled: false,
+            keeps_deleted: false,
         };
         for id in position.fetch {
             binding.fetches.want(id, Wanted::by_page());
@@ -171,6 +176,11 @@ impl Binding {
             binding.passes_over = Some(Second::MIN);
         }
         (binding, Start { from, topic_replaced })
+    }
+
+    /// Deleted records are to be kept: their last values, which no event carries, are fetched.
+    pub fn keep_deleted(&mut self) {
+        self.keeps_deleted = true;
     }
 
     /// Whether this is the topic that announces changes.
@@ -206,6 +216,27 @@ impl Binding {
             read.covers = Some(visible);
             self.covers_by_time = false;
         }
+    }
+
+    /// All rows are to be read again, whether they have changed or not: formula fields are then as they were computed at `at` or later.
+    pub fn refresh(&mut self, at: Second) {
+        self.refreshed = Some(at);
+        self.reads.push(Read { refresh: true, ..Read::default() });
+    }
+
+    /// The next refresh is due at the first time of its schedule after this one.
+    pub fn count_refreshes_from(&mut self, at: Second) {
+        self.refreshed = Some(at);
+    }
+
+    /// When the last refresh has begun, or they are counted from.
+    pub fn refreshed(&self) -> Option<Second> {
+        self.refreshed
+    }
+
+    /// Whether the read at hand is a refresh.
+    pub fn is_refreshing(&self) -> bool {
+        self.reads.first().is_some_and(|read| read.refresh)
     }
 
     /// Up to here everything is captured, announced or not. `None` while history is read for the first time.
@@ -285,8 +316,10 @@ impl Binding {
             (_, stamp) => stamp,
         };
         let newer = second.is_some_and(|second| self.freshness.is_newer(event.id, second));
-        if !newer || self.fetches.concerns(event.id) {
-            self.fetches.want(event.id, Wanted::by_event(event.kind, ticket));
+        let is_kept = self.keeps_deleted && event.kind == Kind::Deleted;
+        if is_kept || !newer || self.fetches.concerns(event.id) {
+            let wanted = Wanted::by_event(event.kind, ticket);
+            self.fetches.want(event.id, if is_kept { wanted.with_last_values() } else { wanted });
             return Verdict::Fetch;
         }
         let second = event.whole.unwrap_or(event.created);
@@ -416,7 +449,8 @@ impl Binding {
 
     /// The org lists the record as deleted, and the read did not come by it.
     pub fn list(&mut self, id: RecordId) {
-        self.fetches.want(id, Wanted::by_list());
+        let wanted = Wanted::by_list();
+        self.fetches.want(id, if self.keeps_deleted { wanted.with_last_values() } else { wanted });
     }
 
     /// The list is read, and true up to `until`.
@@ -510,9 +544,10 @@ impl Binding {
         self.live
     }
 
-    /// Whether reads through the object are left that are more than a sweep.
+    /// Whether reads through the object are left that are more than a sweep or a refresh.
     pub fn is_reading(&self) -> bool {
-        self.reads.len() > usize::from(self.is_sweeping())
+        let reads = self.reads.iter().filter(|read| !read.refresh).count();
+        reads > usize::from(self.is_sweeping())
     }
 
     /// The last event written, with all before it.
@@ -535,6 +570,7 @@ impl Binding {
             live: self.live,
             swept: self.swept.filter(|_| self.topic.is_some()),
             listed: self.listed,
+            refreshed: self.refreshed,
             fence: Some(self.freshness.newest()),
             reads: self.reads.clone(),
             fetch: self.fetches.by_pages(),

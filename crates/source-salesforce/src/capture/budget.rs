@@ -38,6 +38,13 @@ impl Share {
     }
 }
 
+impl Share {
+    /// This share of so many calls.
+    pub fn of(self, limit: u64) -> u64 {
+        (limit as f64 * self.0) as u64
+    }
+}
+
 impl Default for Share {
     /// Half: what is left serves everybody else.
     fn default() -> Self {
@@ -45,7 +52,7 @@ impl Default for Share {
     }
 }
 
-/// The calls of a task by the hour in which they were made, as the state keeps them.
+/// The calls of a task by the hour in which they were made, as the state keeps them; or the events delivered to it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Calls(BTreeMap<Second, u64>);
@@ -61,7 +68,8 @@ impl Calls {
         self.0.values().sum()
     }
 
-    fn add(&mut self, calls: u64, now: Second) {
+    /// So many more are made.
+    pub(super) fn add(&mut self, calls: u64, now: Second) {
         let oldest = now.plus(-DAY);
         self.0.retain(|hour, _| hour.plus(HOUR) > oldest);
         if calls > 0 {
@@ -168,7 +176,7 @@ impl Budget {
 
     /// Calls that the capture may make in 24 hours; `None` before the org has told its allocation.
     pub fn allowed(&self) -> Option<u64> {
-        self.usage.map(|usage| (usage.limit as f64 * self.share.0) as u64)
+        self.usage.map(|usage| self.share.of(usage.limit))
     }
 
     /// The latest word of the org on the calls of everybody.

@@ -42,7 +42,7 @@ pub struct Wanted {
     pub tickets: Vec<Ticket>,
     by_page: bool,
     tries: u8,
-    /// It was asked for and not found.
+    /// It was asked for and not found, or is known to be deleted.
     doubted: bool,
 }
 
@@ -56,6 +56,12 @@ impl Wanted {
             Kind::Deleted => (Op::Update, 1),
         };
         Self { op, tickets: vec![ticket], by_page: false, tries, doubted: false }
+    }
+
+    /// Its deletion is announced or listed, and its last values are wanted: only a query shows them, and what it does not show
+    /// is purged.
+    pub fn with_last_values(self) -> Self {
+        Self { tries: 1, doubted: true, ..self }
     }
 
     /// A page holds a row of it that may be older or newer than the one an event brought.
@@ -210,6 +216,19 @@ mod tests {
         assert_eq!(fetches.send(|_| 10), not_found, "a query tells deleted rows from those not there yet");
         fetches.lost();
         assert_eq!(fetches.send(|_| 10), not_found, "a call that failed counts for nothing");
+    }
+
+    #[test]
+    fn last_values_are_queried_for_once() {
+        let mut ledger = Ledger::default();
+        let mut fetches = Fetches::default();
+        let deleted = Wanted::by_event(Kind::Deleted, ledger.receive(ReplayId::new(1).unwrap()));
+        fetches.want(id(1), deleted.with_last_values());
+        fetches.want(id(2), Wanted::by_list().with_last_values());
+        assert_eq!(fetches.send(|_| 10), Some(Fetch { ids: vec![id(1), id(2)], door: Door::Query }));
+        assert!(fetches.arrived(id(1)).is_some_and(|wanted| wanted.tickets.len() == 1));
+        let gone: Vec<_> = fetches.missing().into_iter().map(|(id, _)| id).collect();
+        assert_eq!(gone, [id(2)], "what no query shows is purged");
     }
 
     #[test]

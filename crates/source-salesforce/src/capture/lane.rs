@@ -15,7 +15,9 @@ use super::{
     freshness::Verdict,
     jobs::Way,
     output::Output,
+    plan::LISTS,
     position::{Position, Read},
+    refresh::Refreshes,
     second::Second,
     seen::Seen,
 };
@@ -24,7 +26,7 @@ use crate::{
     document::{self, Op, Print, Source},
     error::Error,
     feed::{Feed, QUERIED_IDS},
-    resource::Resource,
+    resource::{Deletions, Resource},
     row::{Facts, Row},
 };
 
@@ -39,15 +41,6 @@ const QUIET: Duration = Duration::from_secs(3);
 
 /// Bytes of a field, until rows have shown how large they are.
 const FIELD: usize = 30;
-
-/// Seconds between two readings of the org's list of deletions. Salesforce shortens a long list every two hours or so.
-const LISTS: i64 = 3_600;
-
-/// Time between two polls, unless the binding says otherwise.
-const POLLS: Duration = Duration::from_secs(300);
-
-/// Time between two polls of an object that each poll must read as a whole.
-const WHOLE_READS: Duration = Duration::from_secs(86_400);
 
 /// A binding as the session is asked to capture it.
 pub struct Bound {
@@ -100,7 +93,8 @@ pub(super) struct Lane {
     pub(super) fresh: Option<Feed>,
     /// The org is asked up to when changes are visible.
     covering: bool,
-    seen: Seen,
+    pub(super) seen: Seen,
+    pub(super) refreshes: Refreshes,
     /// Since when this session knows what was written; `None` before the org has told its time.
     knows_since: Option<Second>,
     /// What the sweep at hand has found.
@@ -141,11 +135,11 @@ struct PageInHand {
 }
 
 impl Lane {
-    /// Takes up where the binding stands. Answers where its channel is to be subscribed, if it has one.
+    /// Takes up where the binding stands; polls or sweeps come at this interval. Answers where its channel is to be subscribed, if it has one.
     pub(super) fn new(
         bound: Bound,
         start_date: Option<Second>,
-        sweeps: Duration,
+        interval: Duration,
         way: Way,
         now: Instant,
     ) -> (Self, Option<(Channel, ReplayFrom)>) {
@@ -157,6 +151,9 @@ impl Lane {
         };
         let start_date = resource.start_date.map(Second::from).or(start_date);
         let (mut machine, start) = Binding::resume(position, topic.as_ref().map(|topic| topic.id), start_date);
+        if feed.deletions == Deletions::Keep {
+            machine.keep_deleted();
+        }
         let stream = &resource.stream;
         let was_changed =
             topic.as_ref().is_some_and(|topic| machine.topic_seen(topic.found, topic.was_silent, topic.now));
@@ -170,8 +167,7 @@ impl Lane {
             warn_of_changed_topic(stream);
         }
         let channel = topic.as_ref().map(|topic| topic.channel.clone());
-        let polls_by_default = if feed.has_cursor() { POLLS } else { WHOLE_READS };
-        let interval = if topic.is_some() { sweeps } else { resource.interval.unwrap_or(polls_by_default) };
+        let refreshes = Refreshes::new(resource.refresh.clone(), machine.refreshed());
         let lane = Self {
             writer: document::Writer::new(&feed.fields),
             row_bytes: feed.fields.len() * FIELD,
@@ -196,6 +192,7 @@ impl Lane {
             fresh: None,
             covering: false,
             seen: Seen::default(),
+            refreshes,
             knows_since: None,
             found: Found::default(),
             heard: now,
@@ -408,7 +405,7 @@ impl Lane {
         if hand.next >= rows.len() {
             let more = !hand.page.done() || rows.len() >= PAGE;
             let at = answered(hand.page.answered());
-            let from = self.machine.to_list(at, LISTS).filter(|_| !more && self.feed.is_replicateable);
+            let from = self.machine.to_list(at, LISTS.into()).filter(|_| !more && self.feed.is_replicateable);
             match from {
                 Some(from) => self.list = List::Due(from),
                 None => self.end_page(more),
@@ -435,6 +432,7 @@ impl Lane {
             let op = if deleted && !is_new { Op::Update } else { Op::Create };
             match deleted {
                 true => self.write_found(output, op, row),
+                false if self.machine.is_refreshing() => self.write_refreshed(output, row),
                 false => self.write_row(output, op, row),
             }
         }
@@ -445,6 +443,7 @@ impl Lane {
     pub(super) fn end_page(&mut self, more: bool) {
         if !more {
             self.tell_found();
+            self.tell_refreshed();
             self.way.read_done();
         }
         self.machine.page_done(more);
@@ -548,7 +547,7 @@ impl Lane {
         self.weigh(bytes, count);
         for id in self.machine.fetch_done(answered) {
             self.seen.wrote(id, Print::DELETED);
-            output.document(self.index, |out| document::write_deleted(out, id, None));
+            self.write_gone(output, id);
         }
         Ok(())
     }
@@ -598,16 +597,25 @@ impl Lane {
         self.write_row(output, op, row);
     }
 
-    fn print(&mut self, row: Row<'_>) -> Print {
+    pub(super) fn print(&mut self, row: Row<'_>) -> Print {
         if row.facts.is_deleted { Print::DELETED } else { self.writer.print(row.fields) }
     }
 
     /// Writes a row that was read, or the deletion that it amounts to.
-    fn write_row<O: Output>(&mut self, output: &mut O, op: Op, row: Row<'_>) {
+    pub(super) fn write_row<O: Output>(&mut self, output: &mut O, op: Op, row: Row<'_>) {
         let Facts { id, is_deleted, .. } = row.facts;
-        output.document(self.index, |out| match is_deleted {
-            true => document::write_deleted(out, id, None),
-            false => self.writer.write(out, op, id, None, row.fields),
+        output.document(self.index, |out| match (is_deleted, self.feed.deletions) {
+            (true, Deletions::Remove) => document::write_deleted(out, id, None),
+            (true, Deletions::Keep) => self.writer.write_kept(out, id, row.fields),
+            (false, _) => self.writer.write(out, op, id, None, row.fields),
+        });
+    }
+
+    /// Writes the deletion of a record that nobody shows any more.
+    fn write_gone<O: Output>(&self, output: &mut O, id: RecordId) {
+        output.document(self.index, |out| match self.feed.deletions {
+            Deletions::Remove => document::write_deleted(out, id, None),
+            Deletions::Keep => document::write_purged(out, id, self.feed.tells_deleted()),
         });
     }
 

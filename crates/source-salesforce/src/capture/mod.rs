@@ -2,11 +2,12 @@
 //!
 //! In reading order: what is remembered ([`position`]); the pure rules ([`second`], [`freshness`], [`ledger`],
 //! [`fetches`], [`seen`]) and the machine of one binding that they make up ([`binding`]); where its documents go ([`output`]); a binding
-//! in a running session ([`lane`]) and the Bulk jobs by which it reads ([`jobs`]); what it may ask of the org ([`budget`]) and what it asks ([`reads`]), and whether all that a session rests on still holds
+//! in a running session ([`lane`]) and the Bulk jobs by which it reads ([`jobs`]), its refreshes ([`refresh`]); what it may ask of the org ([`budget`], [`plan`], [`deliveries`]) and what it asks ([`reads`]), and whether all that a session rests on still holds
 //! ([`inspection`]); and the loop that feeds the machines and does what they say ([`session`]).
 
 pub mod binding;
 pub mod budget;
+pub mod deliveries;
 pub mod fetches;
 pub mod freshness;
 pub mod inspection;
@@ -15,8 +16,10 @@ pub mod lane;
 pub mod ledger;
 mod meter;
 pub mod output;
+pub mod plan;
 pub mod position;
 mod reads;
+mod refresh;
 pub mod second;
 pub mod seen;
 pub mod session;

@@ -25,6 +25,9 @@ pub struct State {
     /// The API calls made, by the hour: the budget is one of 24 hours, whatever restarts there are.
     #[serde(default, skip_serializing_if = "Calls::is_empty")]
     pub calls: Calls,
+    /// The events delivered, by the hour: their allocation is one of 24 hours, too.
+    #[serde(default, skip_serializing_if = "Calls::is_empty")]
+    pub deliveries: Calls,
     /// By `stateKey`. Keys of bindings that this shard does not serve are left alone.
     #[serde(default, rename = "bindingStateV1", skip_serializing_if = "BTreeMap::is_empty")]
     pub bindings: BTreeMap<String, Position>,
@@ -59,6 +62,10 @@ pub struct Position {
     /// history is read for the first time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listed: Option<Second>,
+    /// When all rows were last read again on a schedule, or that was first asked for: the next such read is due at the first time of
+    /// the schedule after it. If that read is under way, it stands among `reads`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refreshed: Option<Second>,
     /// The newest second of any row written, see [`super::freshness`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fence: Option<Second>,
@@ -99,6 +106,9 @@ pub struct Read {
     /// for sweeps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub covers: Option<Second>,
+    /// It reads rows again that may not have changed, on a schedule.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refresh: bool,
     /// The Bulk job by which its next rows come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bulk: Option<Bulk>,

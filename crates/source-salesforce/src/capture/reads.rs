@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::{FutureExt as _, future::BoxFuture};
 use salesforce_client::{
-    Class, Deleted, Error, FieldName, Org, Page, RecordId, SObjectName,
+    Class, Deleted, Error, FieldName, Limits, Org, Page, RecordId, SObjectName,
     bulk::{JobId, Obstacle, Operation, QueryJob, ResultPage, Results},
     composite::MOST_COLLECTIONS,
     retrieve::{Retrieve, Retrieved},
@@ -46,6 +46,8 @@ pub(super) enum Done {
     Covered { lane: usize, result: Result<Option<Second>, Error> },
     /// What the org lists as deleted since `from`, and up to when that is true.
     Listed { lane: usize, from: Second, result: Result<Deleted, Error> },
+    /// The org's allocations.
+    Limits(Result<Limits, Error>),
     /// A look at the objects and topics, with the lanes that were in doubt when it began.
     Inspected { doubted: Vec<usize>, result: Result<Vec<Finding>, crate::Error> },
 }
@@ -178,6 +180,12 @@ pub(super) fn deletions(org: &Org, n: usize, lane: &Lane, from: Second, now: Sec
         Done::Listed { lane: n, from, result }
     }
     .boxed()
+}
+
+/// The org's allocations.
+pub(super) fn limits(org: &Org) -> Call {
+    let org = org.clone();
+    async move { Done::Limits(org.limits().await) }.boxed()
 }
 
 /// A look at the objects and topics of lanes.

@@ -17,11 +17,13 @@ use tokio::{sync::mpsc, time::Instant};
 
 use super::{
     budget::{Budget, Calls, Share},
+    deliveries::Deliveries,
     inspection::{Finding, Subject},
     jobs::Way,
     lane::{Bound, GROUP, Lane, answered},
     meter::Meter,
     output::Output,
+    plan::{Plan, Turns},
     position::VERSION,
     reads::{self, Call, Done},
     second::Second,
@@ -57,6 +59,8 @@ pub struct Prepared {
     pub bound: Vec<Bound>,
     /// The API calls made by sessions before.
     pub calls: Calls,
+    /// The events delivered to sessions before.
+    pub deliveries: Calls,
 }
 
 /// How a session is run.
@@ -68,8 +72,8 @@ pub struct Options {
     pub coalescing: Duration,
     /// Time between two looks at the objects and topics.
     pub inspection: Duration,
-    /// Time between two sweeps beside a stream.
-    pub sweeps: Duration,
+    /// Time between two sweeps beside a stream, if the user has chosen one.
+    pub sweeps: Option<Duration>,
     /// Rows of a read after which it goes on by Bulk API 2.0.
     pub bulk_threshold: u64,
     /// Which part of the org's API calls may be used.
@@ -141,9 +145,13 @@ impl<O: Output> Session<O> {
         let start_date = options.start_date.map(Second::from);
         let mut subscriptions = Vec::new();
         let mut lanes = Vec::new();
-        for bound in prepared.bound {
-            let (lane, subscription) =
-                Lane::new(bound, start_date, options.sweeps, Way::new(options.bulk_threshold), now);
+        let turns: Vec<_> = prepared.bound.iter().map(|bound| Turns::of(bound, options.sweeps)).collect();
+        let allowed = org.usage().map(|usage| options.share.of(usage.limit));
+        let plan = Plan::of(&turns, options.inspection, allowed);
+        plan.tell();
+        for (bound, turns) in prepared.bound.into_iter().zip(&turns) {
+            let (interval, way) = (plan.interval(turns), Way::new(options.bulk_threshold));
+            let (lane, subscription) = Lane::new(bound, start_date, interval, way, now);
             subscriptions.extend(subscription);
             lanes.push(lane);
         }
@@ -163,7 +171,11 @@ impl<O: Output> Session<O> {
             by_channel,
             stream,
             calls: FuturesUnordered::new(),
-            meter: Meter::new(Budget::new(options.share, prepared.calls), now),
+            meter: Meter::new(
+                Budget::new(options.share, prepared.calls),
+                Deliveries::new(prepared.deliveries, now),
+                now,
+            ),
             pages: 0,
             commits: 0,
             durable: 0,
@@ -266,7 +278,15 @@ impl<O: Output> Session<O> {
         let fetch = self.lanes.iter().any(Lane::wants_fetch).then_some(self.fetch_due);
         let sweeps = self.lanes.iter().filter(|lane| lane.awaits_sweep()).map(|lane| lane.sweep_due);
         let jobs = self.lanes.iter().filter(|lane| lane.doubt.is_none()).filter_map(|lane| lane.way.due());
-        quiet.chain(fetch).chain(sweeps).chain(jobs).chain(self.inspection_due).min()
+        let time = self.time();
+        let refreshes = self.lanes.iter().filter_map(|lane| lane.refresh_due(time, now));
+        quiet.chain(fetch).chain(sweeps).chain(refreshes).chain(jobs).chain(self.inspection_due).min()
+    }
+
+    /// The org's time, as far as it is known: no earlier than ours.
+    fn time(&self) -> Second {
+        let ours = answered(None);
+        self.org_time.map_or(ours, |time| time.max(ours))
     }
 
     /// Sends for what is due.
@@ -286,7 +306,9 @@ impl<O: Output> Session<O> {
             }
         }
         let mut jobs = self.lanes.iter().filter(|lane| lane.way.has_job()).count();
+        let time = self.time();
         for (n, lane) in self.lanes.iter_mut().enumerate() {
+            lane.keep_fresh(time);
             if lane.awaits_sweep() && lane.sweep_due <= now {
                 lane.begin_sweep(now, slower);
                 if lane.feed.is_replicateable {
@@ -319,6 +341,9 @@ impl<O: Output> Session<O> {
         {
             self.deletions += 1;
             self.calls.push(reads::delete_job(&self.org, object, job));
+        }
+        if self.meter.deliveries.asks(now) {
+            self.calls.push(reads::limits(&self.org));
         }
         if self.inspection_due.is_some_and(|due| due <= now) {
             self.inspection_due = None;
@@ -399,6 +424,10 @@ impl<O: Output> Session<O> {
             Done::Listed { lane, from, result } => {
                 self.pages -= usize::from(self.lanes[lane].take_list(from, result)?);
                 self.commit([lane]).await
+            }
+            Done::Limits(result) => {
+                self.meter.take_limits(result);
+                Ok(())
             }
             Done::Inspected { result: Err(error), .. } if error.passes_with_time() => {
                 self.inspection_due = Some(now());
@@ -538,9 +567,9 @@ impl<O: Output> Session<O> {
         if !bindings.is_empty() {
             patch.insert("bindingStateV1".into(), bindings.into());
         }
-        // For its own sake it is not worth a commit.
-        if let Some(calls) = self.meter.patch().filter(|_| !patch.is_empty() || self.output.collected() > 0) {
-            patch.insert("calls".into(), calls);
+        // For their own sake counts are not worth a commit.
+        if !patch.is_empty() || self.output.collected() > 0 {
+            patch.extend(self.meter.patch());
         }
         if self.output.collected() == 0 && patch.is_empty() {
             return Ok(());

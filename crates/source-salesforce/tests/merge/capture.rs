@@ -26,6 +26,8 @@ pub(super) struct Setup {
     pub(super) page: usize,
     /// Rows of a job.
     pub(super) job: usize,
+    /// Deleted records are kept: each is fetched for its last values.
+    pub(super) keeps: bool,
     /// So many of the last commits may be lost in a crash.
     pub(super) unacknowledged: usize,
     /// What the shell tells the machine falsely.
@@ -210,6 +212,9 @@ impl Capture {
             whole: (whole && kind != Kind::Deleted).then(|| Second::new(version.stamp + lie.event)),
         });
         if verdict == Verdict::Write {
+            if self.setup.keeps && kind == Kind::Deleted {
+                self.wrong.get_or_insert(format!("record {record} is kept without its last values"));
+            }
             self.write(record, version);
         }
         self.commit();
@@ -368,6 +373,9 @@ impl Capture {
         }
         for gone in self.binding.fetch_done(answered) {
             match asked.iter().find(|(record, _)| id(**record) == gone) {
+                Some((record, _)) if self.setup.keeps && !self.org.is_purged(*record) => {
+                    self.wrong.get_or_insert(format!("record {record} is there with its last values"));
+                }
                 Some((record, version)) if version.deleted => self.write(*record, *version),
                 there => _ = self.wrong.get_or_insert(format!("{there:?} counts as deleted")),
             }
@@ -389,11 +397,22 @@ impl Capture {
         }
         self.commit();
     }
+
+    /// The time of a refresh has come.
+    pub(super) fn refresh(&mut self) {
+        if self.awaits_sweep() && self.binding.complete().is_some() {
+            self.binding.refresh(self.org.clock());
+        }
+        self.commit();
+    }
 }
 
 /// Begins a session, before it subscribes. Answers where it is to do that.
 fn session(setup: Setup, org: &Org, polls: bool, position: Position) -> (Binding, Option<ReplayFrom>) {
     let (mut binding, start) = Binding::resume(position, (!polls).then(|| org.topic()), None);
+    if setup.keeps {
+        binding.keep_deleted();
+    }
     if setup.tells {
         binding.history_covers(org.covered());
     }

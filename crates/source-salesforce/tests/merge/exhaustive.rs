@@ -33,7 +33,7 @@ const LATER: i64 = 20;
 
 /// Two pages with their rows, three changes, all of them delivered twice, a crash.
 const SETUP: Setup =
-    Setup { whole: true, tells: true, page: 1, job: 0, unacknowledged: 1, lie: Lie { event: 0, created: 0, row: 0, answered: 0, state: None } };
+    Setup { whole: true, tells: true, page: 1, job: 0, keeps: false, unacknowledged: 1, lie: Lie { event: 0, created: 0, row: 0, answered: 0, state: None } };
 
 /// What happens next.
 #[derive(Debug, Clone)]

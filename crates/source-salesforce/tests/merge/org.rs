@@ -149,6 +149,11 @@ impl Org {
         }
     }
 
+    /// Whether a record is purged.
+    pub(super) fn is_purged(&self, record: u8) -> bool {
+        self.purged.contains(&record)
+    }
+
     fn change(&mut self, Change { record, delete }: Change, stamp: i64) -> Option<Event> {
         if self.purged.contains(&record) || self.open.is_some_and(|open| open.change.record == record) {
             return None;

@@ -53,6 +53,8 @@ enum Step {
     Switch,
     /// The time of a poll or sweep has come.
     Sweep,
+    /// The time of a refresh has come.
+    Refresh,
 }
 
 fn change() -> impl Strategy<Value = Change> {
@@ -83,6 +85,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Recreate),
         1 => Just(Step::Switch),
         3 => Just(Step::Sweep),
+        1 => Just(Step::Refresh),
     ]
 }
 
@@ -119,6 +122,7 @@ fn apply(capture: &mut Capture, tells: bool, step: &Step) {
             capture.crash(0);
         }
         Step::Sweep => capture.sweep(),
+        Step::Refresh => capture.refresh(),
     }
 }
 
@@ -153,6 +157,7 @@ proptest! {
     #[test]
     fn whatever_happens_the_collection_becomes_the_org(
         tells in any::<bool>(),
+        keeps in any::<bool>(),
         // A transaction that was begun so many seconds before the first session.
         open in prop::option::of((change(), any::<bool>(), 0..1_000_i64)),
         steps in prop::collection::vec(step(), 1..80),
@@ -162,7 +167,7 @@ proptest! {
             org.begin(change, silent);
             org.now += age;
         }
-        let setup = Setup { whole: true, tells, page: PAGE, job: 3, unacknowledged: 4, lie: Lie::default() };
+        let setup = Setup { whole: true, tells, page: PAGE, job: 3, keeps, unacknowledged: 4, lie: Lie::default() };
         let mut capture = Capture::new(setup, org);
         for step in &steps {
             apply(&mut capture, tells, step);

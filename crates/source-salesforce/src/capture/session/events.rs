@@ -71,6 +71,7 @@ impl<O: Output> Session<O> {
     async fn take_delivery(&mut self, delivery: &Delivery) -> Result<(), Error> {
         let now = now();
         let mut touched = Vec::new();
+        self.meter.delivered(delivery.notifications().len());
         for notification in delivery.notifications() {
             let Some(n) = self.lane_of(&notification.channel) else { continue };
             let lane = &mut self.lanes[n];
