@@ -26,7 +26,7 @@ use super::{
     reads::{self, Call, Done},
     second::Second,
 };
-use crate::{changes, config::Config, error::Error};
+use crate::{changes, config::Config, error::Error, shard::Serving};
 
 /// Pages on their way or in hand at a time, over all bindings: they bound the memory of a session.
 const PAGES: usize = 2;
@@ -57,6 +57,8 @@ pub struct Prepared {
     pub bound: Vec<Bound>,
     /// The API calls made by sessions before.
     pub calls: Calls,
+    /// What this process serves of the capture.
+    pub serving: Serving,
 }
 
 /// How a session is run.
@@ -100,6 +102,7 @@ pub struct Session<O> {
     options: Options,
     output: O,
     org_id: RecordId,
+    serving: Serving,
     lanes: Vec<Lane>,
     by_channel: HashMap<String, usize>,
     /// Where changes are announced; `None` where all are polled.
@@ -154,6 +157,8 @@ impl<O: Output> Session<O> {
         let by_channel: HashMap<_, _> = named.collect();
         let stream = (!subscriptions.is_empty())
             .then(|| Stream::open(org.clone(), salesforce_streaming::Options::default(), subscriptions));
+        let serving = prepared.serving;
+        let budget = Budget::new(options.share.part(serving.part()), prepared.calls.part(serving.heritage()));
         Self {
             org,
             capture: capture.to_owned(),
@@ -163,7 +168,8 @@ impl<O: Output> Session<O> {
             by_channel,
             stream,
             calls: FuturesUnordered::new(),
-            meter: Meter::new(Budget::new(options.share, prepared.calls), now),
+            meter: Meter::new(budget, &prepared.calls, now),
+            serving,
             pages: 0,
             commits: 0,
             durable: 0,
@@ -534,12 +540,18 @@ impl<O: Output> Session<O> {
         if !self.introduced {
             patch.insert("version".into(), json!(VERSION));
             patch.insert("org".into(), json!(self.org_id));
+            // With the calls, which are counted as this shard's from here on.
+            if self.serving.shard != self.serving.before {
+                patch.insert("shard".into(), json!(self.serving.is_split().then_some(self.serving.shard)));
+            }
         }
         if !bindings.is_empty() {
             patch.insert("bindingStateV1".into(), bindings.into());
         }
         // For its own sake it is not worth a commit.
-        if let Some(calls) = self.meter.patch().filter(|_| !patch.is_empty() || self.output.collected() > 0) {
+        if (!patch.is_empty() || self.output.collected() > 0)
+            && let Some(calls) = self.meter.patch()
+        {
             patch.insert("calls".into(), calls);
         }
         if self.output.collected() == 0 && patch.is_empty() {
@@ -576,10 +588,11 @@ impl<O: Output> Session<O> {
         let reading = self.lanes.iter().filter(|lane| lane.is_backfilling()).count();
         let status = match (all, reading) {
             _ if self.meter.why().is_some() => self.meter.why().unwrap_or_default(),
-            (0, _) => "No bindings are enabled".into(),
+            (0, _) => self.serving.idle(),
             (_, 0) => format!("Capturing changes of all {all} bindings: {}", self.summary()),
             _ => format!("Backfilling {reading} out of {all} bindings: {}", self.summary()),
         };
+        let status = self.serving.of_shard(status);
         if status != self.status {
             flow_protocol::log::connector_status(&status);
             self.status = status;
