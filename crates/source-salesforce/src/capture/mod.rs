@@ -3,7 +3,7 @@
 //! In reading order: what is remembered ([`position`]); the pure rules ([`second`], [`freshness`], [`ledger`],
 //! [`fetches`], [`seen`]) and the machine of one binding that they make up ([`binding`]); where its documents go ([`output`]); a binding
 //! in a running session ([`lane`]) and the Bulk jobs by which it reads ([`jobs`]); what it may ask of the org ([`budget`]) and what it asks ([`reads`]), and whether all that a session rests on still holds
-//! ([`inspection`]); and the loop that feeds the machines and does what they say ([`session`]).
+//! ([`inspection`], [`outlook`]); and the loop that feeds the machines and does what they say ([`session`]).
 
 pub mod binding;
 pub mod budget;
@@ -14,6 +14,7 @@ mod jobs;
 pub mod lane;
 pub mod ledger;
 mod meter;
+pub mod outlook;
 pub mod output;
 pub mod position;
 mod reads;

@@ -21,6 +21,7 @@ use super::{
     jobs::Way,
     lane::{Bound, GROUP, Lane, answered},
     meter::Meter,
+    outlook::Outlook,
     output::Output,
     position::VERSION,
     reads::{self, Call, Done},
@@ -121,6 +122,8 @@ pub struct Session<O> {
     fetch_due: Instant,
     /// When the next look at the objects and topics is due; `None` while one is under way.
     inspection_due: Option<Instant>,
+    /// What the latest one has shown of the org's objects as a whole.
+    outlook: Outlook,
     introduced: bool,
     /// The newest time that the org has answered with: once a stream has brought events created since, it is caught up.
     org_time: Option<Second>,
@@ -177,6 +180,7 @@ impl<O: Output> Session<O> {
             deletions: 0,
             fetch_due: now,
             inspection_due: Some(now + options.inspection),
+            outlook: Outlook::default(),
             options,
             introduced: false,
             org_time: None,
@@ -291,18 +295,9 @@ impl<O: Output> Session<O> {
                 self.calls.extend(reads::fetches(&self.org, &self.lanes, wanted));
             }
         }
+        self.begin_sweeps(now, slower);
         let mut jobs = self.lanes.iter().filter(|lane| lane.way.has_job()).count();
         for (n, lane) in self.lanes.iter_mut().enumerate() {
-            if lane.awaits_sweep() && lane.sweep_due <= now {
-                lane.begin_sweep(now, slower);
-                if lane.feed.is_replicateable {
-                    // Before the org's first answer our own clock serves: a first poll too is to cover no more than is visible.
-                    let time = self.org_time.unwrap_or_else(|| answered(None));
-                    self.calls.push(reads::covered(&self.org, n, lane, time));
-                } else {
-                    lane.sweep(None);
-                }
-            }
             if let Some(from) = lane.next_list(self.org_time) {
                 let now = self.org_time.unwrap_or(from);
                 self.calls.push(reads::deletions(&self.org, n, lane, from, now));
@@ -329,8 +324,29 @@ impl<O: Output> Session<O> {
         if self.inspection_due.is_some_and(|due| due <= now) {
             self.inspection_due = None;
             let (subjects, doubted) = self.subjects();
-            self.calls.push(reads::inspection(&self.org, &self.capture, subjects, doubted));
+            let outlook = self.outlook.clone();
+            self.calls.push(reads::inspection(&self.org, &self.capture, subjects, doubted, outlook));
         }
+    }
+
+    /// Begins the polls and sweeps that are due, and with them those that soon would be: calls that go together count as one.
+    fn begin_sweeps(&mut self, now: Instant, slower: f64) {
+        if !self.lanes.iter().any(|lane| lane.awaits_sweep() && lane.sweep_due <= now) {
+            return;
+        }
+        let mut asking = Vec::new();
+        for (n, lane) in
+            self.lanes.iter_mut().enumerate().filter(|(_, lane)| lane.awaits_sweep() && lane.joins_sweep(now))
+        {
+            lane.begin_sweep(now, slower);
+            match lane.feed.is_replicateable {
+                true => asking.push(n),
+                false => lane.sweep(None),
+            }
+        }
+        // Before the org's first answer our own clock serves: a first poll too is to cover no more than is visible.
+        let time = self.org_time.unwrap_or_else(|| answered(None));
+        self.calls.extend(reads::covered(&self.org, &self.lanes, &asking, time));
     }
 
     /// What to look at, and which of it is in doubt.
@@ -390,13 +406,21 @@ impl<O: Output> Session<O> {
                 Ok(())
             }
             Done::Retrieved { lanes, result } => self.take_retrieved(lanes, result?).await,
-            Done::Covered { lane: n, result: Err(error) } => {
-                self.lanes[n].lost_time(now());
-                self.refused(n, error)
-            }
-            Done::Covered { lane, result: Ok(covers) } => {
-                self.lanes[lane].sweep(covers);
+            Done::Covered { lanes, result: Ok(covers) } => {
+                for (n, covers) in lanes.into_iter().zip(covers) {
+                    match covers {
+                        Ok(covers) => self.lanes[n].sweep(covers),
+                        Err(error) => {
+                            self.lanes[n].lost_time(now());
+                            self.refused(n, error)?;
+                        }
+                    }
+                }
                 Ok(())
+            }
+            Done::Covered { lanes, result: Err(error) } => {
+                lanes.iter().for_each(|n| self.lanes[*n].lost_time(now()));
+                self.refused(lanes[0], error)
             }
             Done::Listed { lane: n, from, result: Err(error) } if error.class() == Class::Wait => {
                 self.lanes[n].lost_list(from);
@@ -411,7 +435,11 @@ impl<O: Output> Session<O> {
                 self.meter.refused(&error);
                 Ok(())
             }
-            Done::Inspected { doubted, result } => self.take_findings(&doubted, result?).await,
+            Done::Inspected { doubted, result } => {
+                let (findings, outlook) = result?;
+                self.outlook = outlook;
+                self.take_findings(&doubted, findings).await
+            }
         }
     }
 
