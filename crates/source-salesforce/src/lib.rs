@@ -3,6 +3,7 @@
 //! In reading order:
 //! - [`config`], [`credentials`], [`resource`], [`schedule`]: what the user writes, and what it means;
 //! - [`spec`], [`discover`], [`validate`], [`apply`]: the answers to Flow's unary requests;
+//! - [`shard`]: which bindings are this process's, if the capture is split;
 //! - [`feed`], [`resisting`]: how an object is read, and which cannot be;
 //! - [`changes`], [`topics`], [`given_topic`]: how its changes are learned of;
 //! - [`schema`], [`row`], [`document`], [`columns`], [`cell`]: what its documents look like, whichever way their rows came;
@@ -34,6 +35,7 @@ pub mod schedule;
 pub mod schema;
 pub mod serve;
 mod setting;
+pub mod shard;
 pub mod spec;
 pub mod topics;
 pub mod validate;

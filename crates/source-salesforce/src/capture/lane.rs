@@ -257,6 +257,11 @@ impl Lane {
         !self.is_held() && !self.covering && self.machine.awaits_sweep()
     }
 
+    /// Whether a poll or a sweep that is due for others may as well begin here: it is due, or will be within a twentieth of its interval.
+    pub(super) fn joins_sweep(&self, now: Instant) -> bool {
+        self.sweep_due <= now + self.interval / 20
+    }
+
     /// A poll or a sweep begins; the next is due after so many times the interval.
     pub(super) fn begin_sweep(&mut self, now: Instant, slower: f64) {
         self.sweep_due = now + self.interval.mul_f64(slower);

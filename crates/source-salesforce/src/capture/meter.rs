@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{
-    budget::{self, Budget, Pace},
+    budget::{self, Budget, Calls, Pace},
     deliveries::Deliveries,
     lane::answered,
     second::Second,
@@ -31,8 +31,9 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    pub(super) fn new(budget: Budget, deliveries: Deliveries, now: Instant) -> Self {
-        let persisted = serde_json::to_value(budget.calls()).unwrap_or_default();
+    /// Goes on with a budget; `persisted` are the calls as the state holds them.
+    pub(super) fn new(budget: Budget, persisted: &Calls, deliveries: Deliveries, now: Instant) -> Self {
+        let persisted = serde_json::to_value(persisted).unwrap_or_default();
         Self { budget, counted: 0, persisted, tell_due: now + TELLS, pace: Pace::Going(1.0), deliveries }
     }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{budget::Calls, second::Second};
-use crate::error::Error;
+use crate::{error::Error, shard::Shard};
 
 /// The state document of one task, as it is persisted between sessions.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -22,6 +22,9 @@ pub struct State {
     /// The org whose rows were captured. Positions mean nothing in another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub org: Option<RecordId>,
+    /// The shard that this process was, where the capture is split: `calls` are those of its bindings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
     /// The API calls made, by the hour: the budget is one of 24 hours, whatever restarts there are.
     #[serde(default, skip_serializing_if = "Calls::is_empty")]
     pub calls: Calls,

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use futures::{FutureExt as _, future::BoxFuture};
 use salesforce_client::{
-    Class, Deleted, Error, FieldName, Limits, Org, Page, RecordId, SObjectName,
+    Class, Deleted, Error, FieldName, Limits, Org, Page, RecordId, SObjectName, Updated,
     bulk::{JobId, Obstacle, Operation, QueryJob, ResultPage, Results},
-    composite::MOST_COLLECTIONS,
+    composite::{MOST_COLLECTIONS, MOST_SUBREQUESTS},
     retrieve::{Retrieve, Retrieved},
 };
 
@@ -15,6 +15,7 @@ use super::{
     inspection::{self, Finding, Subject},
     jobs::{self, Batch},
     lane::{Lane, PAGE},
+    outlook::Outlook,
     position::{Bulk, Read},
     second::Second,
 };
@@ -42,14 +43,14 @@ pub(super) enum Done {
     Queried { lane: usize, result: Result<Page, Error> },
     /// Records of several lanes, by id.
     Retrieved { lanes: Vec<usize>, result: Result<Vec<Result<Retrieved, Error>>, Error> },
-    /// Up to when the org's changes are visible, if it says so.
-    Covered { lane: usize, result: Result<Option<Second>, Error> },
+    /// Up to when the changes of several lanes are visible, if the org says so.
+    Covered { lanes: Vec<usize>, result: Result<Vec<Result<Option<Second>, Error>>, Error> },
     /// What the org lists as deleted since `from`, and up to when that is true.
     Listed { lane: usize, from: Second, result: Result<Deleted, Error> },
     /// The org's allocations.
     Limits(Result<Limits, Error>),
     /// A look at the objects and topics, with the lanes that were in doubt when it began.
-    Inspected { doubted: Vec<usize>, result: Result<Vec<Finding>, crate::Error> },
+    Inspected { doubted: Vec<usize>, result: Result<(Vec<Finding>, Outlook), crate::Error> },
 }
 
 /// The next page of a read.
@@ -153,22 +154,28 @@ fn retrieve(org: &Org, lanes: &[Lane], fetches: &[(usize, Fetch)]) -> Call {
     .boxed()
 }
 
-/// Up to when changes of a lane's object are visible. `now` is the org's latest known time.
-pub(super) fn covered(org: &Org, n: usize, lane: &Lane, now: Second) -> Call {
-    let (org, object) = (org.clone(), lane.feed.object.clone());
-    async move {
-        let result = match org.updated(&object, now.plus(-WINDOW).into(), now.into()).await {
-            Ok(updated) => Ok(Some(Second::from(updated.covered))),
-            // Not every object that says it is replicateable is.
-            Err(error) if error.class() == Class::Fatal => {
-                tracing::debug!(%object, %error, "the org does not say up to when changes are visible");
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        };
-        Done::Covered { lane: n, result }
-    }
-    .boxed()
+/// Up to when changes of these lanes' objects are visible, in as few calls as there can be. `now` is the org's latest known time.
+pub(super) fn covered(org: &Org, lanes: &[Lane], asking: &[usize], now: Second) -> Vec<Call> {
+    let together = |asking: &[usize]| {
+        let objects: Vec<_> = asking.iter().map(|n| lanes[*n].feed.object.clone()).collect();
+        let (org, lanes) = (org.clone(), asking.to_vec());
+        async move {
+            let updated = org.updated_many(&objects, now.plus(-WINDOW).into(), now.into()).await;
+            let covers = |(object, updated): (&SObjectName, Result<Updated, Error>)| match updated {
+                Ok(updated) => Ok(Some(Second::from(updated.covered))),
+                // Not every object that says it is replicateable is.
+                Err(error) if error.class() == Class::Fatal => {
+                    tracing::debug!(%object, %error, "the org does not say up to when changes are visible");
+                    Ok(None)
+                }
+                Err(error) => Err(error),
+            };
+            let result = updated.map(|updated| objects.iter().zip(updated).map(covers).collect());
+            Done::Covered { lanes, result }
+        }
+        .boxed()
+    };
+    asking.chunks(MOST_SUBREQUESTS).map(together).collect()
 }
 
 /// What the org lists as deleted, from then until `now`, its latest known time.
@@ -189,9 +196,16 @@ pub(super) fn limits(org: &Org) -> Call {
 }
 
 /// A look at the objects and topics of lanes.
-pub(super) fn inspection(org: &Org, capture: &str, subjects: Vec<Subject>, doubted: Vec<usize>) -> Call {
+pub(super) fn inspection(
+    org: &Org,
+    capture: &str,
+    subjects: Vec<Subject>,
+    doubted: Vec<usize>,
+    outlook: Outlook,
+) -> Call {
     let (org, capture) = (org.clone(), capture.to_owned());
-    async move { Done::Inspected { doubted, result: inspection::inspect(&org, &capture, subjects).await } }.boxed()
+    async move { Done::Inspected { doubted, result: inspection::inspect(&org, &capture, subjects, outlook).await } }
+        .boxed()
 }
 
 /// Whether a refusal may come from a change of the object since it was described.

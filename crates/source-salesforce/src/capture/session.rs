@@ -22,13 +22,14 @@ use super::{
     jobs::Way,
     lane::{Bound, GROUP, Lane, answered},
     meter::Meter,
+    outlook::Outlook,
     output::Output,
     plan::{Plan, Turns},
     position::VERSION,
     reads::{self, Call, Done},
     second::Second,
 };
-use crate::{changes, config::Config, error::Error};
+use crate::{changes, config::Config, error::Error, shard::Serving};
 
 /// Pages on their way or in hand at a time, over all bindings: they bound the memory of a session.
 const PAGES: usize = 2;
@@ -61,6 +62,8 @@ pub struct Prepared {
     pub calls: Calls,
     /// The events delivered to sessions before.
     pub deliveries: Calls,
+    /// What this process serves of the capture.
+    pub serving: Serving,
 }
 
 /// How a session is run.
@@ -104,6 +107,7 @@ pub struct Session<O> {
     options: Options,
     output: O,
     org_id: RecordId,
+    serving: Serving,
     lanes: Vec<Lane>,
     by_channel: HashMap<String, usize>,
     /// Where changes are announced; `None` where all are polled.
@@ -122,6 +126,8 @@ pub struct Session<O> {
     fetch_due: Instant,
     /// When the next look at the objects and topics is due; `None` while one is under way.
     inspection_due: Option<Instant>,
+    /// What the latest one has shown of the org's objects as a whole.
+    outlook: Outlook,
     introduced: bool,
     /// The newest time that the org has answered with: once a stream has brought events created since, it is caught up.
     org_time: Option<Second>,
@@ -146,7 +152,8 @@ impl<O: Output> Session<O> {
         let mut subscriptions = Vec::new();
         let mut lanes = Vec::new();
         let turns: Vec<_> = prepared.bound.iter().map(|bound| Turns::of(bound, options.sweeps)).collect();
-        let allowed = org.usage().map(|usage| options.share.of(usage.limit));
+        let share = options.share.part(prepared.serving.part());
+        let allowed = org.usage().map(|usage| share.of(usage.limit));
         let plan = Plan::of(&turns, options.inspection, allowed);
         plan.tell();
         for (bound, turns) in prepared.bound.into_iter().zip(&turns) {
@@ -162,6 +169,8 @@ impl<O: Output> Session<O> {
         let by_channel: HashMap<_, _> = named.collect();
         let stream = (!subscriptions.is_empty())
             .then(|| Stream::open(org.clone(), salesforce_streaming::Options::default(), subscriptions));
+        let serving = prepared.serving;
+        let budget = Budget::new(options.share.part(serving.part()), prepared.calls.part(serving.heritage()));
         Self {
             org,
             capture: capture.to_owned(),
@@ -171,11 +180,8 @@ impl<O: Output> Session<O> {
             by_channel,
             stream,
             calls: FuturesUnordered::new(),
-            meter: Meter::new(
-                Budget::new(options.share, prepared.calls),
-                Deliveries::new(prepared.deliveries, now),
-                now,
-            ),
+            meter: Meter::new(budget, &prepared.calls, Deliveries::new(prepared.deliveries, now), now),
+            serving,
             pages: 0,
             commits: 0,
             durable: 0,
@@ -183,6 +189,7 @@ impl<O: Output> Session<O> {
             deletions: 0,
             fetch_due: now,
             inspection_due: Some(now + options.inspection),
+            outlook: Outlook::default(),
             options,
             introduced: false,
             org_time: None,
@@ -305,20 +312,11 @@ impl<O: Output> Session<O> {
                 self.calls.extend(reads::fetches(&self.org, &self.lanes, wanted));
             }
         }
+        self.begin_sweeps(now, slower);
         let mut jobs = self.lanes.iter().filter(|lane| lane.way.has_job()).count();
         let time = self.time();
         for (n, lane) in self.lanes.iter_mut().enumerate() {
             lane.keep_fresh(time);
-            if lane.awaits_sweep() && lane.sweep_due <= now {
-                lane.begin_sweep(now, slower);
-                if lane.feed.is_replicateable {
-                    // Before the org's first answer our own clock serves: a first poll too is to cover no more than is visible.
-                    let time = self.org_time.unwrap_or_else(|| answered(None));
-                    self.calls.push(reads::covered(&self.org, n, lane, time));
-                } else {
-                    lane.sweep(None);
-                }
-            }
             if let Some(from) = lane.next_list(self.org_time) {
                 let now = self.org_time.unwrap_or(from);
                 self.calls.push(reads::deletions(&self.org, n, lane, from, now));
@@ -348,8 +346,29 @@ impl<O: Output> Session<O> {
         if self.inspection_due.is_some_and(|due| due <= now) {
             self.inspection_due = None;
             let (subjects, doubted) = self.subjects();
-            self.calls.push(reads::inspection(&self.org, &self.capture, subjects, doubted));
+            let outlook = self.outlook.clone();
+            self.calls.push(reads::inspection(&self.org, &self.capture, subjects, doubted, outlook));
         }
+    }
+
+    /// Begins the polls and sweeps that are due, and with them those that soon would be: calls that go together count as one.
+    fn begin_sweeps(&mut self, now: Instant, slower: f64) {
+        if !self.lanes.iter().any(|lane| lane.awaits_sweep() && lane.sweep_due <= now) {
+            return;
+        }
+        let mut asking = Vec::new();
+        for (n, lane) in
+            self.lanes.iter_mut().enumerate().filter(|(_, lane)| lane.awaits_sweep() && lane.joins_sweep(now))
+        {
+            lane.begin_sweep(now, slower);
+            match lane.feed.is_replicateable {
+                true => asking.push(n),
+                false => lane.sweep(None),
+            }
+        }
+        // Before the org's first answer our own clock serves: a first poll too is to cover no more than is visible.
+        let time = self.org_time.unwrap_or_else(|| answered(None));
+        self.calls.extend(reads::covered(&self.org, &self.lanes, &asking, time));
     }
 
     /// What to look at, and which of it is in doubt.
@@ -409,13 +428,21 @@ impl<O: Output> Session<O> {
                 Ok(())
             }
             Done::Retrieved { lanes, result } => self.take_retrieved(lanes, result?).await,
-            Done::Covered { lane: n, result: Err(error) } => {
-                self.lanes[n].lost_time(now());
-                self.refused(n, error)
-            }
-            Done::Covered { lane, result: Ok(covers) } => {
-                self.lanes[lane].sweep(covers);
+            Done::Covered { lanes, result: Ok(covers) } => {
+                for (n, covers) in lanes.into_iter().zip(covers) {
+                    match covers {
+                        Ok(covers) => self.lanes[n].sweep(covers),
+                        Err(error) => {
+                            self.lanes[n].lost_time(now());
+                            self.refused(n, error)?;
+                        }
+                    }
+                }
                 Ok(())
+            }
+            Done::Covered { lanes, result: Err(error) } => {
+                lanes.iter().for_each(|n| self.lanes[*n].lost_time(now()));
+                self.refused(lanes[0], error)
             }
             Done::Listed { lane: n, from, result: Err(error) } if error.class() == Class::Wait => {
                 self.lanes[n].lost_list(from);
@@ -434,7 +461,11 @@ impl<O: Output> Session<O> {
                 self.meter.refused(&error);
                 Ok(())
             }
-            Done::Inspected { doubted, result } => self.take_findings(&doubted, result?).await,
+            Done::Inspected { doubted, result } => {
+                let (findings, outlook) = result?;
+                self.outlook = outlook;
+                self.take_findings(&doubted, findings).await
+            }
         }
     }
 
@@ -563,6 +594,10 @@ impl<O: Output> Session<O> {
         if !self.introduced {
             patch.insert("version".into(), json!(VERSION));
             patch.insert("org".into(), json!(self.org_id));
+            // With the calls, which are counted as this shard's from here on.
+            if self.serving.shard != self.serving.before {
+                patch.insert("shard".into(), json!(self.serving.is_split().then_some(self.serving.shard)));
+            }
         }
         if !bindings.is_empty() {
             patch.insert("bindingStateV1".into(), bindings.into());
@@ -605,10 +640,11 @@ impl<O: Output> Session<O> {
         let reading = self.lanes.iter().filter(|lane| lane.is_backfilling()).count();
         let status = match (all, reading) {
             _ if self.meter.why().is_some() => self.meter.why().unwrap_or_default(),
-            (0, _) => "No bindings are enabled".into(),
+            (0, _) => self.serving.idle(),
             (_, 0) => format!("Capturing changes of all {all} bindings: {}", self.summary()),
             _ => format!("Backfilling {reading} out of {all} bindings: {}", self.summary()),
         };
+        let status = self.serving.of_shard(status);
         if status != self.status {
             flow_protocol::log::connector_status(&status);
             self.status = status;
