@@ -52,6 +52,8 @@ pub struct Writer {
     /// The field at each place of the record before this one: records of one feed list their fields in one order, so that a
     /// comparison of names nearly always replaces a lookup.
     order: Vec<Place>,
+    /// `,"complete_until":"…"`, as it stands in `_meta`; empty where documents do not say it.
+    complete: String,
 }
 
 /// A field at its place in a record.
@@ -80,7 +82,12 @@ impl Writer {
     pub fn new<'a>(fields: impl IntoIterator<Item = &'a Field>) -> Self {
         let by_name =
             fields.into_iter().map(|field| (Box::from(field.name.as_str()), Spelling::of(&field.kind))).collect();
-        Self { prints: RandomState::default(), by_name, order: Vec::new() }
+        Self { prints: RandomState::default(), by_name, order: Vec::new(), complete: String::new() }
+    }
+
+    /// From now on documents say in `_meta` that all older ones are complete up to there.
+    pub fn tell_complete(&mut self, until: Timestamp) {
+        self.complete = format!(r#","complete_until":"{until}""#);
     }
 
     /// Appends the document of a record that is there. `Id` comes first and in its long form.
@@ -89,13 +96,33 @@ impl Writer {
             Op::Create => "c",
             Op::Update => "u",
         };
-        begin(out, op, id, source);
+        self.begin(out, op, id, source);
         for (place, (name, value)) in record.iter().filter(|(name, _)| *name != "Id").enumerate() {
             let Place { key, spelling } = self.place(place, name);
             out.extend_from_slice(key.as_bytes());
             spelling.write(out, value);
         }
         out.push(b'}');
+    }
+
+    /// Appends the document that says a record is deleted: its key and nothing invented.
+    pub fn write_deleted(&self, out: &mut Vec<u8>, id: RecordId, source: Option<Source>) {
+        self.begin(out, "d", id, source);
+        out.push(b'}');
+    }
+
+    fn begin(&self, out: &mut Vec<u8>, op: &str, id: RecordId, source: Option<Source>) {
+        out.extend_from_slice(b"{\"_meta\":{\"op\":\"");
+        out.extend_from_slice(op.as_bytes());
+        out.push(b'"');
+        if let Some(Source { replay_id, created }) = source {
+            // Writing to memory does not fail.
+            let _ = write!(out, r#","source":{{"replayId":{replay_id},"createdDate":"{created:.3}"}}"#);
+        }
+        out.extend_from_slice(self.complete.as_bytes());
+        out.extend_from_slice(b"},\"Id\":\"");
+        out.extend_from_slice(id.as_str().as_bytes());
+        out.push(b'"');
     }
 
     /// The fingerprint of the record's document. The order of its fields does not count: each way has its own.
@@ -127,25 +154,6 @@ impl Writer {
         }
         &self.order[place]
     }
-}
-
-/// Appends the document that says a record is deleted: its key and nothing invented.
-pub fn write_deleted(out: &mut Vec<u8>, id: RecordId, source: Option<Source>) {
-    begin(out, "d", id, source);
-    out.push(b'}');
-}
-
-fn begin(out: &mut Vec<u8>, op: &str, id: RecordId, source: Option<Source>) {
-    out.extend_from_slice(b"{\"_meta\":{\"op\":\"");
-    out.extend_from_slice(op.as_bytes());
-    out.push(b'"');
-    if let Some(Source { replay_id, created }) = source {
-        // Writing to memory does not fail.
-        let _ = write!(out, r#","source":{{"replayId":{replay_id},"createdDate":"{created:.3}"}}"#);
-    }
-    out.extend_from_slice(b"},\"Id\":\"");
-    out.extend_from_slice(id.as_str().as_bytes());
-    out.push(b'"');
 }
 
 impl Spelling {

@@ -42,6 +42,8 @@ pub struct Feed {
     pub has_archive: bool,
     /// Their names, in order.
     pub names: Arc<[FieldName]>,
+    /// Whether its documents tell up to when the stream is complete.
+    pub tells_completeness: bool,
     /// When the describe last changed, as the org says it.
     pub described: Option<LastModified>,
     /// What a Bulk job selects, or the first field that it cannot.
@@ -89,6 +91,7 @@ impl Feed {
             is_replicateable: describe.summary.replicateable,
             is_streamable,
             has_archive: describe.field("IsArchived").is_some(),
+            tells_completeness: resource.complete_until,
             described: describe.last_modified.clone(),
             cursor,
             select,
@@ -167,7 +170,11 @@ impl Feed {
 
     /// The exact schema of the documents.
     pub fn schema(&self) -> Value {
-        schema::exact(&self.fields)
+        let mut schema = schema::exact(&self.fields);
+        if self.tells_completeness {
+            schema::tell_complete_until(&mut schema);
+        }
+        schema
     }
 
     /// When a row changed last.

@@ -43,6 +43,10 @@ pub struct RawResource {
     #[serde(default, deserialize_with = "setting::blank_is_absent")]
     #[schemars(with = "Option<String>", title = "PushTopic", extend("order" = 6))]
     pub push_topic: Option<String>,
+    /// Adds _meta/complete_until to each document: a time before which no change of the object is missing from the documents so far.
+    #[serde(default)]
+    #[schemars(title = "Complete Until", extend("order" = 7, "default" = false))]
+    pub complete_until: bool,
     /// Kept by the user interface for itself.
     #[serde(default, rename = "_meta")]
     #[schemars(skip)]
@@ -80,6 +84,8 @@ pub struct Resource {
     pub start_date: Option<Timestamp>,
     /// The name of the PushTopic that an administrator made for it.
     pub push_topic: Option<TopicName>,
+    /// Whether documents tell up to when the stream is complete.
+    pub complete_until: bool,
 }
 
 /// How changes of an object are learned of.
@@ -129,6 +135,7 @@ impl Resource {
             fields: FieldChoice::default(),
             start_date: None,
             push_topic: None,
+            complete_until: false,
         })
     }
 
@@ -142,7 +149,8 @@ impl TryFrom<RawResource> for Resource {
     type Error = Error;
 
     fn try_from(raw: RawResource) -> Result<Self, Error> {
-        let RawResource { stream, mode, interval, fields, base64, start_date, push_topic, meta: _ } = raw;
+        let RawResource { stream, mode, interval, fields, base64, start_date, push_topic, complete_until, meta: _ } =
+            raw;
         let resource = Self::named(stream)?;
         let bad = |key: &str, problem: String| Error::option(&resource.stream, key, problem);
         let mode = match mode.as_deref() {
@@ -183,7 +191,7 @@ impl TryFrom<RawResource> for Resource {
         let (include, exclude) = (names("include", fields.include)?, names("exclude", fields.exclude)?);
         let fields = FieldChoice { include, exclude, omit_base64 };
         fields.keeps_the_essential().map_err(|(place, problem)| bad(&place, problem))?;
-        Ok(Self { mode, interval, fields, start_date, push_topic, ..resource })
+        Ok(Self { mode, interval, fields, start_date, push_topic, complete_until, ..resource })
     }
 }
 

@@ -221,6 +221,25 @@ impl World {
     fn commit(&mut self) {
         let position = self.binding.position();
         self.commits.push((self.documents.len(), position));
+        self.assert_complete();
+    }
+
+    /// What the binding says of itself is true: nothing is missing from before the time up to which it is complete. Of records that
+    /// are purged no more is promised than that they are found in the end.
+    fn assert_complete(&mut self) {
+        let Some(until) = self.binding.complete_until() else { return };
+        let written: BTreeMap<_, _> =
+            self.documents.iter().map(|(record, version)| (*record, version.number)).collect();
+        for (record, version) in self.org.iter().filter(|(record, _)| !self.purged.contains(record)) {
+            let captured = written.get(record);
+            let is_written = captured.is_some_and(|number| *number >= version.number);
+            let was_never_there = version.deleted && captured.is_none();
+            assert!(
+                is_written || was_never_there || second(version.stamp) >= until,
+                "record {record}: {version:?} is missing, complete up to {until}: {:?}",
+                self.binding
+            );
+        }
     }
 
     fn change(&mut self, record: u8, delete: bool, late: i64, times: u8) {

@@ -7,7 +7,7 @@ use serde_json::{Value, json, value::to_raw_value};
 use source_salesforce::{
     capture::position::Read,
     discover,
-    document::{Op, Source, Writer, write_deleted},
+    document::{Op, Source, Writer},
     feed::Feed,
     given_topic,
     resource::Resource,
@@ -118,7 +118,7 @@ fn fields_may_change_their_places() {
 #[test]
 fn a_deletion_carries_its_key() {
     let mut out = Vec::new();
-    write_deleted(&mut out, "00Q50000017qdky".parse().expect("an id"), None);
+    Writer::new([]).write_deleted(&mut out, "00Q50000017qdky".parse().expect("an id"), None);
     assert_eq!(out, br#"{"_meta":{"op":"d"},"Id":"00Q50000017qdkyEAA"}"#);
 }
 

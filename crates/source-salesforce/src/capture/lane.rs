@@ -16,8 +16,11 @@ use super::{
     jobs::Way,
     output::Output,
     position::{Position, Read},
+    reads::LOG_OF_DELETIONS,
+    report::{Phase, Standing},
     second::Second,
     seen::Seen,
+    tally::{By, Counter, Purpose, Told},
 };
 use crate::{
     changes::{Changes, Polls, Topic},
@@ -78,7 +81,7 @@ pub(super) struct Lane {
     /// Why they are polled, if they are.
     pub(super) polls: Option<Polls>,
     /// When the next poll or sweep is due.
-    pub(super) sweep_due: Instant,
+    sweep_due: Instant,
     /// Time between two of them.
     interval: Duration,
     whole: bool,
@@ -102,21 +105,16 @@ pub(super) struct Lane {
     seen: Seen,
     /// Since when this session knows what was written; `None` before the org has told its time.
     knows_since: Option<Second>,
-    /// What the sweep at hand has found.
-    found: Found,
+    /// What reads have brought, and gaps have cost.
+    pub(super) counter: Counter,
+    /// Up to here all was complete at the last commit.
+    pub(super) complete: Option<Second>,
+    /// The binding is to be captured as it is now, and no longer: it does not wait for the time of a sweep.
+    hurries: bool,
     /// Bytes of a row, by the latest reply that had some.
     row_bytes: usize,
     /// When the stream last said something.
     heard: Instant,
-}
-
-/// Rows that a sweep has written.
-#[derive(Debug, Default, Clone, Copy)]
-struct Found {
-    /// Which nothing had announced, deletions included.
-    rows: u64,
-    /// Which may have been written before: by an earlier session, or too long ago to remember.
-    again: u64,
 }
 
 /// What the org lists as deleted, as far as it is read.
@@ -146,6 +144,7 @@ impl Lane {
         start_date: Option<Second>,
         sweeps: Duration,
         way: Way,
+        hurries: bool,
         now: Instant,
     ) -> (Self, Option<(Channel, ReplayFrom)>) {
         let Bound { index, state_key, resource, feed, changes, position } = bound;
@@ -154,19 +153,26 @@ impl Lane {
             Changes::Announced(topic) => (Some(topic), None),
             Changes::Polled(why) => (None, Some(why)),
         };
+        let was_streamed = position.topic.is_some();
         let start_date = resource.start_date.map(Second::from).or(start_date);
         let (mut machine, start) = Binding::resume(position, topic.as_ref().map(|topic| topic.id), start_date);
         let stream = &resource.stream;
         let was_changed =
             topic.as_ref().is_some_and(|topic| machine.topic_seen(topic.found, topic.was_silent, topic.now));
+        let mut counter = Counter::default();
+        // A repair may have been begun by an earlier session.
+        if was_streamed && machine.is_repairing() {
+            counter.lost(machine.lost_since());
+        }
         if start.topic_replaced {
             tracing::warn!(
                 stream,
-                "the PushTopic was deleted and made anew since the last session: reading all changes since then; rows \
-                 deleted and purged from the recycle bin meanwhile cannot be found out"
+                since = since(&counter),
+                "the PushTopic was deleted and made anew since the last session: reading all changes since then"
             );
-        } else if was_changed {
-            warn_of_changed_topic(stream);
+        } else if let Some(topic) = topic.as_ref().filter(|_| was_changed) {
+            counter.heard(topic.now.at);
+            warn_of_changed_topic(stream, &counter);
         }
         let channel = topic.as_ref().map(|topic| topic.channel.clone());
         let polls_by_default = if feed.has_cursor() { POLLS } else { WHOLE_READS };
@@ -196,7 +202,9 @@ impl Lane {
             covering: false,
             seen: Seen::default(),
             knows_since: None,
-            found: Found::default(),
+            counter,
+            complete: None,
+            hurries,
             heard: now,
         };
         (lane, channel.zip(start.from))
@@ -226,15 +234,57 @@ impl Lane {
         self.heard = now;
     }
 
-    /// When the lane will count as quiet, if it is not caught up before.
-    pub(super) fn quiet_at(&self) -> Instant {
-        self.heard + QUIET
+    /// Whether the stream, if there is one, has said all that was announced before this session.
+    fn has_heard_all(&self) -> bool {
+        self.channel.is_none() || self.knows_since.is_some_and(|since| self.machine.has_heard_since(since))
     }
 
-    /// Whether history is complete, nothing waits, and the stream is past the second `org_time` or has nothing more to say.
-    pub(super) fn is_caught_up(&self, org_time: Option<Second>, now: Instant) -> bool {
-        let is_quiet = || self.channel.is_none() || self.machine.live() > org_time || now >= self.quiet_at();
-        !self.is_held() && self.machine.is_caught_up() && is_quiet()
+    /// When that will be taken for granted, as the stream was quiet; `None` where it is so.
+    pub(super) fn quiet_at(&self) -> Option<Instant> {
+        (!self.has_heard_all()).then_some(self.heard + QUIET)
+    }
+
+    /// Whether all that could be seen in the org when this session began is written. Where the stream never rests, newer changes
+    /// may wait to be fetched.
+    pub(super) fn is_caught_up(&self, now: Instant) -> bool {
+        let is_at_rest = || self.machine.is_caught_up() && self.quiet_at().is_none_or(|at| at <= now);
+        !self.is_held() && self.machine.is_current() && (self.has_heard_all() || is_at_rest())
+    }
+
+    /// When the next poll or sweep is due. Who hurries waits for no more than what was announced.
+    pub(super) fn sweep_due(&self, now: Instant) -> Instant {
+        match self.hurries && !self.machine.is_current() {
+            true => self.sweep_due.min(self.quiet_at().unwrap_or(now)),
+            false => self.sweep_due,
+        }
+    }
+
+    /// Where the lane stands.
+    pub(super) fn standing(&self) -> Standing {
+        let phase = match (self.counter.repair().is_some(), self.is_backfilling()) {
+            (_, false) => Phase::Live,
+            (true, true) => Phase::Repair,
+            (false, true) => Phase::History,
+        };
+        let announced = self.machine.live().filter(|_| self.channel.is_some());
+        Standing { phase, rows: self.counter.rows(), complete: self.complete, announced }
+    }
+
+    /// All that was written is committed. Answers what is to be told of a read that is done.
+    pub(super) fn committed(&mut self) -> Option<Told> {
+        let complete = self.machine.complete_until();
+        if self.complete != complete {
+            self.complete = complete;
+            self.tell_complete();
+        }
+        self.counter.close(self.machine.is_repairing())
+    }
+
+    /// Has documents say from now on how far all is complete, if they are to.
+    fn tell_complete(&mut self) {
+        if let Some(until) = self.complete.filter(|_| self.resource.complete_until) {
+            self.writer.tell_complete(until.into());
+        }
     }
 
     /// Whether nothing more is to be sent for until the object is read in another way.
@@ -246,6 +296,7 @@ impl Lane {
     /// one of the session before is old enough.
     pub(super) fn subscribed(&mut self, from: ReplayFrom, at: Second, now: Instant) {
         self.machine.subscribed(from, at);
+        self.counter.heard(at);
         self.heard = now;
         if self.knows_since.is_none() {
             self.knows_since = Some(at);
@@ -279,7 +330,6 @@ impl Lane {
     pub(super) fn sweep(&mut self, covers: Option<Second>) {
         self.covering = false;
         self.seen.sweep_begins();
-        self.found = Found::default();
         self.machine.sweep(covers);
     }
 
@@ -333,6 +383,7 @@ impl Lane {
         }
         let Some(feed) = self.fresh.take() else { return false };
         self.writer = document::Writer::new(&feed.fields);
+        self.tell_complete();
         self.row_bytes = feed.fields.len() * FIELD;
         (self.feed, self.doubt) = (feed, None);
         true
@@ -343,16 +394,20 @@ impl Lane {
         self.whole = topic.whole;
         if self.machine.is_topic(topic.id) {
             if self.machine.topic_seen(topic.found, topic.was_silent, topic.now) {
-                warn_of_changed_topic(self.stream());
+                self.counter.lost(self.machine.lost_since());
+                self.counter.heard(topic.now.at);
+                warn_of_changed_topic(self.stream(), &self.counter);
             }
             return None;
         }
-        tracing::warn!(
-            stream = self.stream(),
-            "the PushTopic was deleted and is made anew: reading all changes since the last look at it"
-        );
         self.machine.topic_replaced(topic.id);
         self.machine.topic_seen(topic.found, topic.was_silent, topic.now);
+        self.counter.lost(self.machine.lost_since());
+        tracing::warn!(
+            stream = self.stream(),
+            since = since(&self.counter),
+            "the PushTopic was deleted and is made anew: reading all changes since the last look at it"
+        );
         self.channel = Some(topic.channel.clone());
         Some((topic.channel.clone(), ReplayFrom::Tip))
     }
@@ -407,10 +462,16 @@ impl Lane {
         if hand.next >= rows.len() {
             let more = !hand.page.done() || rows.len() >= PAGE;
             let at = answered(hand.page.answered());
-            let from = self.machine.to_list(at, LISTS).filter(|_| !more && self.feed.is_replicateable);
+            let every = if self.hurries { 0 } else { LISTS };
+            let from = self.machine.to_list(at, every).filter(|_| !more && self.feed.is_replicateable);
             match from {
                 Some(from) => self.list = List::Due(from),
-                None => self.end_page(more),
+                None => {
+                    if !more && self.machine.purpose() == Some(Purpose::Repair) {
+                        self.counter.misses_purged();
+                    }
+                    self.end_page(more);
+                }
             }
         } else {
             self.page = Some(hand);
@@ -426,15 +487,23 @@ impl Lane {
         row: &Record<'_>,
     ) -> Result<RecordId, Error> {
         let id = row.id().map_err(|source| self.bad_row("its history", source))?;
+        self.counter.row();
         // What was never captured need not be deleted.
         if !deleted && is_deleted(row) {
             return Ok(id);
         }
-        if self.machine.page_row(id, self.feed.stamp(row)) == Verdict::Write {
-            let op = if deleted && !self.feed.is_new(row) { Op::Update } else { Op::Create };
-            match deleted {
-                true => self.write_found(output, op, id, row),
-                false => self.write_row(output, op, id, row),
+        match self.machine.page_row(id, self.feed.stamp(row)) {
+            Verdict::Drop => {}
+            Verdict::Fetch => self.counter.awaits(id, By::Page),
+            Verdict::Write => {
+                let op = if deleted && !self.feed.is_new(row) { Op::Update } else { Op::Create };
+                match deleted {
+                    true => self.write_found(output, op, id, row),
+                    false => {
+                        self.counter.wrote(true, false);
+                        self.write_row(output, op, id, row);
+                    }
+                }
             }
         }
         Ok(id)
@@ -442,8 +511,8 @@ impl Lane {
 
     /// The page is done, and without `more` also the read.
     pub(super) fn end_page(&mut self, more: bool) {
-        if !more {
-            self.tell_found();
+        if !more && let Some(purpose) = self.machine.purpose() {
+            self.counter.ended(purpose);
             self.way.read_done();
         }
         self.machine.page_done(more);
@@ -471,7 +540,11 @@ impl Lane {
                 if !ids.is_empty() {
                     tracing::info!(stream, rows = ids.len(), "records are listed as deleted that no read has found");
                 }
-                self.list = List::InHand { ids, until: deleted.covered.into() };
+                let until = Second::from(deleted.covered);
+                if from < until.plus(-LOG_OF_DELETIONS) {
+                    self.counter.misses_purged();
+                }
+                self.list = List::InHand { ids, until };
                 Ok(false)
             }
             Err(error) if error.class() == Class::Fatal => {
@@ -486,6 +559,7 @@ impl Lane {
                 } else {
                     tracing::debug!(stream, "Salesforce does not list deleted records: {error}");
                 }
+                self.counter.misses_purged();
                 if let List::Asked(at) = std::mem::take(&mut self.list) {
                     self.machine.listed(at);
                 }
@@ -501,6 +575,7 @@ impl Lane {
         let List::InHand { ids, until } = &mut self.list else { return true };
         while let Some(id) = ids.pop_if(|_| !self.machine.has_long_queue()) {
             self.machine.list(id);
+            self.counter.awaits(id, By::List);
         }
         if ids.is_empty() {
             self.machine.listed(*until);
@@ -508,21 +583,6 @@ impl Lane {
             self.end_page(false);
         }
         !self.paging
-    }
-
-    /// The read at hand is done: if it was a sweep, says what it has found.
-    fn tell_found(&mut self) {
-        let Found { rows, again } = std::mem::take(&mut self.found);
-        if self.channel.is_none() || !self.machine.is_sweeping() {
-            return;
-        }
-        let stream = self.stream();
-        if rows > 0 {
-            tracing::info!(stream, rows, "a sweep has found rows that nothing announced");
-        }
-        if again > 0 {
-            tracing::info!(stream, rows = again, "a sweep has written rows that may have been written before");
-        }
     }
 
     /// Writes the records that a fetch has found, and deletions for those that are gone.
@@ -539,6 +599,7 @@ impl Lane {
             let id = row.id().map_err(|source| self.bad_row("a fetch by id", source))?;
             count += 1;
             if let Some(op) = self.machine.fetched(id, self.feed.stamp(row), answered) {
+                self.counter.fetched(id, is_deleted(row));
                 let print = self.print(row);
                 self.seen.wrote(id, print);
                 self.write_row(output, op, id, row);
@@ -547,7 +608,8 @@ impl Lane {
         self.weigh(bytes, count);
         for id in self.machine.fetch_done(answered) {
             self.seen.wrote(id, Print::DELETED);
-            output.document(self.index, |out| document::write_deleted(out, id, None));
+            self.counter.gone(id);
+            output.document(self.index, |out| self.writer.write_deleted(out, id, None));
         }
         Ok(())
     }
@@ -577,7 +639,7 @@ impl Lane {
         output.document(self.index, |out| match kind {
             Kind::Created | Kind::Undeleted => self.writer.write(out, Op::Create, id, source, record),
             Kind::Updated => self.writer.write(out, Op::Update, id, source, record),
-            Kind::Deleted => document::write_deleted(out, id, source),
+            Kind::Deleted => self.writer.write_deleted(out, id, source),
         });
         Ok(())
     }
@@ -592,7 +654,7 @@ impl Lane {
         }
         let is_known = !self.seen.is_forgetful()
             && self.knows_since.zip(self.feed.stamp(row)).is_some_and(|(since, stamp)| stamp > since);
-        *if is_known { &mut self.found.rows } else { &mut self.found.again } += 1;
+        self.counter.wrote(is_known, is_deleted(row));
         self.write_row(output, op, id, row);
     }
 
@@ -603,7 +665,7 @@ impl Lane {
     /// Writes a row that was read, or the deletion that it amounts to.
     fn write_row<O: Output>(&mut self, output: &mut O, op: Op, id: RecordId, row: &Record<'_>) {
         output.document(self.index, |out| match is_deleted(row) {
-            true => document::write_deleted(out, id, None),
+            true => self.writer.write_deleted(out, id, None),
             false => self.writer.write(out, op, id, None, row),
         });
     }
@@ -623,9 +685,15 @@ pub(super) fn answered(at: Option<Timestamp>) -> Second {
     at.unwrap_or_else(Timestamp::now).into()
 }
 
-fn warn_of_changed_topic(stream: &str) {
+/// Since when changes may not have been heard, for the log.
+fn since(counter: &Counter) -> Option<String> {
+    counter.repair()?.since.map(|since| since.to_string())
+}
+
+fn warn_of_changed_topic(stream: &str, counter: &Counter) {
     tracing::warn!(
         stream,
+        since = since(counter),
         "the PushTopic was changed, or fields it names are gone, and it may have announced nothing for a while: reading all \
          changes since then"
     );

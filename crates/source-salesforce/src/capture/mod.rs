@@ -17,6 +17,8 @@ mod meter;
 pub mod output;
 pub mod position;
 mod reads;
+pub mod report;
 pub mod second;
 pub mod seen;
 pub mod session;
+pub mod tally;
