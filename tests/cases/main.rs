@@ -24,6 +24,7 @@ mod budget;
 mod capture;
 mod catalog;
 mod commands;
+mod complete;
 mod documents;
 mod flow_control;
 mod healing;

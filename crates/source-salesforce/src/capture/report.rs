@@ -235,3 +235,121 @@ fn log(Binding { stream, standing, .. }: Binding<'_>) {
 fn text(at: Option<Second>) -> Option<String> {
     at.map(|at| at.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::tally::Tally;
+
+    fn binding(stream: &str, phase: Phase, complete: Option<i64>) -> Binding<'_> {
+        let complete = complete.map(Second::new);
+        Binding { stream, polls: None, standing: Standing { phase, rows: 0, complete, announced: complete } }
+    }
+
+    fn repaired(times: u64) -> Repairs {
+        let tally = Tally { rows: 120, found: 17, again: 3, fetched: 0, deleted: 2, purged: 1 };
+        let (since, until) = (Some(Second::new(0)), Some(Second::new(3_600)));
+        let last = Repair { since, until, tally, misses_purged: false };
+        Repairs { count: times, last: (times > 0).then(|| ("Lead".into(), last)) }
+    }
+
+    #[test]
+    fn one_line_says_what_goes_on_how_far_all_is_complete_and_what_was_mended() {
+        use Phase::*;
+        let [account, lead, case] = [("Account", 7), ("Lead", 3), ("Case", 5)];
+        let live = |(stream, complete)| binding(stream, Live, Some(complete));
+        let new = |(stream, _)| binding(stream, History, None);
+        let torn = |(stream, complete)| binding(stream, Repair, Some(complete));
+        let mended = "changes from 1970-01-01T00:00:00Z to 1970-01-01T01:00:00Z may not have been heard: 120 rows read, 21 documents \
+                      written, 2 of them deletions found in the recycle bin and 1 by the list of deletions";
+        for (waits, bindings, repairs, expect) in [
+            (None, vec![], 0, "No bindings are enabled".to_owned()),
+            (None, vec![new(account)], 0, "Backfilling 1 out of 1 bindings: streaming 1".into()),
+            (
+                None,
+                vec![live(account)],
+                0,
+                "Capturing changes of all 1 bindings: streaming 1; complete up to 1970-01-01T00:00:07Z".into(),
+            ),
+            (
+                None,
+                vec![live(account), live(lead), live(case)],
+                0,
+                "Capturing changes of all 3 bindings: streaming 3; complete up to 1970-01-01T00:00:03Z (the oldest: Lead)"
+                    .into(),
+            ),
+            (
+                None,
+                vec![new(lead), live(account), live(case)],
+                0,
+                "Backfilling 1 out of 3 bindings: streaming 3; complete up to 1970-01-01T00:00:05Z (the oldest of 2: Case)"
+                    .into(),
+            ),
+            (
+                None,
+                vec![torn(lead), live(account), new(case)],
+                0,
+                "Repairing 1 (Lead), backfilling 1 out of 3 bindings: streaming 3; complete up to 1970-01-01T00:00:03Z (the oldest \
+                 of 2: Lead)"
+                    .into(),
+            ),
+            (
+                Some("Making no API calls"),
+                vec![live(account)],
+                0,
+                "Making no API calls; complete up to 1970-01-01T00:00:07Z".into(),
+            ),
+            (
+                None,
+                vec![live(account)],
+                1,
+                format!(
+                    "Capturing changes of all 1 bindings: streaming 1; complete up to 1970-01-01T00:00:07Z; repaired: Lead, {mended}"
+                ),
+            ),
+            (
+                None,
+                vec![live(account)],
+                2,
+                format!(
+                    "Capturing changes of all 1 bindings: streaming 1; complete up to 1970-01-01T00:00:07Z; 2 repairs, the last: \
+                     Lead, {mended}"
+                ),
+            ),
+        ] {
+            let shape = Shape::of(waits.map(str::to_owned), bindings.iter().copied(), repairs);
+            assert_eq!(status(&shape, &bindings, &repaired(repairs)), expect);
+        }
+    }
+
+    #[test]
+    fn hundreds_of_bindings_make_one_short_line() {
+        let names: Vec<_> = (0..500).map(|n| format!("An_object_with_a_rather_long_name_{n}__c")).collect();
+        for phase in [Phase::History, Phase::Repair, Phase::Live] {
+            let bindings: Vec<_> = names.iter().map(|name| binding(name, phase, Some(1))).collect();
+            let status = status(&Shape::of(None, bindings.iter().copied(), 9), &bindings, &repaired(9));
+            assert!(status.len() < 1_000, "{status}");
+        }
+    }
+
+    /// That all is complete a little further is no reason to say it again at once.
+    #[test]
+    fn times_alone_are_said_at_a_bounded_pace() {
+        #[expect(clippy::disallowed_methods, reason = "any moment will do")]
+        let start = Instant::now();
+        let mut report = Report::new(start);
+        let mut said = Vec::new();
+        for (seconds, complete, repairs) in
+            [(0, None, 0), (1, Some(1), 0), (2, Some(2), 0), (250, Some(3), 0), (301, Some(3), 0), (302, Some(3), 1), (303, Some(4), 1)]
+        {
+            let now = start + Duration::from_secs(seconds);
+            let before = report.status_due;
+            report.repairs.count = repairs;
+            report.tell(None, [binding("Account", Phase::Live, complete)].into_iter(), now);
+            if report.status_due != before {
+                said.push(seconds);
+            }
+        }
+        assert_eq!(said, [0, 1, 301, 302]);
+    }
+}

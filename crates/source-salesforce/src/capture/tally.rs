@@ -227,3 +227,115 @@ impl Counter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What happens to a counter, one thing after the other.
+    #[derive(Clone, Copy)]
+    enum Step {
+        Row,
+        Wrote { is_new: bool, is_deleted: bool },
+        Awaits(u8, By),
+        Fetched(u8, bool),
+        Gone(u8),
+        Lost(Option<i64>),
+        Heard(i64),
+        MissesPurged,
+        Ended(Purpose),
+        /// Whether more repairs follow, and what is told.
+        Close(bool, Option<&'static str>),
+    }
+
+    fn id(n: u8) -> RecordId {
+        format!("0015f000000000{}", char::from(b'A' + n)).parse().unwrap()
+    }
+
+    fn check(story: &str, steps: &[Step]) {
+        let mut counter = Counter::default();
+        for (n, step) in steps.iter().enumerate() {
+            match *step {
+                Step::Row => counter.row(),
+                Step::Wrote { is_new, is_deleted } => counter.wrote(is_new, is_deleted),
+                Step::Awaits(record, by) => counter.awaits(id(record), by),
+                Step::Fetched(record, is_deleted) => counter.fetched(id(record), is_deleted),
+                Step::Gone(record) => counter.gone(id(record)),
+                Step::Lost(since) => counter.lost(since.map(Second::new)),
+                Step::Heard(at) => counter.heard(Second::new(at)),
+                Step::MissesPurged => counter.misses_purged(),
+                Step::Ended(purpose) => counter.ended(purpose),
+                Step::Close(repairs, expect) => {
+                    let told = counter.close(repairs).map(|told| match told {
+                        Told::History(tally) => format!("history: {tally}"),
+                        Told::Poll(tally) => format!("poll: {tally}"),
+                        Told::Sweep(tally) => format!("sweep: {tally}"),
+                        Told::CaughtUp(tally) => format!("caught up: {tally}"),
+                        Told::Repaired(repair) => repair.to_string(),
+                    });
+                    assert_eq!(told.as_deref(), expect, "{story}: step {n}");
+                }
+            }
+        }
+    }
+
+    const NEW: Step = Step::Wrote { is_new: true, is_deleted: false };
+    const AGAIN: Step = Step::Wrote { is_new: false, is_deleted: false };
+    const DELETED: Step = Step::Wrote { is_new: true, is_deleted: true };
+
+    #[test]
+    fn reads_are_told_once_all_they_came_by_is_written() {
+        use Step::*;
+        check("nothing", &[Close(false, None)]);
+        check(
+            "history, with a row that changed while it was read",
+            &[
+                Row, NEW, Row, Awaits(1, By::Page), Close(false, None),
+                Ended(Purpose::History), Close(false, None),
+                Fetched(1, false),
+                Close(false, Some("history: 2 rows read, 2 documents written, 0 of them deletions found in the recycle bin and 0 by the list of deletions")),
+                Close(false, None),
+            ],
+        );
+        check(
+            "a sweep, then a poll: neither counts what is the other's",
+            &[
+                Row, DELETED, Row, AGAIN, Awaits(2, By::List), Awaits(3, By::List), Ended(Purpose::Sweep),
+                Gone(2), Gone(7), Close(false, None), Fetched(3, false), Fetched(7, false),
+                Close(false, Some("sweep: 2 rows read, 4 documents written, 1 of them deletions found in the recycle bin and 1 by the list of deletions")),
+                Row, Ended(Purpose::Poll),
+                Close(false, Some("poll: 1 rows read, 0 documents written, 0 of them deletions found in the recycle bin and 0 by the list of deletions")),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_gap_is_told_with_all_that_mended_it() {
+        use Step::*;
+        check(
+            "one gap",
+            &[
+                Lost(Some(0)), Heard(60), Heard(90), Row, NEW, Row, DELETED, Awaits(1, By::List), Gone(1), Ended(Purpose::Repair),
+                Close(false, Some("changes from 1970-01-01T00:00:00Z to 1970-01-01T00:01:00Z may not have been heard: 2 rows read, 3 documents written, 1 of them deletions found in the recycle bin and 1 by the list of deletions")),
+                Ended(Purpose::Repair), Close(false, Some("caught up: 0 rows read, 0 documents written, 0 of them deletions found in the recycle bin and 0 by the list of deletions")),
+            ],
+        );
+        check(
+            "a gap in the repair of a gap, and a list that does not tell all",
+            &[
+                Lost(Some(60)), Heard(90), Row, NEW, Lost(None), Ended(Purpose::Repair), Close(true, None), MissesPurged,
+                Heard(120), Row, NEW, Ended(Purpose::Repair),
+                Close(false, Some("changes from the beginning to 1970-01-01T00:02:00Z may not have been heard: 2 rows read, 2 documents written, 0 of them deletions found in the recycle bin and 0 by the list of deletions; records purged meanwhile are unknown: for a full re-read, backfill the binding in Flow, or begin a pull with a new --state file")),
+            ],
+        );
+        check(
+            "a sweep that was under way is no part of the repair",
+            &[
+                Row, NEW, Lost(Some(0)), Ended(Purpose::Sweep),
+                Close(true, Some("sweep: 1 rows read, 1 documents written, 0 of them deletions found in the recycle bin and 0 by the list of deletions")),
+                Ended(Purpose::Repair),
+                Close(false, Some("changes from 1970-01-01T00:00:00Z may not have been heard: 0 rows read, 0 documents written, 0 of them deletions found in the recycle bin and 0 by the list of deletions")),
+            ],
+        );
+    }
+}
