@@ -24,6 +24,7 @@ mod budget;
 mod capture;
 mod catalog;
 mod commands;
+mod complete;
 mod deletions;
 mod deliveries;
 mod documents;

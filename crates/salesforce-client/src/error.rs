@@ -166,6 +166,8 @@ pub enum Action {
     DescribeGlobal,
     /// Listing the org's allocations.
     Limits,
+    /// Asking how many records objects have.
+    RecordCounts,
     /// Describing an object.
     Describe(SObjectName),
     /// Querying an object.
@@ -205,9 +207,12 @@ impl Action {
     #[must_use]
     pub fn object(&self) -> Option<&SObjectName> {
         match self {
-            Action::Versions | Action::DescribeGlobal | Action::Limits | Action::QueryJobs | Action::Together(..) => {
-                None
-            }
+            Action::Versions
+            | Action::DescribeGlobal
+            | Action::Limits
+            | Action::RecordCounts
+            | Action::QueryJobs
+            | Action::Together(..) => None,
             Action::Describe(object)
             | Action::Query(object)
             | Action::QueryMore(object)
@@ -237,6 +242,7 @@ impl fmt::Display for Action {
             Action::Versions => f.write_str("listing API versions"),
             Action::DescribeGlobal => f.write_str("listing objects"),
             Action::Limits => f.write_str("listing limits"),
+            Action::RecordCounts => f.write_str("counting records"),
             Action::Describe(object) => write!(f, "describing {object}"),
             Action::Query(object) => write!(f, "querying {object}"),
             Action::QueryMore(object) => write!(f, "fetching the next page of {object}"),

@@ -54,6 +54,7 @@ pub mod retry; // classify a failure, decide what to do about it: pure
 pub mod bulk; // queries as jobs, their results streamed
 mod call; // the loop: send, classify, decide, wait
 pub mod composite; // several calls as one
+mod counts; // about how many records objects have
 pub mod describe; // what objects exist and what their fields are
 mod describes; // asking for them: one, many, those that changed
 mod org; // `Org` and its settings

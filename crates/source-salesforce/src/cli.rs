@@ -84,7 +84,8 @@ enum Command {
         /// Print ["Stream",{document}] instead of {document}.
         #[arg(long)]
         tagged: bool,
-        /// End when history is complete and no change is waiting.
+        /// End once all that was there when it started is captured: the history, and every change since the last time, announced
+        /// by Salesforce or not.
         #[arg(long, conflicts_with = "for_")]
         until_caught_up: bool,
         /// End after this time, such as 30s, 5m or 2h. Without either, Ctrl-C ends it.
@@ -126,6 +127,8 @@ struct Name {
 pub struct Surroundings {
     /// Whether stderr is a terminal.
     pub is_terminal: bool,
+    /// Whether stdout is.
+    pub prints_to_terminal: bool,
 }
 
 impl Arguments {
@@ -174,7 +177,8 @@ impl Arguments {
                     (false, Some(time)) => Until::Elapsed(time),
                     (false, None) => Until::Interrupted,
                 };
-                let options = pull::Options { name, state, tagged, until, progress: surroundings.is_terminal };
+                let Surroundings { is_terminal, prints_to_terminal } = surroundings;
+                let options = pull::Options { name, state, tagged, until, is_terminal, prints_to_terminal };
                 pull::pull(&config, resources, options).await
             }
             Command::Completions { shell } => {

@@ -56,6 +56,8 @@ pub struct Writer {
     /// The field at each place of the record before this one: records of one feed list their fields in one order, so that a
     /// comparison of names nearly always replaces a lookup.
     order: Vec<Place>,
+    /// `,"complete_until":"…"`, as it stands in `_meta`; empty where documents do not say it.
+    complete: String,
 }
 
 /// A field at its place in a record.
@@ -84,7 +86,12 @@ impl Writer {
     pub fn new<'a>(fields: impl IntoIterator<Item = &'a Field>) -> Self {
         let by_name =
             fields.into_iter().map(|field| (Box::from(field.name.as_str()), Spelling::of(&field.kind))).collect();
-        Self { prints: RandomState::default(), by_name, order: Vec::new() }
+        Self { prints: RandomState::default(), by_name, order: Vec::new(), complete: String::new() }
+    }
+
+    /// From now on documents say in `_meta` that all older ones are complete up to there.
+    pub fn tell_complete(&mut self, until: Timestamp) {
+        self.complete = format!(r#","complete_until":"{until}""#);
     }
 
     /// Appends the document of a record that is there. `Id` comes first and in its long form.
@@ -100,17 +107,15 @@ impl Writer {
             Op::Create => "c",
             Op::Update => "u",
         };
-        begin(out, op, id, source);
+        self.begin(out, op, id, source, "");
         self.fields(out, fields.into());
     }
 
     /// Appends the document of a deleted record that is kept, with its last values. Its operation is an update: a reduction
     /// must not remove it.
-    pub fn write_kept(&mut self, out: &mut Vec<u8>, id: RecordId, fields: Fields<'_>) {
-        out.extend_from_slice(br#"{"_meta":{"op":"u","deleted":true},"Id":""#);
-        out.extend_from_slice(id.as_str().as_bytes());
-        out.push(b'"');
-        self.fields(out, fields);
+    pub fn write_kept<'a>(&mut self, out: &mut Vec<u8>, id: RecordId, fields: impl Into<Fields<'a>>) {
+        self.begin(out, "u", id, None, r#","deleted":true"#);
+        self.fields(out, fields.into());
     }
 
     fn fields(&mut self, out: &mut Vec<u8>, fields: Fields<'_>) {
@@ -125,6 +130,35 @@ impl Writer {
             }
         }
         out.push(b'}');
+    }
+
+    /// Appends the document that says a record is deleted: its key and nothing invented.
+    pub fn write_deleted(&self, out: &mut Vec<u8>, id: RecordId, source: Option<Source>) {
+        self.begin(out, "d", id, source, "");
+        out.push(b'}');
+    }
+
+    /// Appends the document that says a record is deleted whose row is kept, and whose last values nobody shows any more: a reduction
+    /// merges it into what was captured before. `is_told`: the object's rows have a field that says it too.
+    pub fn write_purged(&self, out: &mut Vec<u8>, id: RecordId, is_told: bool) {
+        self.begin(out, "u", id, None, r#","deleted":true,"partial":true"#);
+        out.extend_from_slice(if is_told { br#","IsDeleted":true}"# } else { b"}" });
+    }
+
+    /// The beginning of every document; `flags` are further members of its `_meta`.
+    fn begin(&self, out: &mut Vec<u8>, op: &str, id: RecordId, source: Option<Source>, flags: &str) {
+        out.extend_from_slice(b"{\"_meta\":{\"op\":\"");
+        out.extend_from_slice(op.as_bytes());
+        out.push(b'"');
+        if let Some(Source { replay_id, created }) = source {
+            // Writing to memory does not fail.
+            let _ = write!(out, r#","source":{{"replayId":{replay_id},"createdDate":"{created:.3}"}}"#);
+        }
+        out.extend_from_slice(flags.as_bytes());
+        out.extend_from_slice(self.complete.as_bytes());
+        out.extend_from_slice(b"},\"Id\":\"");
+        out.extend_from_slice(id.as_str().as_bytes());
+        out.push(b'"');
     }
 
     /// The fingerprint of the record's document. The order of its fields does not count: each way has its own.
@@ -168,33 +202,6 @@ impl Writer {
         }
         &self.order[place]
     }
-}
-
-/// Appends the document that says a record is deleted: its key and nothing invented.
-pub fn write_deleted(out: &mut Vec<u8>, id: RecordId, source: Option<Source>) {
-    begin(out, "d", id, source);
-    out.push(b'}');
-}
-
-/// Appends the document that says a record is deleted whose row is kept, and whose last values nobody shows any more: a reduction
-/// merges it into what was captured before. `is_told`: the object's rows have a field that says it too.
-pub fn write_purged(out: &mut Vec<u8>, id: RecordId, is_told: bool) {
-    out.extend_from_slice(br#"{"_meta":{"op":"u","deleted":true,"partial":true},"Id":""#);
-    out.extend_from_slice(id.as_str().as_bytes());
-    out.extend_from_slice(if is_told { br#"","IsDeleted":true}"# } else { br#""}"# });
-}
-
-fn begin(out: &mut Vec<u8>, op: &str, id: RecordId, source: Option<Source>) {
-    out.extend_from_slice(b"{\"_meta\":{\"op\":\"");
-    out.extend_from_slice(op.as_bytes());
-    out.push(b'"');
-    if let Some(Source { replay_id, created }) = source {
-        // Writing to memory does not fail.
-        let _ = write!(out, r#","source":{{"replayId":{replay_id},"createdDate":"{created:.3}"}}"#);
-    }
-    out.extend_from_slice(b"},\"Id\":\"");
-    out.extend_from_slice(id.as_str().as_bytes());
-    out.push(b'"');
 }
 
 impl Spelling {

@@ -48,6 +48,8 @@ pub struct Feed {
     pub deletions: Deletions,
     /// Their names, in order.
     pub names: Arc<[FieldName]>,
+    /// Whether its documents tell up to when the stream is complete.
+    pub tells_completeness: bool,
     /// When the describe last changed, as the org says it.
     pub described: Option<LastModified>,
     /// What a Bulk job selects, or the first field that it cannot.
@@ -96,6 +98,7 @@ impl Feed {
             is_streamable,
             has_archive: describe.field("IsArchived").is_some(),
             deletions: resource.deletions,
+            tells_completeness: resource.complete_until,
             described: describe.last_modified.clone(),
             cursor,
             select,
@@ -178,17 +181,15 @@ impl Feed {
         if self.deletions == Deletions::Keep {
             schema::keep_deleted(&mut schema);
         }
+        if self.tells_completeness {
+            schema::tell_complete_until(&mut schema);
+        }
         schema
     }
 
     /// Whether rows say that they are deleted.
     pub fn tells_deleted(&self) -> bool {
         self.fields.iter().any(|field| field.name.same_as(IS_DELETED))
-    }
-
-    /// Whether a row is of a deleted record.
-    pub fn is_deleted(row: &Record<'_>) -> bool {
-        row.get(IS_DELETED).is_some_and(|value| value.get() == "true")
     }
 
     /// When a row changed last.

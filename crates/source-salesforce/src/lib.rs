@@ -8,7 +8,7 @@
 //! - [`changes`], [`topics`], [`given_topic`]: how its changes are learned of;
 //! - [`schema`], [`row`], [`document`], [`columns`], [`cell`]: what its documents look like, whichever way their rows came;
 //! - [`capture`]: the session;
-//! - [`serve`]: requests in, answers out; [`open`]: from a request to a session; [`pull`]: a session without a runtime;
+//! - [`serve`]: requests in, answers out; [`open`]: from a request to a session; [`pull`]: a session without a runtime, and [`progress`] what it shows;
 //!   [`interrupt`]: how either is asked to end;
 //! - [`cli`]: the command line; [`error`]: everything that can go wrong.
 
@@ -27,6 +27,7 @@ pub mod feed;
 pub mod given_topic;
 pub mod interrupt;
 pub mod open;
+pub mod progress;
 pub mod pull;
 pub mod resisting;
 pub mod resource;

@@ -24,7 +24,8 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let result = runtime.block_on(arguments.run(Surroundings { is_terminal }));
+    let surroundings = Surroundings { is_terminal, prints_to_terminal: std::io::stdout().is_terminal() };
+    let result = runtime.block_on(arguments.run(surroundings));
     // A thread that waits for stdin never ends by itself.
     runtime.shutdown_background();
     match result {

@@ -51,6 +51,10 @@ pub struct RawResource {
     #[serde(default, deserialize_with = "setting::blank_is_absent")]
     #[schemars(with = "Option<String>", title = "Refresh", extend("order" = 8))]
     pub refresh: Option<String>,
+    /// Adds _meta/complete_until to each document: a time before which no change of the object is missing from the documents so far.
+    #[serde(default)]
+    #[schemars(title = "Complete Until", extend("order" = 9, "default" = false))]
+    pub complete_until: bool,
     /// Kept by the user interface for itself.
     #[serde(default, rename = "_meta")]
     #[schemars(skip)]
@@ -92,6 +96,8 @@ pub struct Resource {
     pub deletions: Deletions,
     /// When all its rows are read again.
     pub refresh: Option<Schedule>,
+    /// Whether documents tell up to when the stream is complete.
+    pub complete_until: bool,
 }
 
 /// What the deletion of a record does to its row in the collection.
@@ -153,6 +159,7 @@ impl Resource {
             push_topic: None,
             deletions: Deletions::default(),
             refresh: None,
+            complete_until: false,
         })
     }
 
@@ -166,8 +173,19 @@ impl TryFrom<RawResource> for Resource {
     type Error = Error;
 
     fn try_from(raw: RawResource) -> Result<Self, Error> {
-        let RawResource { stream, mode, interval, fields, base64, start_date, push_topic, deletions, refresh, meta: _ } =
-            raw;
+        let RawResource {
+            stream,
+            mode,
+            interval,
+            fields,
+            base64,
+            start_date,
+            push_topic,
+            deletions,
+            refresh,
+            complete_until,
+            meta: _,
+        } = raw;
         let resource = Self::named(stream)?;
         let bad = |key: &str, problem: String| Error::option(&resource.stream, key, problem);
         let mode = match mode.as_deref() {
@@ -215,7 +233,7 @@ impl TryFrom<RawResource> for Resource {
         let (include, exclude) = (names("include", fields.include)?, names("exclude", fields.exclude)?);
         let fields = FieldChoice { include, exclude, omit_base64 };
         fields.keeps_the_essential().map_err(|(place, problem)| bad(&place, problem))?;
-        Ok(Self { mode, interval, fields, start_date, push_topic, deletions, refresh, ..resource })
+        Ok(Self { mode, interval, fields, start_date, push_topic, deletions, refresh, complete_until, ..resource })
     }
 }
 

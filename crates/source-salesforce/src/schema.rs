@@ -69,6 +69,16 @@ pub fn keep_deleted(exact: &mut Value) {
     }
 }
 
+/// Has the schema of an object's documents say that they tell up to when the stream is complete.
+pub fn tell_complete_until(schema: &mut Value) {
+    schema["properties"]["_meta"]["properties"]["complete_until"] = json!({
+        "type": "string",
+        "format": "date-time",
+        "title": "Complete Until",
+        "description": "Every change of the object before this time is in this document or those before it.",
+    });
+}
+
 fn meta() -> Value {
     json!({
         "type": "object",

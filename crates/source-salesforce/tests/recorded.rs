@@ -7,7 +7,7 @@ use serde_json::{Value, json, value::to_raw_value};
 use source_salesforce::{
     capture::position::Read,
     discover,
-    document::{Op, Source, Writer, write_deleted, write_purged},
+    document::{Op, Source, Writer},
     feed::Feed,
     given_topic,
     resource::Resource,
@@ -134,10 +134,13 @@ fn a_kept_deletion_carries_the_last_values() {
             r#"},"Id":"00Q50000017qdkyEAA","IsDeleted":true,"CreatedDate":"2024-01-02T03:04:05.000Z"}"#,
         ),
         (
-            written(&|out| write_purged(out, id, true)),
+            written(&|out| Writer::new(&lead().fields).write_purged(out, id, true)),
             r#","partial":true},"Id":"00Q50000017qdkyEAA","IsDeleted":true}"#,
         ),
-        (written(&|out| write_purged(out, id, false)), r#","partial":true},"Id":"00Q50000017qdkyEAA"}"#),
+        (
+            written(&|out| Writer::new(&lead().fields).write_purged(out, id, false)),
+            r#","partial":true},"Id":"00Q50000017qdkyEAA"}"#,
+        ),
     ] {
         assert_eq!(document, format!("{head}{expect}"));
     }
@@ -150,7 +153,7 @@ fn a_kept_deletion_carries_the_last_values() {
 #[test]
 fn a_deletion_carries_its_key() {
     let mut out = Vec::new();
-    write_deleted(&mut out, "00Q50000017qdky".parse().expect("an id"), None);
+    Writer::new([]).write_deleted(&mut out, "00Q50000017qdky".parse().expect("an id"), None);
     assert_eq!(out, br#"{"_meta":{"op":"d"},"Id":"00Q50000017qdkyEAA"}"#);
 }
 

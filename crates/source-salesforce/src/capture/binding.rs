@@ -28,6 +28,7 @@ use super::{
     ledger::Ledger,
     position::{Bulk, Checked, Position, Read},
     second::Second,
+    tally::Purpose,
 };
 use crate::document::Op;
 
@@ -85,7 +86,11 @@ pub struct Binding {
     left_job: bool,
     /// Up to where the read at hand covers is told by the time at which it begins.
     covers_by_time: bool,
-    /// Polls done in this life.
+    /// Up to here all is written, what had to be fetched by id included.
+    proved: Option<Second>,
+    /// The read at hand has begun in this life.
+    begun: bool,
+    /// Reads that cover something and were begun and done in this life.
     polled: bool,
     /// Deleted records are fetched for their last values.
     keeps_deleted: bool,
@@ -145,6 +150,8 @@ impl Binding {
             page: left_job.then(|| PageRead::resuming(position.written)),
             latest: None,
             left_job,
+            proved: None,
+            begun: false,
             polled: false,
             keeps_deleted: false,
         };
@@ -244,6 +251,38 @@ impl Binding {
         if self.topic.is_some() { self.swept } else { self.live }
     }
 
+    /// Complete up to here: every change of the object that is stamped before is written, announced or not. It stays where it
+    /// was while records that a read has come by are still to be fetched, and never goes back in one life.
+    pub fn complete_until(&mut self) -> Option<Second> {
+        if !self.fetches.has_of_pages() {
+            self.proved = self.proved.max(self.complete());
+        }
+        self.proved
+    }
+
+    /// Whether all that could be seen when this life began is written: a read that began since then covers it, and nothing that it
+    /// came by is still to be fetched.
+    pub fn is_current(&self) -> bool {
+        self.subscribed && self.polled && self.reads.is_empty() && !self.fetches.has_of_pages()
+    }
+
+    /// Whether events were heard that are newer than `at`: all older ones have arrived.
+    pub fn has_heard_since(&self, at: Second) -> bool {
+        self.heard.is_some_and(|heard| heard > at)
+    }
+
+    /// What the read at hand, or the next one, is for.
+    pub fn purpose(&self) -> Option<Purpose> {
+        let read = self.reads.first()?;
+        Some(match (read.covers, read.deleted, self.topic) {
+            (None, ..) if read.refresh => Purpose::Refresh,
+            (None, ..) => Purpose::Repair,
+            (Some(_), false, _) => Purpose::History,
+            (Some(_), true, Some(_)) => Purpose::Sweep,
+            (Some(_), true, None) => Purpose::Poll,
+        })
+    }
+
     /// Whether a poll or a sweep can begin: all that was to be read is read.
     pub fn awaits_sweep(&self) -> bool {
         self.subscribed && self.reads.is_empty()
@@ -303,6 +342,17 @@ impl Binding {
         }
     }
 
+    /// From when on the repairs that are left read again, without the overlap: when the stream was last known to be complete.
+    pub fn lost_since(&self) -> Option<Second> {
+        let repairs = self.reads.iter().filter(|read| read.is_repair());
+        repairs.map(|read| read.since.map(|since| since.plus(REPAIR_OVERLAP))).min().flatten()
+    }
+
+    /// Whether a repair is left.
+    pub fn is_repairing(&self) -> bool {
+        self.reads.iter().any(Read::is_repair)
+    }
+
     /// What to do with an event. [`Verdict::Write`] obliges the caller to write its row before it asks for the position.
     pub fn event(&mut self, event: Announced) -> Verdict {
         let ticket = self.ledger.receive(event.replay);
@@ -339,9 +389,14 @@ impl Binding {
             return None;
         }
         let read = self.reads.first()?.clone();
+        // A read is done when what it came by is written; so each can say what it found, and up to when all is complete.
+        if read.after.is_none() && self.fetches.has_of_pages() {
+            return None;
+        }
         if !std::mem::take(&mut self.left_job) {
             if read.after.is_none() {
                 self.freshness.read_begins();
+                self.begun = true;
             }
             self.page = Some(PageRead::default());
         }
@@ -436,7 +491,7 @@ impl Binding {
             Some(_) => self.swept = self.swept.max(read.covers),
             None => self.live = self.live.max(read.covers),
         }
-        self.polled |= read.covers.is_some();
+        self.polled |= std::mem::take(&mut self.begun) && read.covers.is_some();
     }
 
     /// From when on the org's list of deletions is to be read, before the read whose last page is written is done: at most

@@ -176,6 +176,11 @@ impl Fetches {
         self.waiting.values_mut().chain(self.flying.values_mut()).for_each(|wanted| wanted.tickets.clear());
     }
 
+    /// Whether records asked for by pages are still to be fetched.
+    pub fn has_of_pages(&self) -> bool {
+        self.waiting.values().chain(self.flying.values()).any(|wanted| wanted.by_page)
+    }
+
     /// Records asked for by pages, in order: no event will ask for them again after a restart.
     pub fn by_pages(&self) -> Vec<RecordId> {
         let wanted = self.waiting.iter().chain(&self.flying).filter(|(_, wanted)| wanted.by_page);

@@ -17,9 +17,12 @@ use super::{
     output::Output,
     plan::LISTS,
     position::{Position, Read},
+    reads::LOG_OF_DELETIONS,
     refresh::Refreshes,
+    report::{Phase, Standing},
     second::Second,
     seen::Seen,
+    tally::{By, Counter, Purpose, Told},
 };
 use crate::{
     changes::{Changes, Polls, Topic},
@@ -72,7 +75,7 @@ pub(super) struct Lane {
     /// Why they are polled, if they are.
     pub(super) polls: Option<Polls>,
     /// When the next poll or sweep is due.
-    pub(super) sweep_due: Instant,
+    sweep_due: Instant,
     /// Time between two of them.
     interval: Duration,
     whole: bool,
@@ -97,21 +100,16 @@ pub(super) struct Lane {
     pub(super) refreshes: Refreshes,
     /// Since when this session knows what was written; `None` before the org has told its time.
     knows_since: Option<Second>,
-    /// What the sweep at hand has found.
-    found: Found,
+    /// What reads have brought, and gaps have cost.
+    pub(super) counter: Counter,
+    /// Up to here all was complete at the last commit.
+    pub(super) complete: Option<Second>,
+    /// The binding is to be captured as it is now, and no longer: it does not wait for the time of a sweep.
+    hurries: bool,
     /// Bytes of a row, by the latest reply that had some.
     row_bytes: usize,
     /// When the stream last said something.
     heard: Instant,
-}
-
-/// Rows that a sweep has written.
-#[derive(Debug, Default, Clone, Copy)]
-struct Found {
-    /// Which nothing had announced, deletions included.
-    rows: u64,
-    /// Which may have been written before: by an earlier session, or too long ago to remember.
-    again: u64,
 }
 
 /// What the org lists as deleted, as far as it is read.
@@ -141,6 +139,7 @@ impl Lane {
         start_date: Option<Second>,
         interval: Duration,
         way: Way,
+        hurries: bool,
         now: Instant,
     ) -> (Self, Option<(Channel, ReplayFrom)>) {
         let Bound { index, state_key, resource, feed, changes, position } = bound;
@@ -149,6 +148,7 @@ impl Lane {
             Changes::Announced(topic) => (Some(topic), None),
             Changes::Polled(why) => (None, Some(why)),
         };
+        let was_streamed = position.topic.is_some();
         let start_date = resource.start_date.map(Second::from).or(start_date);
         let (mut machine, start) = Binding::resume(position, topic.as_ref().map(|topic| topic.id), start_date);
         if feed.deletions == Deletions::Keep {
@@ -157,14 +157,20 @@ impl Lane {
         let stream = &resource.stream;
         let was_changed =
             topic.as_ref().is_some_and(|topic| machine.topic_seen(topic.found, topic.was_silent, topic.now));
+        let mut counter = Counter::default();
+        // A repair may have been begun by an earlier session.
+        if was_streamed && machine.is_repairing() {
+            counter.lost(machine.lost_since());
+        }
         if start.topic_replaced {
             tracing::warn!(
                 stream,
-                "the PushTopic was deleted and made anew since the last session: reading all changes since then; rows \
-                 deleted and purged from the recycle bin meanwhile cannot be found out"
+                since = since(&counter),
+                "the PushTopic was deleted and made anew since the last session: reading all changes since then"
             );
-        } else if was_changed {
-            warn_of_changed_topic(stream);
+        } else if let Some(topic) = topic.as_ref().filter(|_| was_changed) {
+            counter.heard(topic.now.at);
+            warn_of_changed_topic(stream, &counter);
         }
         let channel = topic.as_ref().map(|topic| topic.channel.clone());
         let refreshes = Refreshes::new(resource.refresh.clone(), machine.refreshed());
@@ -194,7 +200,9 @@ impl Lane {
             seen: Seen::default(),
             refreshes,
             knows_since: None,
-            found: Found::default(),
+            counter,
+            complete: None,
+            hurries,
             heard: now,
         };
         (lane, channel.zip(start.from))
@@ -224,15 +232,57 @@ impl Lane {
         self.heard = now;
     }
 
-    /// When the lane will count as quiet, if it is not caught up before.
-    pub(super) fn quiet_at(&self) -> Instant {
-        self.heard + QUIET
+    /// Whether the stream, if there is one, has said all that was announced before this session.
+    fn has_heard_all(&self) -> bool {
+        self.channel.is_none() || self.knows_since.is_some_and(|since| self.machine.has_heard_since(since))
     }
 
-    /// Whether history is complete, nothing waits, and the stream is past the second `org_time` or has nothing more to say.
-    pub(super) fn is_caught_up(&self, org_time: Option<Second>, now: Instant) -> bool {
-        let is_quiet = || self.channel.is_none() || self.machine.live() > org_time || now >= self.quiet_at();
-        !self.is_held() && self.machine.is_caught_up() && is_quiet()
+    /// When that will be taken for granted, as the stream was quiet; `None` where it is so.
+    pub(super) fn quiet_at(&self) -> Option<Instant> {
+        (!self.has_heard_all()).then_some(self.heard + QUIET)
+    }
+
+    /// Whether all that could be seen in the org when this session began is written. Where the stream never rests, newer changes
+    /// may wait to be fetched.
+    pub(super) fn is_caught_up(&self, now: Instant) -> bool {
+        let is_at_rest = || self.machine.is_caught_up() && self.quiet_at().is_none_or(|at| at <= now);
+        !self.is_held() && self.machine.is_current() && (self.has_heard_all() || is_at_rest())
+    }
+
+    /// When the next poll or sweep is due. Who hurries waits for no more than what was announced.
+    pub(super) fn sweep_due(&self, now: Instant) -> Instant {
+        match self.hurries && !self.machine.is_current() {
+            true => self.sweep_due.min(self.quiet_at().unwrap_or(now)),
+            false => self.sweep_due,
+        }
+    }
+
+    /// Where the lane stands.
+    pub(super) fn standing(&self) -> Standing {
+        let phase = match (self.counter.repair().is_some(), self.is_backfilling()) {
+            (_, false) => Phase::Live,
+            (true, true) => Phase::Repair,
+            (false, true) => Phase::History,
+        };
+        let announced = self.machine.live().filter(|_| self.channel.is_some());
+        Standing { phase, rows: self.counter.rows(), complete: self.complete, announced }
+    }
+
+    /// All that was written is committed. Answers what is to be told of a read that is done.
+    pub(super) fn committed(&mut self) -> Option<Told> {
+        let complete = self.machine.complete_until();
+        if self.complete != complete {
+            self.complete = complete;
+            self.tell_complete();
+        }
+        self.counter.close(self.machine.is_repairing())
+    }
+
+    /// Has documents say from now on how far all is complete, if they are to.
+    fn tell_complete(&mut self) {
+        if let Some(until) = self.complete.filter(|_| self.resource.complete_until) {
+            self.writer.tell_complete(until.into());
+        }
     }
 
     /// Whether nothing more is to be sent for until the object is read in another way.
@@ -244,6 +294,7 @@ impl Lane {
     /// one of the session before is old enough.
     pub(super) fn subscribed(&mut self, from: ReplayFrom, at: Second, now: Instant) {
         self.machine.subscribed(from, at);
+        self.counter.heard(at);
         self.heard = now;
         if self.knows_since.is_none() {
             self.knows_since = Some(at);
@@ -259,7 +310,7 @@ impl Lane {
 
     /// Whether a poll or a sweep that is due for others may as well begin here: it is due, or will be within a twentieth of its interval.
     pub(super) fn joins_sweep(&self, now: Instant) -> bool {
-        self.sweep_due <= now + self.interval / 20
+        self.sweep_due(now) <= now + self.interval / 20
     }
 
     /// A poll or a sweep begins; the next is due after so many times the interval.
@@ -282,7 +333,6 @@ impl Lane {
     pub(super) fn sweep(&mut self, covers: Option<Second>) {
         self.covering = false;
         self.seen.sweep_begins();
-        self.found = Found::default();
         self.machine.sweep(covers);
     }
 
@@ -336,6 +386,7 @@ impl Lane {
         }
         let Some(feed) = self.fresh.take() else { return false };
         self.writer = document::Writer::new(&feed.fields);
+        self.tell_complete();
         self.row_bytes = feed.fields.len() * FIELD;
         (self.feed, self.doubt) = (feed, None);
         true
@@ -346,16 +397,20 @@ impl Lane {
         self.whole = topic.whole;
         if self.machine.is_topic(topic.id) {
             if self.machine.topic_seen(topic.found, topic.was_silent, topic.now) {
-                warn_of_changed_topic(self.stream());
+                self.counter.lost(self.machine.lost_since());
+                self.counter.heard(topic.now.at);
+                warn_of_changed_topic(self.stream(), &self.counter);
             }
             return None;
         }
-        tracing::warn!(
-            stream = self.stream(),
-            "the PushTopic was deleted and is made anew: reading all changes since the last look at it"
-        );
         self.machine.topic_replaced(topic.id);
         self.machine.topic_seen(topic.found, topic.was_silent, topic.now);
+        self.counter.lost(self.machine.lost_since());
+        tracing::warn!(
+            stream = self.stream(),
+            since = since(&self.counter),
+            "the PushTopic was deleted and is made anew: reading all changes since the last look at it"
+        );
         self.channel = Some(topic.channel.clone());
         Some((topic.channel.clone(), ReplayFrom::Tip))
     }
@@ -410,10 +465,16 @@ impl Lane {
         if hand.next >= rows.len() {
             let more = !hand.page.done() || rows.len() >= PAGE;
             let at = answered(hand.page.answered());
-            let from = self.machine.to_list(at, LISTS.into()).filter(|_| !more && self.feed.is_replicateable);
+            let every = if self.hurries { 0 } else { LISTS.into() };
+            let from = self.machine.to_list(at, every).filter(|_| !more && self.feed.is_replicateable);
             match from {
                 Some(from) => self.list = List::Due(from),
-                None => self.end_page(more),
+                None => {
+                    if !more && self.machine.purpose() == Some(Purpose::Repair) {
+                        self.counter.misses_purged();
+                    }
+                    self.end_page(more);
+                }
             }
         } else {
             self.page = Some(hand);
@@ -432,13 +493,22 @@ impl Lane {
         if !self.machine.row_follows(id) {
             return Err(Error::OutOfOrder { object: self.feed.object.clone(), id });
         }
+        self.counter.row();
         // What was never captured need not be deleted.
-        if (deleted || !is_deleted) && self.machine.page_row(id, stamp) == Verdict::Write {
-            let op = if deleted && !is_new { Op::Update } else { Op::Create };
-            match deleted {
-                true => self.write_found(output, op, row),
-                false if self.machine.is_refreshing() => self.write_refreshed(output, row),
-                false => self.write_row(output, op, row),
+        if !deleted && is_deleted {
+            return Ok(id);
+        }
+        match self.machine.page_row(id, stamp) {
+            Verdict::Drop => {}
+            Verdict::Fetch => self.counter.awaits(id, By::Page),
+            Verdict::Write if deleted => {
+                let op = if is_new { Op::Create } else { Op::Update };
+                self.write_found(output, op, row);
+            }
+            Verdict::Write if self.machine.is_refreshing() => self.write_refreshed(output, row),
+            Verdict::Write => {
+                self.counter.wrote(true, false);
+                self.write_row(output, Op::Create, row);
             }
         }
         Ok(id)
@@ -446,9 +516,9 @@ impl Lane {
 
     /// The page is done, and without `more` also the read.
     pub(super) fn end_page(&mut self, more: bool) {
-        if !more {
-            self.tell_found();
+        if !more && let Some(purpose) = self.machine.purpose() {
             self.tell_refreshed();
+            self.counter.ended(purpose);
             self.way.read_done();
         }
         self.machine.page_done(more);
@@ -476,7 +546,11 @@ impl Lane {
                 if !ids.is_empty() {
                     tracing::info!(stream, rows = ids.len(), "records are listed as deleted that no read has found");
                 }
-                self.list = List::InHand { ids, until: deleted.covered.into() };
+                let until = Second::from(deleted.covered);
+                if from < until.plus(-LOG_OF_DELETIONS) {
+                    self.counter.misses_purged();
+                }
+                self.list = List::InHand { ids, until };
                 Ok(false)
             }
             Err(error) if error.class() == Class::Fatal => {
@@ -491,6 +565,7 @@ impl Lane {
                 } else {
                     tracing::debug!(stream, "Salesforce does not list deleted records: {error}");
                 }
+                self.counter.misses_purged();
                 if let List::Asked(at) = std::mem::take(&mut self.list) {
                     self.machine.listed(at);
                 }
@@ -506,6 +581,7 @@ impl Lane {
         let List::InHand { ids, until } = &mut self.list else { return true };
         while let Some(id) = ids.pop_if(|_| !self.machine.has_long_queue()) {
             self.machine.list(id);
+            self.counter.awaits(id, By::List);
         }
         if ids.is_empty() {
             self.machine.listed(*until);
@@ -513,21 +589,6 @@ impl Lane {
             self.end_page(false);
         }
         !self.paging
-    }
-
-    /// The read at hand is done: if it was a sweep, says what it has found.
-    fn tell_found(&mut self) {
-        let Found { rows, again } = std::mem::take(&mut self.found);
-        if self.channel.is_none() || !self.machine.is_sweeping() {
-            return;
-        }
-        let stream = self.stream();
-        if rows > 0 {
-            tracing::info!(stream, rows, "a sweep has found rows that nothing announced");
-        }
-        if again > 0 {
-            tracing::info!(stream, rows = again, "a sweep has written rows that may have been written before");
-        }
     }
 
     /// Writes the records that a fetch has found, and deletions for those that are gone.
@@ -544,6 +605,7 @@ impl Lane {
             let row = self.feed.row(row).map_err(|source| self.bad_row("a fetch by id", source))?;
             count += 1;
             if let Some(op) = self.machine.fetched(row.facts.id, row.facts.stamp, answered) {
+                self.counter.fetched(row.facts.id, row.facts.is_deleted);
                 let print = self.print(row);
                 self.seen.wrote(row.facts.id, print);
                 self.write_row(output, op, row);
@@ -552,6 +614,7 @@ impl Lane {
         self.weigh(bytes, count);
         for id in self.machine.fetch_done(answered) {
             self.seen.wrote(id, Print::DELETED);
+            self.counter.gone(id);
             self.write_gone(output, id);
         }
         Ok(())
@@ -582,7 +645,7 @@ impl Lane {
         output.document(self.index, |out| match kind {
             Kind::Created | Kind::Undeleted => self.writer.write(out, Op::Create, id, source, record),
             Kind::Updated => self.writer.write(out, Op::Update, id, source, record),
-            Kind::Deleted => document::write_deleted(out, id, source),
+            Kind::Deleted => self.writer.write_deleted(out, id, source),
         });
         Ok(())
     }
@@ -598,7 +661,7 @@ impl Lane {
         }
         let is_known =
             !self.seen.is_forgetful() && self.knows_since.zip(stamp).is_some_and(|(since, stamp)| stamp > since);
-        *if is_known { &mut self.found.rows } else { &mut self.found.again } += 1;
+        self.counter.wrote(is_known, row.facts.is_deleted);
         self.write_row(output, op, row);
     }
 
@@ -610,7 +673,7 @@ impl Lane {
     pub(super) fn write_row<O: Output>(&mut self, output: &mut O, op: Op, row: Row<'_>) {
         let Facts { id, is_deleted, .. } = row.facts;
         output.document(self.index, |out| match (is_deleted, self.feed.deletions) {
-            (true, Deletions::Remove) => document::write_deleted(out, id, None),
+            (true, Deletions::Remove) => self.writer.write_deleted(out, id, None),
             (true, Deletions::Keep) => self.writer.write_kept(out, id, row.fields),
             (false, _) => self.writer.write(out, op, id, None, row.fields),
         });
@@ -619,8 +682,8 @@ impl Lane {
     /// Writes the deletion of a record that nobody shows any more.
     fn write_gone<O: Output>(&self, output: &mut O, id: RecordId) {
         output.document(self.index, |out| match self.feed.deletions {
-            Deletions::Remove => document::write_deleted(out, id, None),
-            Deletions::Keep => document::write_purged(out, id, self.feed.tells_deleted()),
+            Deletions::Remove => self.writer.write_deleted(out, id, None),
+            Deletions::Keep => self.writer.write_purged(out, id, self.feed.tells_deleted()),
         });
     }
 
@@ -635,9 +698,15 @@ pub(super) fn answered(at: Option<Timestamp>) -> Second {
     at.unwrap_or_else(Timestamp::now).into()
 }
 
-fn warn_of_changed_topic(stream: &str) {
+/// Since when changes may not have been heard, for the log.
+fn since(counter: &Counter) -> Option<String> {
+    counter.repair()?.since.map(|since| since.to_string())
+}
+
+fn warn_of_changed_topic(stream: &str, counter: &Counter) {
     tracing::warn!(
         stream,
+        since = since(counter),
         "the PushTopic was changed, or fields it names are gone, and it may have announced nothing for a while: reading all \
          changes since then"
     );

@@ -22,6 +22,8 @@ pub mod plan;
 pub mod position;
 mod reads;
 mod refresh;
+pub mod report;
 pub mod second;
 pub mod seen;
 pub mod session;
+pub mod tally;

@@ -130,6 +130,13 @@ pub struct Bulk {
     pub rows: u64,
 }
 
+impl Read {
+    /// Whether it reads what a gap may have cost.
+    pub fn is_repair(&self) -> bool {
+        self.covers.is_none() && !self.refresh
+    }
+}
+
 impl Bulk {
     /// Nothing of the job's results is written.
     pub fn new(job: JobId) -> Self {

@@ -24,7 +24,7 @@ use super::{
 const WINDOW: i64 = 600;
 
 /// The org answers for deletions of the last fifteen days (REST API guide, "Get Deleted"); a minute is left for the way there.
-const LOG_OF_DELETIONS: i64 = 15 * 86_400 - 60;
+pub(super) const LOG_OF_DELETIONS: i64 = 15 * 86_400 - 60;
 
 /// A call under way.
 pub(super) type Call = BoxFuture<'static, Done>;

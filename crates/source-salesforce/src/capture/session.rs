@@ -27,9 +27,10 @@ use super::{
     plan::{Plan, Turns},
     position::VERSION,
     reads::{self, Call, Done},
+    report::{self, Report},
     second::Second,
 };
-use crate::{changes, config::Config, error::Error, shard::Serving};
+use crate::{config::Config, error::Error, shard::Serving};
 
 /// Pages on their way or in hand at a time, over all bindings: they bound the memory of a session.
 const PAGES: usize = 2;
@@ -129,9 +130,9 @@ pub struct Session<O> {
     /// What the latest one has shown of the org's objects as a whole.
     outlook: Outlook,
     introduced: bool,
-    /// The newest time that the org has answered with: once a stream has brought events created since, it is caught up.
+    /// The newest time that the org has answered with.
     org_time: Option<Second>,
-    status: String,
+    report: Report,
 }
 
 /// All that can wake the session.
@@ -158,7 +159,7 @@ impl<O: Output> Session<O> {
         plan.tell();
         for (bound, turns) in prepared.bound.into_iter().zip(&turns) {
             let (interval, way) = (plan.interval(turns), Way::new(options.bulk_threshold));
-            let (lane, subscription) = Lane::new(bound, start_date, interval, way, now);
+            let (lane, subscription) = Lane::new(bound, start_date, interval, way, options.until_caught_up, now);
             subscriptions.extend(subscription);
             lanes.push(lane);
         }
@@ -193,7 +194,7 @@ impl<O: Output> Session<O> {
             options,
             introduced: false,
             org_time: None,
-            status: String::new(),
+            report: Report::new(serving, now),
         }
     }
 
@@ -219,12 +220,9 @@ impl<O: Output> Session<O> {
             self.renew();
             let now = now();
             self.meter.read(&self.org, now);
-            self.report();
+            self.report(now);
             let is_tidy = self.obsolete.is_empty() && self.deletions == 0;
-            if self.options.until_caught_up
-                && is_tidy
-                && self.lanes.iter().all(|lane| lane.is_caught_up(self.org_time, now))
-            {
+            if self.options.until_caught_up && is_tidy && self.lanes.iter().all(|lane| lane.is_caught_up(now)) {
                 return Ok(());
             }
             self.send(now);
@@ -274,8 +272,8 @@ impl<O: Output> Session<O> {
 
     /// When something is due, if nothing happens before. What a full output holds back is not: it is due when there is room.
     fn due(&self, now: Instant) -> Option<Instant> {
-        let quiet = self.lanes.iter().filter(|lane| self.options.until_caught_up && lane.machine.is_caught_up());
-        let quiet = quiet.map(Lane::quiet_at).filter(|at| *at > now);
+        let quiet = self.lanes.iter().filter(|_| self.options.until_caught_up);
+        let quiet = quiet.filter_map(Lane::quiet_at).filter(|at| *at > now);
         if self.output.is_congested() {
             return quiet.min();
         }
@@ -283,7 +281,7 @@ impl<O: Output> Session<O> {
             return quiet.chain([until]).min();
         }
         let fetch = self.lanes.iter().any(Lane::wants_fetch).then_some(self.fetch_due);
-        let sweeps = self.lanes.iter().filter(|lane| lane.awaits_sweep()).map(|lane| lane.sweep_due);
+        let sweeps = self.lanes.iter().filter(|lane| lane.awaits_sweep()).map(|lane| lane.sweep_due(now));
         let jobs = self.lanes.iter().filter(|lane| lane.doubt.is_none()).filter_map(|lane| lane.way.due());
         let time = self.time();
         let refreshes = self.lanes.iter().filter_map(|lane| lane.refresh_due(time, now));
@@ -353,7 +351,7 @@ impl<O: Output> Session<O> {
 
     /// Begins the polls and sweeps that are due, and with them those that soon would be: calls that go together count as one.
     fn begin_sweeps(&mut self, now: Instant, slower: f64) {
-        if !self.lanes.iter().any(|lane| lane.awaits_sweep() && lane.sweep_due <= now) {
+        if !self.lanes.iter().any(|lane| lane.awaits_sweep() && lane.sweep_due(now) <= now) {
             return;
         }
         let mut asking = Vec::new();
@@ -607,6 +605,7 @@ impl<O: Output> Session<O> {
             patch.extend(self.meter.patch());
         }
         if self.output.collected() == 0 && patch.is_empty() {
+            self.settle(&touched);
             return Ok(());
         }
         let patch = (!patch.is_empty()).then(|| Value::from(patch));
@@ -616,6 +615,7 @@ impl<O: Output> Session<O> {
         if self.output.is_durable_at_once() {
             self.durable = self.commits;
         }
+        self.settle(&touched);
         for n in &touched {
             let lane = &mut self.lanes[*n];
             let obsolete = lane.way.take_obsolete().into_iter();
@@ -634,26 +634,22 @@ impl<O: Output> Session<O> {
         self.by_channel.get(channel).copied()
     }
 
-    /// Tells the user what the session is doing, whenever that changes.
-    fn report(&mut self) {
-        let all = self.lanes.len();
-        let reading = self.lanes.iter().filter(|lane| lane.is_backfilling()).count();
-        let status = match (all, reading) {
-            _ if self.meter.why().is_some() => self.meter.why().unwrap_or_default(),
-            (0, _) => self.serving.idle(),
-            (_, 0) => format!("Capturing changes of all {all} bindings: {}", self.summary()),
-            _ => format!("Backfilling {reading} out of {all} bindings: {}", self.summary()),
-        };
-        let status = self.serving.of_shard(status);
-        if status != self.status {
-            flow_protocol::log::connector_status(&status);
-            self.status = status;
+    /// All that these lanes have written is committed.
+    fn settle(&mut self, lanes: &[usize]) {
+        for lane in lanes {
+            let lane = &mut self.lanes[*lane];
+            if let Some(told) = lane.committed() {
+                self.report.read_done(lane.stream(), lane.complete, told);
+            }
+            self.output.stands(lane.index, lane.standing());
         }
     }
 
-    /// What is streamed, what is polled, and why.
-    fn summary(&self) -> String {
-        changes::summary(self.lanes.iter().map(|lane| (lane.stream(), lane.polls)))
+    /// Tells the user what the session is doing.
+    fn report(&mut self, now: Instant) {
+        let binding =
+            |lane| report::Binding { stream: Lane::stream(lane), polls: lane.polls, standing: lane.standing() };
+        self.report.tell(self.meter.why(), self.lanes.iter().map(binding), now);
     }
 }
 

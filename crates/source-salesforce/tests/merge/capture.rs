@@ -226,6 +226,24 @@ impl Capture {
         while self.commits.len() > self.setup.unacknowledged + 1 {
             self.commits.pop_front();
         }
+        self.check_completeness();
+    }
+
+    /// What the binding says of itself is to be true: nothing is missing from before the time up to which it is complete. Of records that
+    /// are purged no more is promised than that they are found in the end.
+    fn check_completeness(&mut self) {
+        let Some(until) = self.binding.complete_until() else { return };
+        let missing =
+            self.org.rows.iter().filter(|(record, _)| !self.org.is_purged(**record)).find(|(record, version)| {
+                let captured = self.collection.get(record);
+                let is_written = captured.is_some_and(|captured| captured.number >= version.number);
+                let was_never_there = version.deleted && captured.is_none();
+                !is_written && !was_never_there && Second::new(version.stamp) < until
+            });
+        if let Some((record, version)) = missing {
+            let wrong = format!("record {record}: {version:?} is missing, complete up to {until}");
+            self.wrong.get_or_insert(wrong);
+        }
     }
 
     fn write(&mut self, record: u8, version: Version) {

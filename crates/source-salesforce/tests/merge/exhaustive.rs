@@ -32,14 +32,24 @@ const CHANGES: usize = 2;
 const LATER: i64 = 20;
 
 /// Two pages with their rows, three changes, all of them delivered twice, a crash.
-const SETUP: Setup =
-    Setup { whole: true, tells: true, page: 1, job: 0, keeps: false, unacknowledged: 1, lie: Lie { event: 0, created: 0, row: 0, answered: 0, state: None } };
+const SETUP: Setup = Setup {
+    whole: true,
+    tells: true,
+    page: 1,
+    job: 0,
+    keeps: false,
+    unacknowledged: 1,
+    lie: Lie { event: 0, created: 0, row: 0, answered: 0, state: None },
+};
 
 /// What happens next.
 #[derive(Debug, Clone)]
 enum Step {
     /// A transaction is visible, in the second of what was before or later.
-    Transact { changes: Vec<Change>, later: bool },
+    Transact {
+        changes: Vec<Change>,
+        later: bool,
+    },
     Subscribe,
     Deliver,
     DeliverAgain,
@@ -62,10 +72,11 @@ struct Left {
 impl Step {
     /// All that may happen, possible or not.
     fn all(left: Left) -> impl Iterator<Item = Self> {
-        let transactions = [false, true].into_iter().flat_map(move |later| {
-            transactions(left.changes).map(move |changes| Self::Transact { changes, later })
-        });
-        let session = [Self::Subscribe, Self::Deliver, Self::ReadPage, Self::WritePage, Self::ReadFetch, Self::WriteFetch];
+        let transactions = [false, true]
+            .into_iter()
+            .flat_map(move |later| transactions(left.changes).map(move |changes| Self::Transact { changes, later }));
+        let session =
+            [Self::Subscribe, Self::Deliver, Self::ReadPage, Self::WritePage, Self::ReadFetch, Self::WriteFetch];
         let again = left.again.then_some(Self::DeliverAgain);
         let crashes = (0..=SETUP.unacknowledged).filter(move |_| left.crash).map(Self::Crash);
         transactions.chain(session).chain(again).chain(crashes)
@@ -152,7 +163,9 @@ impl Search {
         if let Some(known) = self.known.get(&state) {
             return Ok(*known);
         }
-        if let Some(wrong) = capture.wrong().map(str::to_owned).or_else(|| capture.difference().filter(|_| capture.rests())) {
+        if let Some(wrong) =
+            capture.wrong().map(str::to_owned).or_else(|| capture.difference().filter(|_| capture.rests()))
+        {
             return Err(format!("{wrong}, after {:?}", self.trail));
         }
         let mut count = 0;
