@@ -14,9 +14,7 @@ use std::{collections::HashMap, hash::BuildHasher as _, io::Write as _};
 
 use foldhash::fast::RandomState;
 use jiff::Timestamp;
-use salesforce_client::{Field, FieldType, Record, RecordId};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use salesforce_client::{Field, FieldType, Record, RecordId, record::Json};
 
 use crate::row::Fields;
 
@@ -27,6 +25,15 @@ pub enum Op {
     Create,
     /// It changed.
     Update,
+}
+
+impl Op {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "c",
+            Self::Update => "u",
+        }
+    }
 }
 
 /// The event that brought a row, as `_meta/source` tells it.
@@ -46,6 +53,11 @@ pub struct Print(u64);
 impl Print {
     /// Of a deletion.
     pub const DELETED: Self = Self(0);
+
+    /// Of a record that is there: never that of a deletion.
+    fn of(sum: u64) -> Self {
+        Self(sum | 1)
+    }
 }
 
 /// Writes the records of one object as documents.
@@ -103,11 +115,7 @@ impl Writer {
         source: Option<Source>,
         fields: impl Into<Fields<'a>>,
     ) {
-        let op = match op {
-            Op::Create => "c",
-            Op::Update => "u",
-        };
-        self.begin(out, op, id, source, "");
+        self.begin(out, op.as_str(), id, source, "");
         self.fields(out, fields.into());
     }
 
@@ -121,15 +129,24 @@ impl Writer {
     fn fields(&mut self, out: &mut Vec<u8>, fields: Fields<'_>) {
         match fields {
             Fields::Spelled(spelled) => out.extend_from_slice(spelled),
-            Fields::Record(record) => {
-                for (place, (name, value)) in record.iter().filter(|(name, _)| *name != "Id").enumerate() {
-                    let Place { key, spelling } = self.place(place, name);
-                    out.extend_from_slice(key.as_bytes());
-                    spelling.write(out, value);
-                }
-            }
+            Fields::Record(record) => self.spell(out, record, |_| {}),
         }
         out.push(b'}');
+    }
+
+    /// As [`Writer::write`], for the record of an event. Answers its fingerprint.
+    pub fn write_event(
+        &mut self,
+        out: &mut Vec<u8>,
+        op: Op,
+        id: RecordId,
+        source: Source,
+        record: &Record<'_>,
+    ) -> Print {
+        self.begin(out, op.as_str(), id, Some(source), "");
+        let print = self.spell_and_print(out, record);
+        out.push(b'}');
+        print
     }
 
     /// Appends the document that says a record is deleted: its key and nothing invented.
@@ -163,33 +180,33 @@ impl Writer {
 
     /// The fingerprint of the record's document. The order of its fields does not count: each way has its own.
     pub fn print<'a>(&mut self, fields: impl Into<Fields<'a>>) -> Print {
+        let mut out = Vec::new();
         match fields.into() {
-            Fields::Record(record) => self.print_record(record),
+            Fields::Record(record) => self.spell_and_print(&mut out, record),
             // What is spelled is spelled the same when it is read again. It was written whole, and so it can be read.
             Fields::Spelled(spelled) => {
                 let record = [b"{", spelled.strip_prefix(b",").unwrap_or(spelled), b"}"].concat();
-                let print = serde_json::from_slice(&record).map(|record| self.print_record(&record));
-                print.unwrap_or_else(|_| Print(self.prints.hash_one(record) | 1))
+                let print = serde_json::from_slice(&record).map(|record| self.spell_and_print(&mut out, &record));
+                print.unwrap_or_else(|_| Print::of(self.prints.hash_one(record)))
             }
         }
     }
 
-    fn print_record(&mut self, record: &Record<'_>) -> Print {
-        let (prints, mut spelled, mut sum) = (self.prints.clone(), Vec::new(), 0_u64);
+    fn spell_and_print(&mut self, out: &mut Vec<u8>, record: &Record<'_>) -> Print {
+        let (prints, mut sum) = (self.prints.clone(), 0_u64);
+        self.spell(out, record, |field| sum = sum.wrapping_add(prints.hash_one(field)));
+        Print::of(sum)
+    }
+
+    /// Appends the fields of a record but `Id`, each `,"NAME":VALUE`, and shows each as it is written.
+    fn spell(&mut self, out: &mut Vec<u8>, record: &Record<'_>, mut show: impl FnMut(&[u8])) {
         for (place, (name, value)) in record.iter().filter(|(name, _)| *name != "Id").enumerate() {
+            let start = out.len();
             let Place { key, spelling } = self.place(place, name);
-            spelled.clear();
-            let text = match spelling {
-                Spelling::AsIs => value.get().as_bytes(),
-                Spelling::DateTime | Spelling::Compound => {
-                    spelling.write(&mut spelled, value);
-                    &spelled
-                }
-            };
-            sum = sum.wrapping_add(prints.hash_one((key, text)));
+            out.extend_from_slice(key.as_bytes());
+            spelling.write(out, value);
+            show(&out[start..]);
         }
-        // Never that of a deletion.
-        Print(sum | 1)
     }
 
     fn place(&mut self, place: usize, name: &str) -> &Place {
@@ -213,7 +230,7 @@ impl Spelling {
         }
     }
 
-    fn write(self, out: &mut Vec<u8>, value: &RawValue) {
+    fn write(self, out: &mut Vec<u8>, value: Json<'_>) {
         let text = value.get();
         match self {
             Self::DateTime => match text.strip_suffix("+0000\"").or_else(|| text.strip_suffix("+00:00\"")) {
@@ -223,12 +240,12 @@ impl Spelling {
                 }
                 None => out.extend_from_slice(text.as_bytes()),
             },
-            Self::Compound if text != "null" => match Record::deserialize(value) {
-                Ok(parts) => write_compound(out, &parts),
-                // Not an object, which Salesforce has not done so far.
-                Err(_) => out.extend_from_slice(text.as_bytes()),
+            Self::Compound => match value.object() {
+                Some(parts) => write_compound(out, &parts),
+                // Null, or something that Salesforce has not written so far.
+                None => out.extend_from_slice(text.as_bytes()),
             },
-            Self::Compound | Self::AsIs => out.extend_from_slice(text.as_bytes()),
+            Self::AsIs => out.extend_from_slice(text.as_bytes()),
         }
     }
 }

@@ -639,14 +639,18 @@ impl Lane {
         if self.machine.event(announced) != Verdict::Write {
             return Ok(());
         }
-        let print = if *kind == Kind::Deleted { Print::DELETED } else { self.writer.print(record) };
-        self.seen.wrote(id, print);
-        let source = Some(Source { replay_id: replay_id.get(), created: *created });
-        output.document(self.index, |out| match kind {
-            Kind::Created | Kind::Undeleted => self.writer.write(out, Op::Create, id, source, record),
-            Kind::Updated => self.writer.write(out, Op::Update, id, source, record),
-            Kind::Deleted => self.writer.write_deleted(out, id, source),
+        let source = Source { replay_id: replay_id.get(), created: *created };
+        let op = match kind {
+            Kind::Created | Kind::Undeleted => Some(Op::Create),
+            Kind::Updated => Some(Op::Update),
+            Kind::Deleted => None,
+        };
+        let mut print = Print::DELETED;
+        output.document(self.index, |out| match op {
+            Some(op) => print = self.writer.write_event(out, op, id, source, record),
+            None => self.writer.write_deleted(out, id, Some(source)),
         });
+        self.seen.wrote(id, print);
         Ok(())
     }
 
