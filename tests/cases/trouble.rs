@@ -47,9 +47,6 @@ const STREAMS: [(&str, &str, u64); 6] = [
     ("User", "auto", 0),
 ];
 
-/// Rows of a read after which it goes on by Bulk jobs, in the seeds that have some.
-const BULK_THRESHOLD: u64 = 30;
-
 /// Longer than events are kept.
 const PAST_RETENTION: Duration = Duration::from_secs(26 * 60 * 60);
 
@@ -128,7 +125,7 @@ fn jumps(seed: u64) -> bool {
     seed / 2 % 2 == 0
 }
 
-/// Whether long reads go by jobs.
+/// Whether reads go by jobs, sweeps and polls too.
 fn has_jobs(seed: u64) -> bool {
     (seed + seed / 2) % 2 == 1
 }
@@ -219,7 +216,7 @@ async fn one_seed(seed: u64) -> Counts {
     config["advanced"]["sweep_interval"] = json!("PT1S");
     config["advanced"]["inspection_interval"] = json!("PT1S");
     if has_jobs(seed) {
-        config["advanced"]["bulk_threshold"] = json!(BULK_THRESHOLD);
+        config["advanced"]["bulk_threshold"] = json!(0);
     }
     let resources = STREAMS.map(|(stream, mode, _)| json!({ "stream": stream, "mode": mode, "interval": "PT1S" }));
     let mut task = Task::prepare_bindings(config, &resources).await;
