@@ -47,8 +47,8 @@ mod advice; // what to do about a failure that does not say it itself
 pub mod error; // the crate's one error, and what was being done
 pub mod failure; // how a single request fails: never sent, lost, garbled, refused
 mod http; // the only sender
-mod no_text; // where a reply is no text
 pub mod limits; // the org's allocations: of calls as its reply headers tell it, of all as it lists them
+mod no_text; // where a reply is no text
 pub mod retry; // classify a failure, decide what to do about it: pure
 
 // The org and its doors.

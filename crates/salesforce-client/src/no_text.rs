@@ -40,7 +40,10 @@ mod tests {
     fn a_record_is_named_where_there_is_one() {
         let id = "001D000000IRFmaIAH";
         for (body, expect) in [
-            (r#"{"records":[{"Id":"001D000000IRFmaIAH","Name":"fine"},{"Id":"001D000000IRFmaIAH","Name":"a?"}]}"#, "Name"),
+            (
+                r#"{"records":[{"Id":"001D000000IRFmaIAH","Name":"fine"},{"Id":"001D000000IRFmaIAH","Name":"a?"}]}"#,
+                "Name",
+            ),
             (r#"[null,{"attributes":{"type":"Account"},"Id":"001D000000IRFmaIAH","Address":{"city":"?"}}]"#, "Address"),
             (r#"{"compositeResponse":[{"body":[{"Id":"001D000000IRFmaIAH","Name":"?"}]}]}"#, "Name"),
         ] {
