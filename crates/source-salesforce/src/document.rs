@@ -40,8 +40,18 @@ pub struct Source {
 pub struct Print(u64);
 
 impl Print {
-    /// Of a deletion.
+    /// Of a deletion that tells no values.
     pub const DELETED: Self = Self(0);
+
+    /// The same values, as those of a deleted record that is kept.
+    pub fn deleted(self) -> Self {
+        Self(self.0 & !1)
+    }
+
+    /// Whether it is one of a deletion.
+    pub fn is_deleted(self) -> bool {
+        self.0 & 1 == 0
+    }
 }
 
 /// Writes the records of one object as documents.

@@ -465,7 +465,7 @@ impl Lane {
         let stream = self.stream();
         match result {
             Ok(deleted) => {
-                let is_news = |id: &RecordId| !self.seen.repeats(*id, Print::DELETED);
+                let is_news = |id: &RecordId| !self.seen.knows_deleted(*id);
                 let ids: Vec<_> = deleted.records.into_iter().map(|(id, _)| id).filter(is_news).collect();
                 if !ids.is_empty() {
                     tracing::info!(stream, rows = ids.len(), "records are listed as deleted that no read has found");
@@ -596,7 +596,11 @@ impl Lane {
     }
 
     pub(super) fn print(&mut self, row: &Record<'_>) -> Print {
-        if Feed::is_deleted(row) { Print::DELETED } else { self.writer.print(row) }
+        match (Feed::is_deleted(row), self.feed.deletions) {
+            (true, Deletions::Remove) => Print::DELETED,
+            (true, Deletions::Keep) => self.writer.print(row).deleted(),
+            (false, _) => self.writer.print(row),
+        }
     }
 
     /// Writes a row that was read, or the deletion that it amounts to.
