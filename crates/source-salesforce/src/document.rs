@@ -51,12 +51,22 @@ pub struct Source {
 pub struct Print(u64);
 
 impl Print {
-    /// Of a deletion.
+    /// Of a deletion that tells no values.
     pub const DELETED: Self = Self(0);
 
     /// Of a record that is there: never that of a deletion.
     fn of(sum: u64) -> Self {
         Self(sum | 1)
+    }
+
+    /// The same values, as those of a deleted record that is kept.
+    pub fn deleted(self) -> Self {
+        Self(self.0 & !1)
+    }
+
+    /// Whether it is one of a deletion.
+    pub fn is_deleted(self) -> bool {
+        self.0 & 1 == 0
     }
 }
 

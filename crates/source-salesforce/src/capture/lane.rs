@@ -541,7 +541,7 @@ impl Lane {
         let stream = self.stream();
         match result {
             Ok(deleted) => {
-                let is_news = |id: &RecordId| !self.seen.repeats(*id, Print::DELETED);
+                let is_news = |id: &RecordId| !self.seen.knows_deleted(*id);
                 let ids: Vec<_> = deleted.records.into_iter().map(|(id, _)| id).filter(is_news).collect();
                 if !ids.is_empty() {
                     tracing::info!(stream, rows = ids.len(), "records are listed as deleted that no read has found");
@@ -670,7 +670,11 @@ impl Lane {
     }
 
     pub(super) fn print(&mut self, row: Row<'_>) -> Print {
-        if row.facts.is_deleted { Print::DELETED } else { self.writer.print(row.fields) }
+        match (row.facts.is_deleted, self.feed.deletions) {
+            (true, Deletions::Remove) => Print::DELETED,
+            (true, Deletions::Keep) => self.writer.print(row.fields).deleted(),
+            (false, _) => self.writer.print(row.fields),
+        }
     }
 
     /// Writes a row that was read, or the deletion that it amounts to.

@@ -64,7 +64,7 @@ impl Meter {
                     org_used = used,
                     org_limit = limit,
                     events,
-                    org_events = org.map(|org| org.max - org.remaining),
+                    org_events = org.map(|org| org.max.saturating_sub(org.remaining)),
                     org_events_limit = org.map(|org| org.max),
                     "API calls and events delivered in the last 24 hours"
                 );

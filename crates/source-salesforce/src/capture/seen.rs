@@ -46,7 +46,16 @@ impl Seen {
 
     /// Whether this is what was written last of the row.
     pub fn repeats(&self, id: RecordId, print: Print) -> bool {
-        self.now.get(&id).or_else(|| self.before.get(&id)) == Some(&print)
+        self.last(id) == Some(print)
+    }
+
+    /// Whether what was written last of the row is that its record is deleted.
+    pub fn knows_deleted(&self, id: RecordId) -> bool {
+        self.last(id).is_some_and(Print::is_deleted)
+    }
+
+    fn last(&self, id: RecordId) -> Option<Print> {
+        self.now.get(&id).or_else(|| self.before.get(&id)).copied()
     }
 
     /// Whether rows may have been written that are not remembered.
@@ -92,6 +101,21 @@ mod tests {
             }
         }
         assert_eq!(asked, [false, true, true, false, true, false, false, false, true]);
+    }
+
+    /// A record restored, changed and deleted once more has other last values.
+    #[test]
+    fn last_values_are_told_apart() {
+        let mut writer = Writer::new([]);
+        let mut print = |text: &'static str| writer.print(&serde_json::from_str(text).unwrap());
+        let (one, other) = (print(r#"{"Name":"a"}"#), print(r#"{"Name":"b"}"#));
+        let id: RecordId = "0015f000000000A".parse().unwrap();
+        let mut seen = Seen::default();
+        for (wrote, is_deleted) in [(one, false), (one.deleted(), true), (Print::DELETED, true), (other, false)] {
+            seen.wrote(id, wrote);
+            assert_eq!((seen.knows_deleted(id), seen.repeats(id, wrote)), (is_deleted, true), "{wrote:?}");
+            assert!(!seen.repeats(id, other.deleted()), "{wrote:?}");
+        }
     }
 
     #[test]
