@@ -91,8 +91,8 @@ async fn what_was_announced_is_not_written_again() {
     running.agree(&org).await;
     let before = running.task.capture.documents();
 
-    // Each sweep of an object asks first up to when its changes are visible.
-    let sweeps = |emulator: &Emulator| emulator.org().calls().get("updated").copied().unwrap_or_default();
+    // Each sweep of an object reads what has changed, deleted rows too.
+    let sweeps = |emulator: &Emulator| emulator.org().calls().get("query_all").copied().unwrap_or_default();
     let until = sweeps(org.emulator()) + 4 * streams.len() as u64;
     org.replied_until(|emulator| sweeps(emulator) >= until).await;
     let documents = running.task.capture.documents();
@@ -183,8 +183,8 @@ async fn what_becomes_visible_late_and_in_silence_is_found() {
         block_in_place(|| late.write(|work| work.delete("Account", parent))).expect("it can be deleted");
         for _ in 0..3 {
             org.emulator().org().advance(Duration::from_secs(150)).expect("the clock moves");
-            // Each sweep of an object asks first up to when its changes are visible.
-            let sweeps = |emulator: &Emulator| emulator.org().calls().get("updated").copied().unwrap_or_default();
+            // Each sweep of an object reads what has changed, deleted rows too.
+            let sweeps = |emulator: &Emulator| emulator.org().calls().get("query_all").copied().unwrap_or_default();
             let until = sweeps(org.emulator()) + 4;
             org.create("Contact", json!({ "LastName": "meanwhile" }));
             org.replied_until(|emulator| sweeps(emulator) >= until).await;
