@@ -91,15 +91,20 @@ async fn what_was_announced_is_not_written_again() {
     running.agree(&org).await;
     let before = running.task.capture.documents();
 
-    // Each sweep of an object asks first up to when its changes are visible.
-    let sweeps = |emulator: &Emulator| emulator.org().calls().get("updated").copied().unwrap_or_default();
-    let until = sweeps(org.emulator()) + 4 * streams.len() as u64;
-    org.replied_until(|emulator| sweeps(emulator) >= until).await;
+    let until = sweep_calls(org.emulator()) + 12;
+    org.replied_until(|emulator| sweep_calls(emulator) >= until).await;
     let documents = running.task.capture.documents();
     let log = running.end().await.join("\n");
     task.assert_faithful(&org);
     assert_eq!(documents, before, "{log}");
     org.shutdown().await;
+}
+
+/// Calls that sweeps make, fetches too: a sweep asks up to when changes are visible, then it reads, and those that are due
+/// together ask and read together.
+fn sweep_calls(emulator: &Emulator) -> u64 {
+    let calls = emulator.org().calls();
+    ["updated", "query_all", "composite"].iter().filter_map(|kind| calls.get(kind)).sum()
 }
 
 /// A capture that agrees with its org, then `make`, then it agrees again. Returns the log.
@@ -183,11 +188,9 @@ async fn what_becomes_visible_late_and_in_silence_is_found() {
         block_in_place(|| late.write(|work| work.delete("Account", parent))).expect("it can be deleted");
         for _ in 0..3 {
             org.emulator().org().advance(Duration::from_secs(150)).expect("the clock moves");
-            // Each sweep of an object asks first up to when its changes are visible.
-            let sweeps = |emulator: &Emulator| emulator.org().calls().get("updated").copied().unwrap_or_default();
-            let until = sweeps(org.emulator()) + 4;
+            let until = sweep_calls(org.emulator()) + 8;
             org.create("Contact", json!({ "LastName": "meanwhile" }));
-            org.replied_until(|emulator| sweeps(emulator) >= until).await;
+            org.replied_until(|emulator| sweep_calls(emulator) >= until).await;
         }
         block_in_place(|| late.commit()).expect("it is committed");
     })

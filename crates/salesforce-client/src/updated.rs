@@ -84,9 +84,25 @@ impl Org {
     /// # Errors
     /// As [`Org::updated`]; `INVALID_REPLICATION_DATE` if the recycle bin was emptied within the span.
     pub async fn deleted(&self, object: &SObjectName, from: Timestamp, until: Timestamp) -> Result<Deleted, Error> {
+        self.send(&self.deleted_call(object, from, until), |reply| reply.json()).await
+    }
+
+    /// As [`Org::deleted`], of several objects, each since its own time, in their order: one call for every 25 of them.
+    ///
+    /// # Errors
+    /// Of a call as a whole; what the org refuses of one object only is that object's outcome.
+    pub async fn deleted_many(
+        &self,
+        objects: &[(SObjectName, Timestamp)],
+        until: Timestamp,
+    ) -> Result<Vec<Result<Deleted, Error>>, Error> {
+        let calls: Vec<_> = objects.iter().map(|(object, from)| self.deleted_call(object, *from, until)).collect();
+        self.send_together(&calls, MOST_SUBREQUESTS, |_, reply| reply.json()).await
+    }
+
+    fn deleted_call(&self, object: &SObjectName, from: Timestamp, until: Timestamp) -> Call {
         let path = self.data_path(format_args!("/sobjects/{object}/deleted/"));
-        let call = Call::read(Action::Deleted(object.clone())).path(path).query(span(from, until));
-        self.send(&call, |reply| reply.json()).await
+        Call::read(Action::Deleted(object.clone())).path(path).query(span(from, until))
     }
 }
 

@@ -63,7 +63,7 @@ pub struct RawAdvanced {
     #[serde(default, deserialize_with = "setting::blank_is_absent")]
     #[schemars(with = "Option<String>", title = "Coalescing Interval", extend("order" = 2, "format" = "duration", "default" = "PT1S"))]
     pub coalescing_interval: Option<String>,
-    /// How often the org's objects are described anew, to notice fields that were added, and the PushTopics are looked after: an ISO 8601 duration. Each time costs one API call, and one more for every 25 streams.
+    /// How often the org's objects are described anew, to notice fields that were added, and the PushTopics are looked after: an ISO 8601 duration. Each time costs two API calls; with more than 25 streams, one more for every 25 of them where an object of the org has changed.
     #[serde(default, deserialize_with = "setting::blank_is_absent")]
     #[schemars(with = "Option<String>", title = "Inspection Interval", extend("order" = 3, "format" = "duration", "default" = "PT10M"))]
     pub inspection_interval: Option<String>,

@@ -381,6 +381,11 @@ impl Binding {
         Verdict::Write
     }
 
+    /// Whether the read at hand, if there is one, is still to begin.
+    pub fn begins_read(&self) -> bool {
+        self.reads.first().is_some_and(|read| read.after.is_none())
+    }
+
     /// The next page to read, if one is due and none is on its way; or the job to go on with. It counts as sent. Instead of by
     /// the page, its rows may come by a new job.
     pub fn next_page(&mut self) -> Option<Read> {

@@ -89,6 +89,8 @@ pub(super) struct Lane {
     list: List,
     /// A page is on its way.
     paging: bool,
+    /// What it takes of the session's room for pages.
+    pub(super) room: usize,
     fetching: bool,
     /// What the org refused, if the object or its topic may have changed: nothing more is read until both are looked at.
     pub(super) doubt: Option<Error>,
@@ -130,6 +132,8 @@ struct PageInHand {
     page: Page,
     next: usize,
     deleted: bool,
+    /// So many rows were asked for.
+    most: usize,
 }
 
 impl Lane {
@@ -193,6 +197,7 @@ impl Lane {
             page: None,
             list: List::None,
             paging: false,
+            room: 0,
             fetching: false,
             doubt: None,
             fresh: None,
@@ -422,8 +427,8 @@ impl Lane {
             || matches!(self.list, List::InHand { .. }) && !self.machine.has_long_queue()
     }
 
-    /// A page arrived; with deleted rows, if those were asked for.
-    pub(super) fn take_page(&mut self, page: Page, deleted: bool) {
+    /// A page arrived, of at most so many rows; with deleted rows, if those were asked for.
+    pub(super) fn take_page(&mut self, page: Page, deleted: bool, most: usize) {
         self.machine.page_arrived(answered(page.answered()));
         self.weigh(page.size(), page.rows().len());
         if self.way.page_came(page.rows().len())
@@ -431,7 +436,7 @@ impl Lane {
         {
             tracing::info!(stream = self.stream(), %field, "reading on by pages, as Bulk API 2.0 does not carry a selected field");
         }
-        self.page = Some(PageInHand { page, next: 0, deleted });
+        self.page = Some(PageInHand { page, next: 0, deleted, most });
     }
 
     pub(super) fn weigh(&mut self, bytes: usize, rows: usize) {
@@ -463,7 +468,7 @@ impl Lane {
             self.machine.page_written(upper, answered(hand.page.answered()));
         }
         if hand.next >= rows.len() {
-            let more = !hand.page.done() || rows.len() >= PAGE;
+            let more = !hand.page.done() || rows.len() >= hand.most;
             let at = answered(hand.page.answered());
             let every = if self.hurries { 0 } else { LISTS.into() };
             let from = self.machine.to_list(at, every).filter(|_| !more && self.feed.is_replicateable);

@@ -7,6 +7,7 @@ use salesforce_client::{
     Class, Deleted, Error, FieldName, Limits, Org, Page, RecordId, SObjectName, Updated,
     bulk::{JobId, Obstacle, Operation, QueryJob, ResultPage, Results},
     composite::{MOST_COLLECTIONS, MOST_SUBREQUESTS},
+    query::Query,
     retrieve::{Retrieve, Retrieved},
 };
 
@@ -33,6 +34,8 @@ pub(super) type Call = BoxFuture<'static, Done>;
 pub(super) enum Done {
     /// A page of a read, with deleted rows or without.
     Page { lane: usize, deleted: bool, result: Result<Page, Error> },
+    /// The first pages of several reads, in their order.
+    FirstPages { pages: Vec<FirstPage>, result: Result<Vec<Result<Page, Error>>, Error> },
     /// A job is created, or how it stands.
     Job { lane: usize, result: Result<QueryJob, Error> },
     /// Rows of a job.
@@ -45,12 +48,32 @@ pub(super) enum Done {
     Retrieved { lanes: Vec<usize>, result: Result<Vec<Result<Retrieved, Error>>, Error> },
     /// Up to when the changes of several lanes are visible, if the org says so.
     Covered { lanes: Vec<usize>, result: Result<Vec<Result<Option<Second>, Error>>, Error> },
-    /// What the org lists as deleted since `from`, and up to when that is true.
-    Listed { lane: usize, from: Second, result: Result<Deleted, Error> },
+    /// What the org lists as deleted of several lanes since some time each, and up to when that is true.
+    Listed { asked: Vec<(usize, Second)>, result: Result<Vec<Result<Deleted, Error>>, Error> },
     /// The org's allocations.
     Limits(Result<Limits, Error>),
     /// A look at the objects and topics, with the lanes that were in doubt when it began.
     Inspected { doubted: Vec<usize>, result: Result<(Vec<Finding>, Outlook), crate::Error> },
+}
+
+/// One of several first pages.
+pub(super) struct FirstPage {
+    pub(super) lane: usize,
+    /// Whether deleted rows are among them.
+    pub(super) deleted: bool,
+}
+
+/// The first pages of reads, of at most so many rows each.
+pub(super) fn first_pages(org: &Org, lanes: &[Lane], reads: &[(usize, Read)], most: usize) -> Call {
+    let query = |(n, read): &(usize, Read)| {
+        let feed = &lanes[*n].feed;
+        let deleted = read.deleted || feed.has_archive;
+        Query { object: feed.object.clone(), soql: feed.page(read, most), deleted }
+    };
+    let queries: Vec<_> = reads.iter().map(query).collect();
+    let pages = reads.iter().map(|(n, read)| FirstPage { lane: *n, deleted: read.deleted }).collect();
+    let org = org.clone();
+    async move { Done::FirstPages { pages, result: org.query_many(&queries).await } }.boxed()
 }
 
 /// The next page of a read.
@@ -178,15 +201,16 @@ pub(super) fn covered(org: &Org, lanes: &[Lane], asking: &[usize], now: Second) 
     asking.chunks(MOST_SUBREQUESTS).map(together).collect()
 }
 
-/// What the org lists as deleted, from then until `now`, its latest known time.
-pub(super) fn deletions(org: &Org, n: usize, lane: &Lane, from: Second, now: Second) -> Call {
-    let (org, object) = (org.clone(), lane.feed.object.clone());
-    async move {
-        let oldest = now.plus(-LOG_OF_DELETIONS);
-        let result = org.deleted(&object, from.max(oldest).into(), now.into()).await;
-        Done::Listed { lane: n, from, result }
-    }
-    .boxed()
+/// What the org lists as deleted of these lanes' objects, each since some time, until `now`, its latest known time.
+pub(super) fn deletions(org: &Org, lanes: &[Lane], due: &[(usize, Second)], now: Second) -> Vec<Call> {
+    let oldest = now.plus(-LOG_OF_DELETIONS);
+    let together = |due: &[(usize, Second)]| {
+        let since = |(n, from): &(usize, Second)| (lanes[*n].feed.object.clone(), (*from).max(oldest).into());
+        let objects: Vec<_> = due.iter().map(since).collect();
+        let (org, asked) = (org.clone(), due.to_vec());
+        async move { Done::Listed { asked, result: org.deleted_many(&objects, now.into()).await } }.boxed()
+    };
+    due.chunks(MOST_SUBREQUESTS).map(together).collect()
 }
 
 /// The org's allocations.

@@ -2,6 +2,7 @@
 //! machine says is done.
 
 mod events;
+mod together;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -10,7 +11,9 @@ use std::{
 
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use jiff::Timestamp;
-use salesforce_client::{Class, Org, RecordId, SObjectName, bulk::JobId, retrieve::Retrieved};
+use salesforce_client::{
+    Class, Org, RecordId, SObjectName, bulk::JobId, composite::MOST_COLLECTIONS, retrieve::Retrieved,
+};
 use salesforce_streaming::{Event, Stream};
 use serde_json::{Map, Value, json};
 use tokio::{sync::mpsc, time::Instant};
@@ -20,7 +23,7 @@ use super::{
     deliveries::Deliveries,
     inspection::{Finding, Subject},
     jobs::Way,
-    lane::{Bound, GROUP, Lane, answered},
+    lane::{Bound, GROUP, Lane, PAGE, answered},
     meter::Meter,
     outlook::Outlook,
     output::Output,
@@ -32,8 +35,11 @@ use super::{
 };
 use crate::{config::Config, error::Error, shard::Serving};
 
-/// Pages on their way or in hand at a time, over all bindings: they bound the memory of a session.
-const PAGES: usize = 2;
+/// What a page takes of the room for pages: the first pages of several reads that go together take one each.
+const WHOLE: usize = MOST_COLLECTIONS;
+
+/// The room for pages on their way or in hand at a time, over all bindings: it bounds the memory of a session.
+const ROOM: usize = 2 * WHOLE;
 
 /// Bulk jobs at hand at a time, over all bindings.
 const JOBS: usize = 4;
@@ -115,6 +121,7 @@ pub struct Session<O> {
     stream: Option<Stream>,
     calls: FuturesUnordered<Call>,
     meter: Meter,
+    /// The room that pages take.
     pages: usize,
     /// Commits so far, and how many of them are durable.
     commits: u64,
@@ -311,24 +318,18 @@ impl<O: Output> Session<O> {
             }
         }
         self.begin_sweeps(now, slower);
+        self.send_lists();
+        self.send_pages();
         let mut jobs = self.lanes.iter().filter(|lane| lane.way.has_job()).count();
         let time = self.time();
         for (n, lane) in self.lanes.iter_mut().enumerate() {
             lane.keep_fresh(time);
-            if let Some(from) = lane.next_list(self.org_time) {
-                let now = self.org_time.unwrap_or(from);
-                self.calls.push(reads::deletions(&self.org, n, lane, from, now));
-            }
-            let by_job = lane.goes_by_job();
-            let has_room = if by_job { jobs < JOBS } else { self.pages < PAGES };
-            if has_room && let Some(read) = lane.next_page() {
-                if by_job {
-                    jobs += 1;
-                    self.calls.extend(lane.begin_job(&self.org, n, &read));
-                } else {
-                    self.pages += 1;
-                    self.calls.push(reads::page(&self.org, n, lane, &read));
-                }
+            if lane.goes_by_job()
+                && jobs < JOBS
+                && let Some(read) = lane.next_page()
+            {
+                jobs += 1;
+                self.calls.extend(lane.begin_job(&self.org, n, &read));
             }
             self.calls.extend(lane.next_of_job(&self.org, n, now));
         }
@@ -349,26 +350,6 @@ impl<O: Output> Session<O> {
         }
     }
 
-    /// Begins the polls and sweeps that are due, and with them those that soon would be: calls that go together count as one.
-    fn begin_sweeps(&mut self, now: Instant, slower: f64) {
-        if !self.lanes.iter().any(|lane| lane.awaits_sweep() && lane.sweep_due(now) <= now) {
-            return;
-        }
-        let mut asking = Vec::new();
-        for (n, lane) in
-            self.lanes.iter_mut().enumerate().filter(|(_, lane)| lane.awaits_sweep() && lane.joins_sweep(now))
-        {
-            lane.begin_sweep(now, slower);
-            match lane.feed.is_replicateable {
-                true => asking.push(n),
-                false => lane.sweep(None),
-            }
-        }
-        // Before the org's first answer our own clock serves: a first poll too is to cover no more than is visible.
-        let time = self.org_time.unwrap_or_else(|| answered(None));
-        self.calls.extend(reads::covered(&self.org, &self.lanes, &asking, time));
-    }
-
     /// What to look at, and which of it is in doubt.
     fn subjects(&self) -> (Vec<Subject>, Vec<usize>) {
         let subject = |(n, lane): (usize, &Lane)| Subject {
@@ -385,16 +366,8 @@ impl<O: Output> Session<O> {
 
     async fn take(&mut self, done: Done) -> Result<(), Error> {
         match done {
-            Done::Page { lane: n, result: Err(error), .. } => {
-                self.pages -= 1;
-                self.lanes[n].lost_page();
-                self.refused(n, error)
-            }
-            Done::Page { lane, deleted, result: Ok(page) } => {
-                self.hear(page.answered());
-                self.lanes[lane].take_page(page, deleted);
-                Ok(())
-            }
+            Done::Page { lane, deleted, result } => self.take_page(lane, deleted, PAGE, result),
+            Done::FirstPages { pages, result } => self.take_pages(pages, result),
             Done::Job { lane: n, result } => {
                 if let Err(error) = self.lanes[n].take_job(result, now()) {
                     self.refused(n, error)?;
@@ -426,30 +399,8 @@ impl<O: Output> Session<O> {
                 Ok(())
             }
             Done::Retrieved { lanes, result } => self.take_retrieved(lanes, result?).await,
-            Done::Covered { lanes, result: Ok(covers) } => {
-                for (n, covers) in lanes.into_iter().zip(covers) {
-                    match covers {
-                        Ok(covers) => self.lanes[n].sweep(covers),
-                        Err(error) => {
-                            self.lanes[n].lost_time(now());
-                            self.refused(n, error)?;
-                        }
-                    }
-                }
-                Ok(())
-            }
-            Done::Covered { lanes, result: Err(error) } => {
-                lanes.iter().for_each(|n| self.lanes[*n].lost_time(now()));
-                self.refused(lanes[0], error)
-            }
-            Done::Listed { lane: n, from, result: Err(error) } if error.class() == Class::Wait => {
-                self.lanes[n].lost_list(from);
-                self.refused(n, error)
-            }
-            Done::Listed { lane, from, result } => {
-                self.pages -= usize::from(self.lanes[lane].take_list(from, result)?);
-                self.commit([lane]).await
-            }
+            Done::Covered { lanes, result } => self.take_covered(lanes, result),
+            Done::Listed { asked, result } => self.take_lists(asked, result).await,
             Done::Limits(result) => {
                 self.meter.take_limits(result);
                 Ok(())
@@ -568,11 +519,11 @@ impl<O: Output> Session<O> {
         }
         if lane.gives_up_page() {
             tracing::info!(stream = lane.stream(), "too much changed while a page was read: reading it again");
-            self.pages -= 1;
+            self.page_over(n);
             return Ok(());
         }
         if lane.write_page(&mut self.output)? {
-            self.pages -= 1;
+            self.page_over(n);
         }
         self.commit(n..n + 1).await
     }
