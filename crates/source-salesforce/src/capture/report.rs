@@ -339,9 +339,15 @@ mod tests {
         let start = Instant::now();
         let mut report = Report::new(start);
         let mut said = Vec::new();
-        for (seconds, complete, repairs) in
-            [(0, None, 0), (1, Some(1), 0), (2, Some(2), 0), (250, Some(3), 0), (301, Some(3), 0), (302, Some(3), 1), (303, Some(4), 1)]
-        {
+        for (seconds, complete, repairs) in [
+            (0, None, 0),
+            (1, Some(1), 0),
+            (2, Some(2), 0),
+            (250, Some(3), 0),
+            (301, Some(3), 0),
+            (302, Some(3), 1),
+            (303, Some(4), 1),
+        ] {
             let now = start + Duration::from_secs(seconds);
             let before = report.status_due;
             report.repairs.count = repairs;

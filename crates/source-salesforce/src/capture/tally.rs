@@ -236,7 +236,10 @@ mod tests {
     #[derive(Clone, Copy)]
     enum Step {
         Row,
-        Wrote { is_new: bool, is_deleted: bool },
+        Wrote {
+            is_new: bool,
+            is_deleted: bool,
+        },
         Awaits(u8, By),
         Fetched(u8, bool),
         Gone(u8),
@@ -290,21 +293,52 @@ mod tests {
         check(
             "history, with a row that changed while it was read",
             &[
-                Row, NEW, Row, Awaits(1, By::Page), Close(false, None),
-                Ended(Purpose::History), Close(false, None),
+                Row,
+                NEW,
+                Row,
+                Awaits(1, By::Page),
+                Close(false, None),
+                Ended(Purpose::History),
+                Close(false, None),
                 Fetched(1, false),
-                Close(false, Some("history: 2 rows read, 2 documents written, 0 of them deletions found in the recycle bin and 0 by the list of deletions")),
+                Close(
+                    false,
+                    Some(
+                        "history: 2 rows read, 2 documents written, 0 of them deletions found in the recycle bin and 0 by the list of deletions",
+                    ),
+                ),
                 Close(false, None),
             ],
         );
         check(
             "a sweep, then a poll: neither counts what is the other's",
             &[
-                Row, DELETED, Row, AGAIN, Awaits(2, By::List), Awaits(3, By::List), Ended(Purpose::Sweep),
-                Gone(2), Gone(7), Close(false, None), Fetched(3, false), Fetched(7, false),
-                Close(false, Some("sweep: 2 rows read, 4 documents written, 1 of them deletions found in the recycle bin and 1 by the list of deletions")),
-                Row, Ended(Purpose::Poll),
-                Close(false, Some("poll: 1 rows read, 0 documents written, 0 of them deletions found in the recycle bin and 0 by the list of deletions")),
+                Row,
+                DELETED,
+                Row,
+                AGAIN,
+                Awaits(2, By::List),
+                Awaits(3, By::List),
+                Ended(Purpose::Sweep),
+                Gone(2),
+                Gone(7),
+                Close(false, None),
+                Fetched(3, false),
+                Fetched(7, false),
+                Close(
+                    false,
+                    Some(
+                        "sweep: 2 rows read, 4 documents written, 1 of them deletions found in the recycle bin and 1 by the list of deletions",
+                    ),
+                ),
+                Row,
+                Ended(Purpose::Poll),
+                Close(
+                    false,
+                    Some(
+                        "poll: 1 rows read, 0 documents written, 0 of them deletions found in the recycle bin and 0 by the list of deletions",
+                    ),
+                ),
             ],
         );
     }
@@ -315,26 +349,74 @@ mod tests {
         check(
             "one gap",
             &[
-                Lost(Some(0)), Heard(60), Heard(90), Row, NEW, Row, DELETED, Awaits(1, By::List), Gone(1), Ended(Purpose::Repair),
-                Close(false, Some("changes from 1970-01-01T00:00:00Z to 1970-01-01T00:01:00Z may not have been heard: 2 rows read, 3 documents written, 1 of them deletions found in the recycle bin and 1 by the list of deletions")),
-                Ended(Purpose::Repair), Close(false, Some("caught up: 0 rows read, 0 documents written, 0 of them deletions found in the recycle bin and 0 by the list of deletions")),
+                Lost(Some(0)),
+                Heard(60),
+                Heard(90),
+                Row,
+                NEW,
+                Row,
+                DELETED,
+                Awaits(1, By::List),
+                Gone(1),
+                Ended(Purpose::Repair),
+                Close(
+                    false,
+                    Some(
+                        "changes from 1970-01-01T00:00:00Z to 1970-01-01T00:01:00Z may not have been heard: 2 rows read, 3 documents written, 1 of them deletions found in the recycle bin and 1 by the list of deletions",
+                    ),
+                ),
+                Ended(Purpose::Repair),
+                Close(
+                    false,
+                    Some(
+                        "caught up: 0 rows read, 0 documents written, 0 of them deletions found in the recycle bin and 0 by the list of deletions",
+                    ),
+                ),
             ],
         );
         check(
             "a gap in the repair of a gap, and a list that does not tell all",
             &[
-                Lost(Some(60)), Heard(90), Row, NEW, Lost(None), Ended(Purpose::Repair), Close(true, None), MissesPurged,
-                Heard(120), Row, NEW, Ended(Purpose::Repair),
-                Close(false, Some("changes from the beginning to 1970-01-01T00:02:00Z may not have been heard: 2 rows read, 2 documents written, 0 of them deletions found in the recycle bin and 0 by the list of deletions; records purged meanwhile are unknown: for a full re-read, backfill the binding in Flow, or begin a pull with a new --state file")),
+                Lost(Some(60)),
+                Heard(90),
+                Row,
+                NEW,
+                Lost(None),
+                Ended(Purpose::Repair),
+                Close(true, None),
+                MissesPurged,
+                Heard(120),
+                Row,
+                NEW,
+                Ended(Purpose::Repair),
+                Close(
+                    false,
+                    Some(
+                        "changes from the beginning to 1970-01-01T00:02:00Z may not have been heard: 2 rows read, 2 documents written, 0 of them deletions found in the recycle bin and 0 by the list of deletions; records purged meanwhile are unknown: for a full re-read, backfill the binding in Flow, or begin a pull with a new --state file",
+                    ),
+                ),
             ],
         );
         check(
             "a sweep that was under way is no part of the repair",
             &[
-                Row, NEW, Lost(Some(0)), Ended(Purpose::Sweep),
-                Close(true, Some("sweep: 1 rows read, 1 documents written, 0 of them deletions found in the recycle bin and 0 by the list of deletions")),
+                Row,
+                NEW,
+                Lost(Some(0)),
+                Ended(Purpose::Sweep),
+                Close(
+                    true,
+                    Some(
+                        "sweep: 1 rows read, 1 documents written, 0 of them deletions found in the recycle bin and 0 by the list of deletions",
+                    ),
+                ),
                 Ended(Purpose::Repair),
-                Close(false, Some("changes from 1970-01-01T00:00:00Z may not have been heard: 0 rows read, 0 documents written, 0 of them deletions found in the recycle bin and 0 by the list of deletions")),
+                Close(
+                    false,
+                    Some(
+                        "changes from 1970-01-01T00:00:00Z may not have been heard: 0 rows read, 0 documents written, 0 of them deletions found in the recycle bin and 0 by the list of deletions",
+                    ),
+                ),
             ],
         );
     }

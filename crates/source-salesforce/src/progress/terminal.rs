@@ -40,7 +40,7 @@ impl Terminal {
         while self.bars.len() < lines.len() {
             let bar = match self.bars.is_empty() {
                 true => {
-                    let last = self.lines.add(ProgressBar::new_spinner().with_style(style("{spinner} {wide_msg}")));
+                    let last = self.lines.add(ProgressBar::new_spinner().with_style(style("{spinner} {elapsed} {wide_msg}")));
                     last.enable_steady_tick(TICK);
                     last
                 }
