@@ -284,6 +284,8 @@ mod tests {
         );
         progress.stands(1, standing(Phase::Live, 0));
         assert_eq!(progress.lines(at(3_700))[3], "Lead     10,000 documents, complete up to 2027-01-15T08:00:00Z");
+        (2..5).for_each(|stream| progress.stands(stream, standing(Phase::Live, 0)));
+        assert_eq!(progress.lines(at(3_720))[5], "11,734 documents, 0/s, 5 live");
     }
 
     #[test]
