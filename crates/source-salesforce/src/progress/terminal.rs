@@ -1,12 +1,14 @@
 //! The lines of a pull below everything else that a terminal shows.
 
 use std::{
+    io,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+use console::Term;
 use flow_protocol::log;
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 use tokio::{task::JoinHandle, time::interval};
 
 use super::Progress;
@@ -27,7 +29,7 @@ pub struct Terminal {
 impl Terminal {
     /// Shows how far it has come on stderr; lines of the log make room.
     pub fn show(progress: Arc<Mutex<Progress>>) -> Self {
-        let lines = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+        let lines = MultiProgress::with_draw_target(ProgressDrawTarget::term_like(Box::new(Screen(Term::stderr()))));
         let shared = lines.clone();
         log::share_terminal(Some(Arc::new(move |write| shared.suspend(write))));
         let picture = Arc::new(Mutex::new(Some(Picture { lines: lines.clone(), bars: Vec::new() })));
@@ -72,9 +74,7 @@ struct Picture {
 impl Picture {
     fn draw(&mut self, lines: &[String]) {
         while self.bars.len() < lines.len() {
-            // The last line must not fill its width: a terminal that shows ^C there would begin another line, and the first would be
-            // left behind.
-            let template = if self.bars.is_empty() { "{spinner} {elapsed} {msg}" } else { "  {wide_msg}" };
+            let template = if self.bars.is_empty() { "{spinner} {elapsed} {wide_msg}" } else { "  {wide_msg}" };
             let bar = ProgressBar::new_spinner().with_style(style(template));
             self.bars.insert(0, self.lines.insert(0, bar));
         }
@@ -88,6 +88,54 @@ impl Picture {
         // A terminal that went away needs no cleaning.
         let _ = self.lines.clear();
         self.lines.set_draw_target(ProgressDrawTarget::hidden());
+    }
+}
+
+/// A terminal whose cursor rests at the beginning of the last line. At its end, where `indicatif` leaves it, a `^C` that the terminal
+/// shows would begin another line, and the first would be left behind.
+#[derive(Debug)]
+struct Screen(Term);
+
+impl TermLike for Screen {
+    fn width(&self) -> u16 {
+        TermLike::width(&self.0)
+    }
+
+    fn height(&self) -> u16 {
+        TermLike::height(&self.0)
+    }
+
+    fn move_cursor_up(&self, lines: usize) -> io::Result<()> {
+        self.0.move_cursor_up(lines)
+    }
+
+    fn move_cursor_down(&self, lines: usize) -> io::Result<()> {
+        self.0.move_cursor_down(lines)
+    }
+
+    fn move_cursor_right(&self, columns: usize) -> io::Result<()> {
+        self.0.move_cursor_right(columns)
+    }
+
+    fn move_cursor_left(&self, columns: usize) -> io::Result<()> {
+        self.0.move_cursor_left(columns)
+    }
+
+    fn write_line(&self, text: &str) -> io::Result<()> {
+        self.0.write_line(text)
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        self.0.write_str(text)
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        self.0.clear_line()
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.0.write_str("\r")?;
+        self.0.flush()
     }
 }
 
