@@ -11,11 +11,12 @@ use tokio::task::block_in_place;
 
 use super::{org::Org, program, task::Task};
 
-/// The last connector status in a log.
+/// The last connector status in a log, without how far all is complete.
 fn status(log: &[String]) -> String {
     let lines = log.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let mut statuses = lines.filter(|line| line["fields"]["eventType"] == "connectorStatus");
-    statuses.next_back().map(|line| line["message"].as_str().unwrap_or_default().to_owned()).unwrap_or_default()
+    let last = statuses.next_back().map(|line| line["message"].as_str().unwrap_or_default().to_owned());
+    last.unwrap_or_default().split("; complete up to").next().unwrap_or_default().to_owned()
 }
 
 /// The streams as bindings that differ in their mode alone.

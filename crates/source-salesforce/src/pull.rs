@@ -3,6 +3,7 @@
 use std::{
     io::Write as _,
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -79,7 +80,7 @@ pub async fn pull(config: &Config, resources: Vec<Resource>, options: Options) -
     tokio::spawn(interrupt::stop(signal));
     let prepared = open::prepare(&org, &options.name, &wanted, &state, &mut signals).await?;
     let Some(prepared) = prepared else { return Ok(()) };
-    let mut output = Lines::new(streams, known, &options);
+    let output = Lines::new(streams, known, &options);
     if options.is_terminal {
         output.expect_rows(&org, &prepared, config).await;
     }
@@ -98,9 +99,6 @@ fn read_state(file: &Path) -> Result<Value, Error> {
     }
 }
 
-/// Time between two pictures on a terminal.
-const PICTURES: Duration = Duration::from_millis(100);
-
 /// Time between two looks at what moved, for the log.
 const LOOKS: Duration = Duration::from_secs(10);
 
@@ -111,32 +109,33 @@ struct Lines {
     collected: Vec<u8>,
     state: Value,
     file: Option<PathBuf>,
-    progress: Progress,
+    progress: Arc<Mutex<Progress>>,
     /// `None` where progress goes to the log.
     terminal: Option<Terminal>,
     prints_to_terminal: bool,
-    /// When progress is shown next.
+    /// When the log is told of it next.
     due: Instant,
 }
 
 impl Lines {
     fn new(streams: Vec<String>, state: Value, options: &Options) -> Self {
         let now = now();
+        let progress = Arc::new(Mutex::new(Progress::new(streams.clone(), now)));
         Self {
-            progress: Progress::new(streams.clone(), now),
+            terminal: options.is_terminal.then(|| Terminal::show(Arc::clone(&progress))),
+            progress,
             streams,
             tagged: options.tagged,
             collected: Vec::new(),
             state,
             file: options.state.clone(),
-            terminal: options.is_terminal.then(Terminal::stderr),
             prints_to_terminal: options.prints_to_terminal,
-            due: if options.is_terminal { now } else { now + LOOKS },
+            due: now + LOOKS,
         }
     }
 
     /// Asks about how many rows there are to be read, of streams that begin and have no start date.
-    async fn expect_rows(&mut self, org: &Org, prepared: &Prepared, config: &Config) {
+    async fn expect_rows(&self, org: &Org, prepared: &Prepared, config: &Config) {
         let is_whole = |start_date: Option<_>| start_date.or(config.start_date).is_none();
         let begins = |position: &Position| *position == Position::default();
         let bound = prepared.bound.iter();
@@ -147,7 +146,7 @@ impl Lines {
             Ok(counts) => {
                 for bound in new {
                     if let Some(rows) = counts.get(bound.feed.object.as_str()) {
-                        self.progress.expects(bound.index as usize, *rows);
+                        self.progress().expects(bound.index as usize, *rows);
                     }
                 }
             }
@@ -155,27 +154,26 @@ impl Lines {
         }
     }
 
-    fn finish(self) {
-        drop(self.terminal);
-        for stream in self.progress.streams() {
+    fn finish(mut self) {
+        self.terminal = None;
+        for stream in self.progress().streams() {
             let complete_until = stream.complete().map(|until| until.to_string());
             tracing::info!(stream = stream.name, documents = stream.documents, complete_until, "pulled");
         }
     }
 
-    /// Shows how far it has come, now and then.
-    fn show(&mut self) {
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the log how far it has come, now and then.
+    fn tell(&mut self) {
         let now = now();
-        if now < self.due {
-            return;
-        }
-        if let Some(terminal) = &mut self.terminal {
-            self.due = now + PICTURES;
-            terminal.show(&self.progress.lines(now));
+        if self.terminal.is_some() || now < self.due {
             return;
         }
         self.due = now + LOOKS;
-        for Moved { stream, documents, per_second, of_about } in self.progress.moved(now) {
+        for Moved { stream, documents, per_second, of_about } in self.progress().moved(now) {
             tracing::info!(stream, documents, per_second, of_about, "pulling");
         }
     }
@@ -217,7 +215,7 @@ impl Output for Lines {
         // Replies may be pretty-printed; between tokens a line feed means nothing.
         self.collected[start..].iter_mut().filter(|byte| **byte == b'\n').for_each(|byte| *byte = b' ');
         self.collected.extend_from_slice(if self.tagged { b"]\n" } else { b"\n" });
-        self.progress.wrote(binding as usize);
+        self.progress().wrote(binding as usize);
     }
 
     fn sourced_schema(&mut self, _binding: u32, _schema: &Value) {}
@@ -227,8 +225,8 @@ impl Output for Lines {
     }
 
     fn stands(&mut self, binding: u32, standing: Standing) {
-        self.progress.stands(binding as usize, standing);
-        self.show();
+        self.progress().stands(binding as usize, standing);
+        self.tell();
     }
 
     async fn commit(&mut self, patch: Option<&Value>) -> Result<(), Error> {
@@ -252,6 +250,6 @@ impl Output for Lines {
 }
 
 #[expect(clippy::disallowed_methods, reason = "progress is shown at times of this machine")]
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }

@@ -1,56 +1,50 @@
 //! The lines of a pull below everything else that a terminal shows.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
+use console::Term;
 use flow_protocol::log;
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
+use tokio::{task::JoinHandle, time::interval};
 
-/// Time between two turns of the spinner, which says that the program lives.
-const TICK: Duration = Duration::from_millis(120);
+use super::Progress;
+use crate::pull::now;
 
-/// Lines at the bottom of stderr, until it is dropped. Whatever else is written there goes above them.
+/// Time between two pictures.
+const PICTURES: Duration = Duration::from_millis(200);
+
+/// Lines at the bottom of stderr, drawn again and again until it is dropped. Whatever else is written there goes above them.
 #[derive(Debug)]
 pub struct Terminal {
     lines: MultiProgress,
-    /// One for each line; the last turns.
-    bars: Vec<ProgressBar>,
+    /// `None` once nothing is to be drawn any more.
+    picture: Arc<Mutex<Option<Picture>>>,
+    painter: JoinHandle<()>,
 }
 
 impl Terminal {
-    /// Lines on stderr; lines of the log make room for them.
-    pub fn stderr() -> Self {
-        Self::on(ProgressDrawTarget::stderr())
-    }
-
-    fn on(target: ProgressDrawTarget) -> Self {
-        let lines = MultiProgress::with_draw_target(target);
+    /// Shows how far it has come on stderr; lines of the log make room.
+    pub fn show(progress: Arc<Mutex<Progress>>) -> Self {
+        let lines = MultiProgress::with_draw_target(ProgressDrawTarget::term_like(Box::new(Screen(Term::stderr()))));
         let shared = lines.clone();
         log::share_terminal(Some(Arc::new(move |write| shared.suspend(write))));
-        Self { lines, bars: Vec::new() }
-    }
-
-    /// Shows these lines instead of those before.
-    pub fn show(&mut self, lines: &[String]) {
-        while self.bars.len() > lines.len() {
-            if let Some(bar) = self.bars.first().cloned() {
-                self.lines.remove(&bar);
-                self.bars.remove(0);
-            }
-        }
-        while self.bars.len() < lines.len() {
-            let bar = match self.bars.is_empty() {
-                true => {
-                    let last = self.lines.add(ProgressBar::new_spinner().with_style(style("{spinner} {wide_msg}")));
-                    last.enable_steady_tick(TICK);
-                    last
+        let picture = Arc::new(Mutex::new(Some(Picture { lines: lines.clone(), bars: Vec::new() })));
+        let painted = Arc::clone(&picture);
+        let painter = tokio::spawn(async move {
+            let mut pictures = interval(PICTURES);
+            loop {
+                pictures.tick().await;
+                let lines = progress.lock().unwrap_or_else(PoisonError::into_inner).lines(now());
+                if let Some(picture) = &mut *painted.lock().unwrap_or_else(PoisonError::into_inner) {
+                    picture.draw(&lines);
                 }
-                false => self.lines.insert(0, ProgressBar::new_spinner().with_style(style("  {wide_msg}"))),
-            };
-            self.bars.insert(0, bar);
-        }
-        for (bar, line) in self.bars.iter().zip(lines) {
-            bar.set_message(line.clone());
-        }
+            }
+        });
+        Self { lines, picture, painter }
     }
 
     /// Writes something else to the terminal, above the lines.
@@ -61,8 +55,87 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
+        self.painter.abort();
         log::share_terminal(None);
-        self.bars.iter().for_each(ProgressBar::finish_and_clear);
+        if let Some(picture) = self.picture.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            picture.clear();
+        }
+    }
+}
+
+/// What is drawn.
+#[derive(Debug)]
+struct Picture {
+    lines: MultiProgress,
+    /// One for each line; the last has the spinner.
+    bars: Vec<ProgressBar>,
+}
+
+impl Picture {
+    fn draw(&mut self, lines: &[String]) {
+        while self.bars.len() < lines.len() {
+            let template = if self.bars.is_empty() { "{spinner} {elapsed} {wide_msg}" } else { "  {wide_msg}" };
+            let bar = ProgressBar::new_spinner().with_style(style(template));
+            self.bars.insert(0, self.lines.insert(0, bar));
+        }
+        for (bar, line) in self.bars.iter().zip(lines) {
+            bar.set_message(line.clone());
+            bar.tick();
+        }
+    }
+
+    fn clear(self) {
+        // A terminal that went away needs no cleaning.
+        let _ = self.lines.clear();
+        self.lines.set_draw_target(ProgressDrawTarget::hidden());
+    }
+}
+
+/// A terminal whose cursor rests at the beginning of the last line. At its end, where `indicatif` leaves it, a `^C` that the terminal
+/// shows would begin another line, and the first would be left behind.
+#[derive(Debug)]
+struct Screen(Term);
+
+impl TermLike for Screen {
+    fn width(&self) -> u16 {
+        TermLike::width(&self.0)
+    }
+
+    fn height(&self) -> u16 {
+        TermLike::height(&self.0)
+    }
+
+    fn move_cursor_up(&self, lines: usize) -> io::Result<()> {
+        self.0.move_cursor_up(lines)
+    }
+
+    fn move_cursor_down(&self, lines: usize) -> io::Result<()> {
+        self.0.move_cursor_down(lines)
+    }
+
+    fn move_cursor_right(&self, columns: usize) -> io::Result<()> {
+        self.0.move_cursor_right(columns)
+    }
+
+    fn move_cursor_left(&self, columns: usize) -> io::Result<()> {
+        self.0.move_cursor_left(columns)
+    }
+
+    fn write_line(&self, text: &str) -> io::Result<()> {
+        self.0.write_line(text)
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        self.0.write_str(text)
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        self.0.clear_line()
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.0.write_str("\r")?;
+        self.0.flush()
     }
 }
 
