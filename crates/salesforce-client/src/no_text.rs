@@ -16,15 +16,15 @@ pub(crate) fn said(body: &[u8], at: usize) -> String {
 
 /// The record and its field that hold this byte of `text`, of which `part` is a part.
 fn field(text: &str, part: &str, at: usize) -> Option<(RecordId, String)> {
-    let holds = |value: &RawValue| {
-        let from = value.get().as_ptr().addr() - text.as_ptr().addr();
-        (from..from + value.get().len()).contains(&at)
+    let holds = |value: &str| {
+        let from = value.as_ptr().addr() - text.as_ptr().addr();
+        (from..from + value.len()).contains(&at)
     };
     if let Ok(list) = serde_json::from_str::<Vec<&RawValue>>(part) {
-        return field(text, list.into_iter().find(|value| holds(value))?.get(), at);
+        return field(text, list.into_iter().find(|value| holds(value.get()))?.get(), at);
     }
     let record: Record<'_> = serde_json::from_str(part).ok()?;
-    let (name, value) = record.iter().find(|(_, value)| holds(value))?;
+    let (name, value) = record.iter().find(|(_, value)| holds(value.get()))?;
     match record.id() {
         Ok(id) => Some((id, name.to_owned())),
         Err(_) => field(text, value.get(), at),
