@@ -268,7 +268,7 @@ async fn a_pull_that_has_caught_up_has_what_nobody_announced() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pull_from_a_busy_org_ends() {
     let org = Org::start(&[("Account", 30)]).await;
-    org.change_steadily(&["Account"], 100.0, 1);
+    org.change_steadily(&["Account"], 30.0, 1);
     let mut pulls = Pulls::of(org, &["Account"]);
     for _ in 0..2 {
         pulls.pull().await;

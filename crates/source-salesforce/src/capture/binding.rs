@@ -260,8 +260,12 @@ impl Binding {
         self.proved
     }
 
-    /// Whether all that could be seen when this life began is written: a read that began since then covers it, and nothing that it
-    /// came by is still to be fetched.
+    /// Whether a read that began in this life is done: it has seen all that could be seen when this life began.
+    pub fn has_read(&self) -> bool {
+        self.polled
+    }
+
+    /// Whether all that could be seen when this life began is written, and nothing that a read came by is still to be fetched.
     pub fn is_current(&self) -> bool {
         self.subscribed && self.polled && self.reads.is_empty() && !self.fetches.has_of_pages()
     }

@@ -256,7 +256,7 @@ impl Lane {
 
     /// When the next poll or sweep is due. Who hurries waits for no more than what was announced.
     pub(super) fn sweep_due(&self, now: Instant) -> Instant {
-        match self.hurries && !self.machine.is_current() {
+        match self.hurries && !self.machine.has_read() {
             true => self.sweep_due.min(self.quiet_at().unwrap_or(now)),
             false => self.sweep_due,
         }
