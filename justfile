@@ -21,9 +21,9 @@ check:
 schemas:
     UPDATE_SCHEMAS=1 cargo test -p e2e schemas
 
-# Drain a backlog of events: documents per second, CPU against the floor, memory; then what the emulated org itself delivers, in bulk and as events
-bench:
-    cargo bench -p e2e
+# Rows/s, CPU against the floor, latency and memory of backfill and events; then the emulated org's own rates. `just bench short`: a glance
+bench *ARGS:
+    cargo bench -p e2e --benches -- {{ARGS}}
     cargo bench -p salesforce-emulator --bench bulk --bench events
 
 # The capture under trouble of every kind, for so many seeds; a seed that fails says so

@@ -7,6 +7,34 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// How much a benchmark is asked to measure: `cargo bench … -- [short] [NUMBER]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// A glance, in place of figures that last.
+    pub is_short: bool,
+    /// As much of it as this.
+    pub number: Option<usize>,
+}
+
+impl Wanted {
+    /// What the command line says; `None` if it comes from `cargo test --all-targets`, which starts benchmarks too, and does not want
+    /// minutes of it.
+    #[must_use]
+    pub fn here() -> Option<Self> {
+        let arguments: Vec<String> = std::env::args().skip(1).collect();
+        arguments.iter().any(|argument| argument == "--bench").then(|| Self {
+            is_short: arguments.iter().any(|argument| argument == "short"),
+            number: arguments.iter().find_map(|argument| argument.parse().ok()),
+        })
+    }
+
+    /// The number that was asked for, or the usual one, or in short a part of it.
+    #[must_use]
+    pub fn number_or(self, usual: usize, part: usize) -> usize {
+        self.number.unwrap_or(if self.is_short { usual / part } else { usual })
+    }
+}
+
 /// A second in the unit of `/proc/PID/stat`: 100 ticks on every Linux that tells it to programs.
 const TICKS: u64 = 100;
 

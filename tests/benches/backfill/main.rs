@@ -6,7 +6,7 @@
 //! rows of the same org, so that the ratio means something on a busy machine too. What unpacking the replies takes is told apart.
 //!
 //! `cargo bench -p e2e --bench backfill`; a first run makes a million rows, which takes minutes, and keeps them below `target/tmp`.
-//! `… --bench backfill -- short` makes do with a tenth, and one run. Linux only.
+//! `… --bench backfill -- short` makes do with a tenth, and one run; a number is that of the many rows. Linux only.
 
 #[path = "../org/door.rs"]
 mod door;
@@ -23,6 +23,7 @@ mod token;
 use std::{error::Error, fmt, io::Write as _, time::Duration};
 
 use demo::{binaries, runtime::Connector};
+use e2e::measure::Wanted;
 use tokio::time::timeout;
 
 use self::{floor::Floor, org::Org, sample::Sample, table::Run};
@@ -57,12 +58,9 @@ impl fmt::Display for Way {
 }
 
 fn main() -> Result<()> {
-    // `cargo bench` says so; `cargo test --all-targets` starts benchmarks too.
-    if !std::env::args().any(|argument| argument == "--bench") {
-        return Ok(());
-    }
-    let (part, runs) = if std::env::args().any(|argument| argument == "short") { (10, 1) } else { (1, RUNS) };
-    tokio::runtime::Runtime::new()?.block_on(run(MANY / part, ROWS / part, runs))
+    let Some(wanted) = Wanted::here() else { return Ok(()) };
+    let many = wanted.number_or(MANY, 10);
+    tokio::runtime::Runtime::new()?.block_on(run(many, ROWS.min(many / 5), if wanted.is_short { 1 } else { RUNS }))
 }
 
 async fn run(many: usize, rows: usize, runs: usize) -> Result<()> {

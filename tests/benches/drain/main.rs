@@ -24,6 +24,7 @@ mod token;
 use std::{error::Error, time::Duration};
 
 use demo::{binaries, runtime::Connector};
+use e2e::measure::Wanted;
 use serde_json::json;
 use tokio::time::timeout;
 
@@ -43,11 +44,8 @@ const PATIENCE: Duration = Duration::from_secs(300);
 const STARTS: usize = 20;
 
 fn main() -> Result<()> {
-    // `cargo bench` says so; `cargo test --all-targets` starts benchmarks too, and does not want minutes of it.
-    if !std::env::args().any(|argument| argument == "--bench") {
-        return Ok(());
-    }
-    let documents = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(DOCUMENTS);
+    let Some(wanted) = Wanted::here() else { return Ok(()) };
+    let documents = wanted.number_or(DOCUMENTS, 10);
     tokio::runtime::Runtime::new()?.block_on(run(documents))
 }
 

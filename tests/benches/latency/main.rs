@@ -24,7 +24,7 @@ use demo::{
     binaries,
     runtime::{Capture, Connector},
 };
-use e2e::measure::{micros, millis};
+use e2e::measure::{Wanted, micros, millis};
 use serde_json::json;
 use tokio::time::timeout;
 
@@ -47,11 +47,8 @@ const PACE: Duration = Duration::from_millis(5);
 const PATIENCE: Duration = Duration::from_secs(300);
 
 fn main() -> Result<()> {
-    // `cargo bench` says so; `cargo test --all-targets` starts benchmarks too.
-    if !std::env::args().any(|argument| argument == "--bench") {
-        return Ok(());
-    }
-    let changes = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(CHANGES);
+    let Some(wanted) = Wanted::here() else { return Ok(()) };
+    let changes = wanted.number_or(CHANGES, 4);
     tokio::runtime::Runtime::new()?.block_on(run(changes))
 }
 
