@@ -107,6 +107,8 @@ pub struct Session<O> {
     calls: FuturesUnordered<Call>,
     meter: Meter,
     pages: usize,
+    /// The lane whose turn it is to read a page: a small object does not wait for the history of large ones.
+    turn: usize,
     /// Commits so far, and how many of them are durable.
     commits: u64,
     durable: u64,
@@ -165,6 +167,7 @@ impl<O: Output> Session<O> {
             calls: FuturesUnordered::new(),
             meter: Meter::new(Budget::new(options.share, prepared.calls), now),
             pages: 0,
+            turn: 0,
             commits: 0,
             durable: 0,
             obsolete: VecDeque::new(),
@@ -286,7 +289,9 @@ impl<O: Output> Session<O> {
             }
         }
         let mut jobs = self.lanes.iter().filter(|lane| lane.way.has_job()).count();
-        for (n, lane) in self.lanes.iter_mut().enumerate() {
+        let (first, all) = (self.turn, self.lanes.len());
+        for n in (first..all).chain(0..first) {
+            let lane = &mut self.lanes[n];
             if lane.awaits_sweep() && lane.sweep_due <= now {
                 lane.begin_sweep(now, slower);
                 if lane.feed.is_replicateable {
@@ -308,6 +313,7 @@ impl<O: Output> Session<O> {
                     jobs += 1;
                     self.calls.extend(lane.begin_job(&self.org, n, &read));
                 } else {
+                    self.turn = (n + 1) % all;
                     self.pages += 1;
                     self.calls.push(reads::page(&self.org, n, lane, &read));
                 }
