@@ -344,6 +344,11 @@ impl Lane {
         if self.machine.is_topic(topic.id) {
             if self.machine.topic_seen(topic.found, topic.was_silent, topic.now) {
                 warn_of_changed_topic(self.stream());
+                if let Some(Error::Refused { .. }) = self.doubt {
+                    // It was refused as the topic was then.
+                    self.machine.gap();
+                    return Some((topic.channel.clone(), ReplayFrom::Tip));
+                }
             }
             return None;
         }
