@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use demo::runtime::Capture;
 use salesforce_emulator::{
     Settings,
     org::{Feature, SchemaChange},
@@ -219,5 +220,23 @@ async fn misspelled_names_are_captured_under_their_names_and_absent_objects_are_
     .await;
     assert_eq!(pulled.code, Some(0), "{}", pulled.stderr);
     assert_eq!(pulled.stdout.lines().filter(|line| line.starts_with("[\"ContactLineItem\",")).count(), 5);
+    org.shutdown().await;
+}
+
+/// Two pages are on their way at a time, over all bindings. They go round: whoever is small is done while the others still read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_small_object_does_not_wait_for_large_ones() {
+    let streams = ["Account", "Contact", "Custom__c"];
+    let settings = Settings { query_page: 10, ..Settings::default() };
+    let org = Org::start_with(1, &[("Account", 400), ("Contact", 400), ("Custom__c", 5)], settings).await;
+    let mut task = Task::prepare(&org, &streams).await;
+    let mut running = task.open().await;
+    let read = |capture: &Capture, binding: usize| capture.collection(binding).rows().len();
+    running.until(|capture| read(capture, 2) == 5).await;
+    let others = [0, 1].map(|binding| read(&running.task.capture, binding));
+    assert!(others.iter().all(|rows| *rows < 200), "{others:?}");
+    running.agree(&org).await;
+    running.end().await;
+    task.assert_faithful(&org);
     org.shutdown().await;
 }

@@ -405,6 +405,11 @@ impl Lane {
                 self.counter.lost(self.machine.lost_since());
                 self.counter.heard(topic.now.at);
                 warn_of_changed_topic(self.stream(), &self.counter);
+                if let Some(Error::Refused { .. }) = self.doubt {
+                    // It was refused as the topic was then.
+                    self.machine.gap();
+                    return Some((topic.channel.clone(), ReplayFrom::Tip));
+                }
             }
             return None;
         }

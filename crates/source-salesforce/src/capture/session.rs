@@ -123,6 +123,8 @@ pub struct Session<O> {
     meter: Meter,
     /// The room that pages take.
     pages: usize,
+    /// The lane whose turn it is to read a page: a small object does not wait for the history of large ones.
+    turn: usize,
     /// Commits so far, and how many of them are durable.
     commits: u64,
     durable: u64,
@@ -191,6 +193,7 @@ impl<O: Output> Session<O> {
             meter: Meter::new(budget, &prepared.calls, Deliveries::new(prepared.deliveries, now), now),
             serving,
             pages: 0,
+            turn: 0,
             commits: 0,
             durable: 0,
             obsolete: VecDeque::new(),

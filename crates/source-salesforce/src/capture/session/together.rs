@@ -64,13 +64,19 @@ impl<O: Output> Session<O> {
     }
 
     /// Sends for the next pages, as far as there is room. A read that goes on has a call for a page of its own; those that begin go
-    /// together, once there is room for as many as a call carries: most objects have few rows, and few that changed.
+    /// together, once there is room for as many as a call carries: most objects have few rows, and few that changed. Reads that go on
+    /// take turns: a small object does not wait for the history of large ones.
     pub(super) fn send_pages(&mut self) {
         if self.pages + WHOLE > ROOM {
             return;
         }
         let mut first: Vec<(usize, Read)> = Vec::new();
-        for (n, lane) in self.lanes.iter_mut().enumerate().filter(|(_, lane)| !lane.goes_by_job()) {
+        let (turn, all) = (self.turn, self.lanes.len());
+        for n in (turn..all).chain(0..turn) {
+            let lane = &mut self.lanes[n];
+            if lane.goes_by_job() {
+                continue;
+            }
             let needs = if lane.machine.begins_read() { 1 } else { WHOLE };
             if self.pages + needs > ROOM {
                 continue;
@@ -78,7 +84,10 @@ impl<O: Output> Session<O> {
             let Some(read) = lane.next_page() else { continue };
             (lane.room, self.pages) = (needs, self.pages + needs);
             match needs {
-                WHOLE => self.calls.push(reads::page(&self.org, n, lane, &read)),
+                WHOLE => {
+                    self.turn = (n + 1) % all;
+                    self.calls.push(reads::page(&self.org, n, lane, &read));
+                }
                 _ => first.push((n, read)),
             }
         }
