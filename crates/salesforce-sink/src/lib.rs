@@ -1,0 +1,20 @@
+//! The write engine: changes in, receipts out.
+
+// What goes in, and what comes out.
+pub mod change; // an operation on one record, its fields as they came, where it came from
+pub mod receipt; // what became of it
+pub mod target; // where changes go, and by which rules
+
+// From a change to a row: pure.
+mod convert; // JSON values become values of a field, by its kind
+mod fields; // which members are written, where, and as what
+pub mod prepare; // a target held against its object
+mod row; // a row in its normal form; one meaning of null on every route
+
+pub mod error; // how the sink as a whole fails
+
+pub use change::{Change, Fields, Operation};
+pub use error::Error;
+pub use prepare::{Complaint, LeftOut, Prepared, Role, Warning};
+pub use receipt::{Outcome, Receipt, Rejection, codes};
+pub use target::{Lookup, MatchBy, Missing, Nulls, OtherReferences, References, Target, WriteOptions};
