@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use crate::{
-    ApiVersion, RecordId, SObjectName,
+    ApiVersion, FieldName, RecordId, SObjectName,
     advice::advice,
     auth::SignInFailure,
     bulk::JobId,
@@ -196,8 +196,36 @@ pub enum Action {
     Update(SObjectName, RecordId),
     /// Deleting a record.
     Delete(SObjectName, RecordId),
+    /// Writing a row named by an external id field.
+    WriteBy(Verb, SObjectName, FieldName),
+    /// Writing so many rows at once.
+    WriteRows(Verb, SObjectName, usize),
     /// This and so many more in one call.
     Together(Box<Action>, usize),
+}
+
+/// What is done to rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// They are created.
+    Create,
+    /// They are updated.
+    Update,
+    /// They are updated, or created where they are not there.
+    Upsert,
+    /// They are deleted.
+    Delete,
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Verb::Create => "creating",
+            Verb::Update => "updating",
+            Verb::Upsert => "upserting",
+            Verb::Delete => "deleting",
+        })
+    }
 }
 
 impl Action {
@@ -221,7 +249,9 @@ impl Action {
             | Action::Deleted(object)
             | Action::Create(object)
             | Action::Update(object, _)
-            | Action::Delete(object, _) => Some(object),
+            | Action::Delete(object, _)
+            | Action::WriteBy(_, object, _)
+            | Action::WriteRows(_, object, _) => Some(object),
         }
     }
 
@@ -252,6 +282,8 @@ impl fmt::Display for Action {
             Action::Create(object) => write!(f, "creating a record of {object}"),
             Action::Update(object, id) => write!(f, "updating {object} {id}"),
             Action::Delete(object, id) => write!(f, "deleting {object} {id}"),
+            Action::WriteBy(verb, object, field) => write!(f, "{verb} {object} by {field}"),
+            Action::WriteRows(verb, object, rows) => write!(f, "{verb} {rows} records of {object}"),
             Action::Together(first, more) => write!(f, "{first} and {more} more"),
         }
     }

@@ -62,12 +62,13 @@ mod session; // the current token; one sign-in at a time
 mod sobject; // create, update, delete one record
 pub mod soql; // queries as values
 pub mod updated; // ids of changed and deleted records
+pub mod write; // rows into the org: one per call, or up to 200
 
 pub use auth::{Credentials, PrivateKey, token::Token};
 pub use datetime::parse_datetime;
 pub use describe::{Describe, Field, FieldType, GlobalDescribe, SObjectSummary};
 pub use describes::LastModified;
-pub use error::{Action, Error};
+pub use error::{Action, Error, Verb};
 pub use failure::{Failure, Fault, Refusal};
 pub use host::LoginUrl;
 pub use id::{FieldName, RecordId, SObjectName};
@@ -81,3 +82,4 @@ pub use retry::Class;
 pub use soql::Select;
 pub use updated::{Deleted, Updated};
 pub use version::{ApiVersion, Version};
+pub use write::{ExternalId, Fields, Key, RowRefusal, Rows, Saved, Write, WriteOptions};
