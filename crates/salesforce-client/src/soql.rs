@@ -142,6 +142,8 @@ pub enum Literal {
     Bool(bool),
     /// An integer.
     Integer(i64),
+    /// A number as it is written, for digits that no other type keeps. Whoever makes it answers for its being one.
+    Number(String),
     /// A text, quoted and escaped.
     Text(String),
     /// A day, unquoted.
@@ -247,6 +249,7 @@ impl fmt::Display for Literal {
             Literal::Null => f.write_str("null"),
             Literal::Bool(value) => write!(f, "{value}"),
             Literal::Integer(value) => write!(f, "{value}"),
+            Literal::Number(digits) => f.write_str(digits),
             Literal::Text(text) => {
                 f.write_str("'")?;
                 escaped(f, text, Quoted::Text)?;

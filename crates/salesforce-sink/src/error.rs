@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use salesforce_client::SObjectName;
-
 /// The sink cannot go on: it is not the fault of one row. Changes without a receipt may or may not be in the org; to submit them
 /// again is right, as after a crash.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -12,7 +10,7 @@ pub enum Error {
     #[error("cannot write to {object}: {source}")]
     Call {
         /// The object.
-        object: SObjectName,
+        object: String,
         /// What came back.
         source: Arc<salesforce_client::Error>,
     },
@@ -20,7 +18,7 @@ pub enum Error {
     #[error("gave up writing to {object} after {seconds} s and {attempts} attempts: {source}")]
     GaveUp {
         /// The object.
-        object: SObjectName,
+        object: String,
         /// How long it was tried, in seconds.
         seconds: u64,
         /// How often.

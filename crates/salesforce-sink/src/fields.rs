@@ -22,7 +22,7 @@ use crate::{
     convert::{Misfit, convert},
     prepare::{LeftOut, Prepared, Slot, Way, lower},
     receipt::{Rejection, codes},
-    row::{Cell, Column, Row},
+    row::{Cell, Column, Parent, Row},
     target::{MatchBy, Nulls},
 };
 
@@ -52,7 +52,8 @@ pub(crate) struct Fitted {
 
 /// Members that tell of the change, as other connectors write them.
 fn is_metadata(member: &str) -> bool {
-    matches!(member, "_EventType" | "_ObjectType" | "ReplayId" | "ChangeEventHeader") || member.starts_with("attributes")
+    matches!(member, "_EventType" | "_ObjectType" | "ReplayId" | "ChangeEventHeader")
+        || member.starts_with("attributes")
 }
 
 impl Prepared {
@@ -102,7 +103,8 @@ impl Prepared {
         for (member, value) in change.fields.iter() {
             match self.slot(member, operation) {
                 Ok(slot) => {
-                    let cell = slot.cell(value).map_err(|misfit| self.misfit(change, slot.field.name.as_str(), &misfit))?;
+                    let cell =
+                        slot.cell(value).map_err(|misfit| self.misfit(change, slot.field.name.as_str(), &misfit))?;
                     self.put(&mut fitted.row, operation, &slot.column, cell);
                 }
                 Err(LeftOut::Unknown) => match self.relationships.get(&lower(member)) {
@@ -122,7 +124,8 @@ impl Prepared {
         // An insert says its external id as a field; what is matched by it is addressed by it instead.
         if let (Operation::Insert, Some(matched), Some(key)) = (operation, &self.matched, &change.key) {
             if !key.is_empty() {
-                fitted.row.set(Arc::new(Column::Field(matched.name.clone())), self.key_cell(change, matched, key)?);
+                let column = Column { field: matched.name.clone(), createable: true, parent: None };
+                fitted.row.set(Arc::new(column), self.key_cell(change, matched, key)?);
             }
         }
         Ok(fitted)
@@ -156,7 +159,12 @@ impl Prepared {
             }
             (None, Some(key), _) => {
                 let id: RecordId = key.parse().map_err(|_| {
-                    self.rejection(change, "MALFORMED_ID", "the key is no record id (15 or 18 letters and digits)", Some("Id"))
+                    self.rejection(
+                        change,
+                        "MALFORMED_ID",
+                        "the key is no record id (15 or 18 letters and digits)",
+                        Some("Id"),
+                    )
                 })?;
                 Ok((Address::Id(id), Some(id.as_str().into())))
             }
@@ -202,18 +210,20 @@ impl Prepared {
         if value.get() == "null" {
             return Ok(Some((Arc::clone(&slot.column), Cell::Null)));
         }
-        let one_member = || Misfit::new("a related record is named by exactly one field of its own, such as {\"Ext__c\": \"7\"}");
+        let one_member =
+            || Misfit::new("a related record is named by exactly one field of its own, such as {\"Ext__c\": \"7\"}");
         let members: std::collections::BTreeMap<String, Box<RawValue>> =
             serde_json::from_str(value.get()).map_err(|_| one_member())?;
         let attributes = members.get("attributes").and_then(|it| serde_json::from_str::<Attributes>(it.get()).ok());
         let mut named = members.iter().filter(|(name, _)| *name != "attributes");
         let (Some((by, value)), None) = (named.next(), named.next()) else { return Err(one_member()) };
-        let column = Column::Parent {
-            reference: slot.field.name.clone(),
-            relationship: slot.field.relationship_name.as_deref().unwrap_or_default().into(),
-            object: attributes.map(|it| it.object).filter(|_| slot.field.reference_to.len() > 1),
-            by: by.parse().map_err(|_| one_member())?,
+        let (Some(Ok(relationship)), Ok(by)) = (slot.field.relationship_name.as_deref().map(str::parse), by.parse())
+        else {
+            return Err(one_member());
         };
+        let object = attributes.map(|it| it.object).filter(|_| slot.field.reference_to.len() > 1);
+        let parent = Some(Parent { relationship, object, by });
+        let column = Column { field: slot.field.name.clone(), createable: slot.field.createable, parent };
         Ok(Some((Arc::new(column), name_of_parent(value)?)))
     }
 
@@ -255,7 +265,7 @@ fn name_of_parent(value: &RawValue) -> Result<Cell, Misfit> {
 }
 
 /// One text for all spellings that Salesforce takes for one key.
-fn identity(matched: &Field, key: &Cell) -> Box<str> {
+pub(crate) fn identity(matched: &Field, key: &Cell) -> Box<str> {
     match key {
         Cell::Text(text) if matched.case_sensitive => text.clone(),
         Cell::Text(text) => text.to_lowercase().into(),

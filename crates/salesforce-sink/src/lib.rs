@@ -11,10 +11,24 @@ mod fields; // which members are written, where, and as what
 pub mod prepare; // a target held against its object
 mod row; // a row in its normal form; one meaning of null on every route
 
+// From rows to batches, and back from refusals to rows: pure.
+mod delivery; // one batch on its way
+mod pace;
+mod plan; // which rows go next, and how
+mod verdict; // what a refusal of a row means for it
+mod window; // changes that wait, by record // how many calls may be under way
+
+// The shell.
+mod doors; // what the engine asks of an org
+mod engine; // the loop: takes changes in, keeps calls going, hands receipts out
+pub mod sink; // the two ends of it
+
 pub mod error; // how the sink as a whole fails
 
 pub use change::{Change, Fields, Operation};
 pub use error::Error;
+pub use plan::Route;
 pub use prepare::{Complaint, LeftOut, Prepared, Role, Warning};
 pub use receipt::{Outcome, Receipt, Rejection, codes};
+pub use sink::{Options, Receipts, Sink, State, TargetKey, Targets};
 pub use target::{Lookup, MatchBy, Missing, Nulls, OtherReferences, References, Target, WriteOptions};

@@ -6,7 +6,7 @@ use salesforce_client::{Describe, Field, FieldName, FieldType, SObjectName};
 
 use crate::{
     Operation,
-    row::Column,
+    row::{Column, Parent},
     target::{Lookup, MatchBy, OtherReferences, Target},
 };
 
@@ -199,8 +199,7 @@ impl Target {
         }
         let warnings = warnings(&self, describe.name(), matched.as_ref());
         let slot = |field: &Field| (lower(field.name.as_str()), Slot::new(field, &self));
-        let relationship =
-            |field: &Field| Some((lower(field.relationship_name.as_deref()?), field.name.clone()));
+        let relationship = |field: &Field| Some((lower(field.relationship_name.as_deref()?), field.name.clone()));
         let mut parents: Vec<_> = describe.fields.iter().flat_map(|field| field.reference_to.iter().cloned()).collect();
         parents.sort();
         parents.dedup();
@@ -219,21 +218,18 @@ impl Target {
 impl Slot {
     fn new(field: &Field, target: &Target) -> Slot {
         let lookup = target.references.lookups.iter().find(|lookup| lookup.reference.same_as(field.name.as_str()));
-        let (column, way) = match (lookup, &field.relationship_name) {
-            (Some(lookup), Some(relationship)) => (
-                Column::Parent {
-                    reference: field.name.clone(),
-                    relationship: relationship.as_str().into(),
-                    object: lookup.object.clone().filter(|_| field.reference_to.len() > 1),
-                    by: lookup.by.clone(),
-                },
-                Way::Lookup,
-            ),
-            _ if field.kind == FieldType::Reference && target.references.others == OtherReferences::Drop => {
-                (Column::Field(field.name.clone()), Way::Dropped)
+        let relationship = field.relationship_name.as_deref().and_then(|name| name.parse().ok());
+        let (parent, way) = match (lookup, relationship) {
+            (Some(lookup), Some(relationship)) => {
+                let object = lookup.object.clone().filter(|_| field.reference_to.len() > 1);
+                (Some(Parent { relationship, object, by: lookup.by.clone() }), Way::Lookup)
             }
-            _ => (Column::Field(field.name.clone()), Way::Plain),
+            _ if field.kind == FieldType::Reference && target.references.others == OtherReferences::Drop => {
+                (None, Way::Dropped)
+            }
+            _ => (None, Way::Plain),
         };
+        let column = Column { field: field.name.clone(), createable: field.createable, parent };
         Slot { field: field.clone(), column: Arc::new(column), way }
     }
 }
@@ -281,7 +277,9 @@ impl<'a> Inspection<'a> {
             self.unsuited(&field.name, Role::Match, "is the record's Id; match by Id instead");
         } else if !field.external_id && !field.id_lookup {
             self.unsuited(&field.name, Role::Match, "is no external id; declare it one in Setup");
-        } else if !field.createable && target.operations.iter().any(|op| matches!(op, Operation::Insert | Operation::Upsert)) {
+        } else if !field.createable
+            && target.operations.iter().any(|op| matches!(op, Operation::Insert | Operation::Upsert))
+        {
             self.unsuited(&field.name, Role::Match, "cannot be written; the user may lack the permission to edit it");
         }
         Some(field.clone())

@@ -8,10 +8,11 @@
 //!
 //! An empty text is null from the start: Salesforce keeps none, and a cell of CSV could not tell it from absent.
 
-use std::{fmt::Write as _, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use salesforce_client::{FieldName, SObjectName};
-use serde_json::value::RawValue;
+use serde::{Serialize, Serializer, ser::Error as _, ser::SerializeMap as _};
+use serde_json::value::{RawValue, to_raw_value};
 
 /// What stands in a cell of CSV to empty a field.
 pub(crate) const NULL_IN_CSV: &str = "#N/A";
@@ -55,74 +56,44 @@ impl Cell {
     pub(crate) fn in_csv(&self) -> &str {
         self.as_str().unwrap_or(NULL_IN_CSV)
     }
-
-    pub(crate) fn write_json(&self, out: &mut String) {
-        match self {
-            Cell::Null => out.push_str("null"),
-            Cell::Literal(text) => out.push_str(text),
-            Cell::Text(text) => write_text(text, out),
-        }
-    }
-}
-
-/// Writes a JSON string.
-pub(crate) fn write_text(text: &str, out: &mut String) {
-    out.push_str(&serde_json::to_string(text).expect("a text is always JSON"));
 }
 
 /// Where a value goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Column {
-    /// Into a field.
-    Field(FieldName),
-    /// Into a reference, by what the parent is called in a field of its own.
-    Parent {
-        /// The reference, such as `AccountId`.
-        reference: FieldName,
-        /// What the parent is called as part of the row, such as `Account`.
-        relationship: Box<str>,
-        /// The parent's object, where the reference may point to several.
-        object: Option<SObjectName>,
-        /// The parent's field that is matched.
-        by: FieldName,
-    },
+pub(crate) struct Column {
+    /// The field that is written in the end.
+    pub(crate) field: FieldName,
+    /// Whether an insert can write it.
+    pub(crate) createable: bool,
+    /// Set for a reference whose value is not an Id, but what the parent is called.
+    pub(crate) parent: Option<Parent>,
+}
+
+/// How a reference is told by a field of the parent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Parent {
+    /// What the parent is called as part of the row, such as `Account`.
+    pub(crate) relationship: FieldName,
+    /// The parent's object, where the reference may point to several.
+    pub(crate) object: Option<SObjectName>,
+    /// The parent's field that is matched.
+    pub(crate) by: FieldName,
 }
 
 impl Column {
-    /// The field that is written in the end.
-    pub(crate) fn writes(&self) -> &FieldName {
-        match self {
-            Column::Field(field) => field,
-            Column::Parent { reference, .. } => reference,
-        }
-    }
-
     /// The header of the column in CSV.
     pub(crate) fn header(&self) -> String {
-        match self {
-            Column::Field(field) => field.to_string(),
-            Column::Parent { relationship, object: None, by, .. } => format!("{relationship}.{by}"),
-            Column::Parent { relationship, object: Some(object), by, .. } => format!("{object}:{relationship}.{by}"),
+        match &self.parent {
+            None => self.field.to_string(),
+            Some(Parent { relationship, object: None, by }) => format!("{relationship}.{by}"),
+            Some(Parent { relationship, object: Some(object), by }) => format!("{object}:{relationship}.{by}"),
         }
     }
 
-    /// Writes a member. A reference is emptied by its own name: a null parent would be refused by some routes.
-    fn write_json(&self, cell: &Cell, out: &mut String) {
-        match self {
-            Column::Parent { relationship, object, by, .. } if *cell != Cell::Null => {
-                let _ = write!(out, "\"{relationship}\":{{");
-                if let Some(object) = object {
-                    let _ = write!(out, "\"attributes\":{{\"type\":\"{object}\"}},");
-                }
-                let _ = write!(out, "\"{by}\":");
-                cell.write_json(out);
-                out.push('}');
-            }
-            column => {
-                let _ = write!(out, "\"{}\":", column.writes());
-                cell.write_json(out);
-            }
-        }
+    /// The parent that this cell names. A reference is emptied by its own name: a null parent is refused by some routes.
+    fn parent_of<'a>(&'a self, cell: &'a Cell) -> Option<(&'a FieldName, NamedParent<'a>)> {
+        let parent = self.parent.as_ref().filter(|_| *cell != Cell::Null)?;
+        Some((&parent.relationship, NamedParent { object: parent.object.as_ref(), by: &parent.by, cell }))
     }
 }
 
@@ -135,7 +106,7 @@ pub(crate) struct Row {
 impl Row {
     /// Sets a field; a later value takes the place of an earlier one.
     pub(crate) fn set(&mut self, column: Arc<Column>, cell: Cell) {
-        match self.cells.iter_mut().find(|(own, _)| own.writes() == column.writes()) {
+        match self.cells.iter_mut().find(|(own, _)| own.field == column.field) {
             Some(place) => *place = (column, cell),
             None => self.cells.push((column, cell)),
         }
@@ -151,8 +122,16 @@ impl Row {
     /// Takes a field out; whether it was there.
     pub(crate) fn leave_out(&mut self, field: &str) -> bool {
         let before = self.cells.len();
-        self.cells.retain(|(column, _)| !column.writes().same_as(field));
+        self.cells.retain(|(column, _)| !column.field.same_as(field));
         self.cells.len() < before
+    }
+
+    /// The value of a field, if it is there and not told by a parent.
+    pub(crate) fn get(&self, field: &str) -> Option<&Cell> {
+        self.cells
+            .iter()
+            .find(|(column, _)| column.parent.is_none() && column.field.same_as(field))
+            .map(|(_, cell)| cell)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Arc<Column>, &Cell)> {
@@ -168,6 +147,11 @@ impl Row {
         self.cells.iter().any(|(_, cell)| *cell == Cell::Null)
     }
 
+    /// Whether an insert can write every field of it.
+    pub(crate) fn can_be_created(&self) -> bool {
+        self.cells.iter().all(|(column, _)| column.createable)
+    }
+
     /// Whether CSV can say all of it.
     pub(crate) fn fits_csv(&self) -> bool {
         self.cells.iter().all(|(_, cell)| cell.fits_csv())
@@ -175,39 +159,76 @@ impl Row {
 
     /// About how long it is when written, in bytes.
     pub(crate) fn size(&self) -> usize {
-        let cell = |(column, cell): &(Arc<Column>, Cell)| {
-            column.writes().as_str().len() + cell.as_str().map_or(4, str::len) + 6
-        };
+        let cell =
+            |(column, cell): &(Arc<Column>, Cell)| column.field.as_str().len() + cell.as_str().map_or(4, str::len) + 6;
         self.cells.iter().map(cell).sum()
     }
 
-    /// The row as a JSON object, `first` being members that go before its own.
-    pub(crate) fn json(&self, first: &[(&str, &Cell)]) -> Box<RawValue> {
-        self.json_after(String::from("{"), first)
-    }
-
-    /// As [`Row::json`], with the type of the record, as Collections ask for it.
-    pub(crate) fn typed_json(&self, object: &SObjectName, first: &[(&str, &Cell)]) -> Box<RawValue> {
-        self.json_after(format!("{{\"attributes\":{{\"type\":\"{object}\"}}"), first)
-    }
-
-    fn json_after(&self, mut out: String, first: &[(&str, &Cell)]) -> Box<RawValue> {
-        out.reserve(self.size());
-        let mut comma = |out: &mut String| {
-            if out.len() > 1 {
-                out.push(',');
-            }
-        };
-        for (name, cell) in first {
-            comma(&mut out);
-            let _ = write!(out, "\"{name}\":");
-            cell.write_json(&mut out);
-        }
+    /// The row as the body of a request.
+    pub(crate) fn body(&self) -> salesforce_client::Fields {
+        let mut body = salesforce_client::Fields::new();
         for (column, cell) in &self.cells {
-            comma(&mut out);
-            column.write_json(cell, &mut out);
+            match column.parent_of(cell) {
+                Some((relationship, parent)) => body.put(relationship, &parent),
+                None => body.put(&column.field, cell),
+            }
         }
-        out.push('}');
-        RawValue::from_string(out).expect("names have no characters to escape, and cells are JSON")
+        body
+    }
+
+    /// The row as a JSON object, `name` being what it is called: what people are shown.
+    pub(crate) fn shown(&self, name: Option<(&str, &Cell)>) -> Box<RawValue> {
+        to_raw_value(&Shown { name, row: self }).expect("names are texts, and cells JSON")
+    }
+}
+
+struct Shown<'a> {
+    name: Option<(&'a str, &'a Cell)>,
+    row: &'a Row,
+}
+
+impl Serialize for Shown<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if let Some((name, cell)) = self.name {
+            map.serialize_entry(name, cell)?;
+        }
+        for (column, cell) in &self.row.cells {
+            match column.parent_of(cell) {
+                Some((relationship, parent)) => map.serialize_entry(relationship, &parent)?,
+                None => map.serialize_entry(&column.field, cell)?,
+            }
+        }
+        map.end()
+    }
+}
+
+/// A parent by what it is called; where there are several objects, which one comes first.
+struct NamedParent<'a> {
+    object: Option<&'a SObjectName>,
+    by: &'a FieldName,
+    cell: &'a Cell,
+}
+
+impl Serialize for NamedParent<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if let Some(object) = self.object {
+            map.serialize_entry("attributes", &BTreeMap::from([("type", object)]))?;
+        }
+        map.serialize_entry(self.by, self.cell)?;
+        map.end()
+    }
+}
+
+impl Serialize for Cell {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Cell::Null => serializer.serialize_none(),
+            Cell::Text(text) => serializer.serialize_str(text),
+            Cell::Literal(text) => {
+                serde_json::from_str::<&RawValue>(text).map_err(S::Error::custom)?.serialize(serializer)
+            }
+        }
     }
 }

@@ -111,11 +111,11 @@ pub enum Missing {
     Rejected,
 }
 
-/// Headers that change how Salesforce writes.
+/// What is asked of the org beside the writing itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct WriteOptions {
-    /// Save in spite of duplicate rules that only alert. Rules that block still do.
+    /// Save what a duplicate rule only alerts to. Rules that block cannot be passed.
     pub allow_duplicates: bool,
-    /// Whether assignment rules run for leads and cases; `None` leaves it to the org.
-    pub auto_assign: Option<bool>,
+    /// Leave assignment rules out, which otherwise give leads and cases new owners.
+    pub skip_assignment_rules: bool,
 }

@@ -127,6 +127,16 @@ impl<T> Window<T> {
         self.open.values().map(BTreeSet::len).sum()
     }
 
+    /// The number the next change will get.
+    pub(crate) fn next_seq(&self) -> Seq {
+        self.next
+    }
+
+    /// The oldest change that has no receipt.
+    pub(crate) fn oldest(&self) -> Option<Seq> {
+        self.open.values().filter_map(|open| open.first().copied()).min()
+    }
+
     /// How many rows of a target and an operation could be sent now.
     pub(crate) fn ready(&self, target: TargetId, operation: Operation) -> usize {
         self.heads.get(&(target, operation)).map_or(0, BTreeMap::len)

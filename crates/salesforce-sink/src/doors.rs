@@ -1,0 +1,159 @@
+//! What the engine asks of an org, as a trait: the real one, or one that is made for a test.
+
+use std::{collections::HashMap, sync::Arc};
+
+use futures::future::BoxFuture;
+use salesforce_client::{
+    Error, ExternalId, Fault, Field, FieldName, Fields, Org, RecordId, Rows, SObjectName, Saved, Select, Write,
+    soql::{Condition, Literal},
+    write::Key,
+};
+
+use crate::{
+    Operation, WriteOptions,
+    convert::convert,
+    fields::{Address, identity},
+    plan::Way,
+    row::{Cell, Row},
+};
+
+/// Rows to be written.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) object: SObjectName,
+    pub(crate) operation: Operation,
+    pub(crate) way: Way,
+    /// The field that rows are called by, where they are not called by their Ids.
+    pub(crate) by: Option<FieldName>,
+    pub(crate) options: WriteOptions,
+    pub(crate) lines: Vec<(Address, Arc<Row>)>,
+}
+
+/// Which records have these keys?
+#[derive(Clone, Debug)]
+pub(crate) struct Question {
+    pub(crate) object: SObjectName,
+    pub(crate) field: Field,
+    pub(crate) keys: Vec<Cell>,
+}
+
+/// For each row in its place, what became of it.
+pub(crate) type Answers = Vec<Result<Saved, Vec<Fault>>>;
+
+/// The doors of an org.
+pub(crate) trait Doors: Send + Sync + 'static {
+    /// Writes rows.
+    fn write(&self, request: Request) -> BoxFuture<'static, Result<Answers, Error>>;
+
+    /// Answers for each key which records have it.
+    fn find(&self, question: Question) -> BoxFuture<'static, Result<Vec<Vec<RecordId>>, Error>>;
+}
+
+impl Doors for Org {
+    fn write(&self, request: Request) -> BoxFuture<'static, Result<Answers, Error>> {
+        let org = self.clone();
+        Box::pin(async move {
+            match request.way {
+                Way::Single => write_one(&org, &request).await,
+                Way::Collection | Way::Bulk => write_many(&org, &request).await,
+            }
+        })
+    }
+
+    fn find(&self, question: Question) -> BoxFuture<'static, Result<Vec<Vec<RecordId>>, Error>> {
+        let org = self.clone();
+        Box::pin(async move { find(&org, &question).await })
+    }
+}
+
+/// The value that a row is called by; empty for a row that is called by its Id or not at all.
+fn name(address: &Address) -> &str {
+    match address {
+        Address::Key(cell) | Address::Delivery(cell) => cell.as_str().unwrap_or_default(),
+        Address::New | Address::Id(_) => "",
+    }
+}
+
+async fn write_one(org: &Org, request: &Request) -> Result<Answers, Error> {
+    let Some((address, row)) = request.lines.first() else { return Ok(Vec::new()) };
+    let body = row.body();
+    let key = match (address, &request.by) {
+        (Address::Id(id), _) => Some(Key::Id(*id)),
+        (_, Some(field)) => Some(Key::External(field, ExternalId::new(name(address))?)),
+        _ => None,
+    };
+    let write = match (request.operation, key) {
+        (Operation::Update, Some(key)) => Write::Update(key, &body),
+        (Operation::Delete, Some(key)) => Write::Delete(key),
+        (Operation::Upsert | Operation::Insert, Some(Key::External(field, value))) => {
+            Write::Upsert(field, value, &body)
+        }
+        (_, _) => Write::Create(&body),
+    };
+    Ok(vec![Ok(org.write(&request.object, &write, &options(request)).await?)])
+}
+
+async fn write_many(org: &Org, request: &Request) -> Result<Answers, Error> {
+    let bodies: Vec<Fields> = request.lines.iter().map(|(_, row)| row.body()).collect();
+    let lines = || request.lines.iter().map(|(address, _)| address).zip(&bodies);
+    let ids =
+        || lines().filter_map(|(address, body)| if let Address::Id(id) = address { Some((*id, body)) } else { None });
+    let outcomes = match (request.operation, &request.by) {
+        (Operation::Update, _) => {
+            org.write_rows(&request.object, &Rows::Update(&ids().collect::<Vec<_>>()), &options(request)).await?
+        }
+        (Operation::Delete, _) => {
+            let ids: Vec<RecordId> = ids().map(|(id, _)| id).collect();
+            org.write_rows(&request.object, &Rows::Delete(&ids), &options(request)).await?
+        }
+        (Operation::Upsert | Operation::Insert, Some(field)) => {
+            let rows: Result<Vec<_>, Error> =
+                lines().map(|(address, body)| Ok((ExternalId::new(name(address))?, body))).collect();
+            org.write_rows(&request.object, &Rows::Upsert(field, &rows?), &options(request)).await?
+        }
+        (Operation::Upsert | Operation::Insert, None) => {
+            let rows: Vec<&Fields> = bodies.iter().collect();
+            org.write_rows(&request.object, &Rows::Create(&rows), &options(request)).await?
+        }
+    };
+    Ok(outcomes.into_iter().map(|outcome| outcome.map_err(|refusal| refusal.faults)).collect())
+}
+
+fn options(request: &Request) -> salesforce_client::WriteOptions {
+    let WriteOptions { allow_duplicates, skip_assignment_rules } = request.options;
+    salesforce_client::WriteOptions { all_or_none: false, allow_duplicates, skip_assignment_rules }
+}
+
+/// Keys of a question that are asked for in one query.
+const MOST_KEYS: usize = 500;
+
+async fn find(org: &Org, question: &Question) -> Result<Vec<Vec<RecordId>>, Error> {
+    let Question { object, field, keys } = question;
+    let id: FieldName = "Id".parse()?;
+    let mut found: HashMap<Box<str>, Vec<RecordId>> = HashMap::new();
+    for keys in keys.chunks(MOST_KEYS) {
+        let literals = keys.iter().filter_map(literal);
+        let query = Select::new(object.clone(), [id.clone(), field.name.clone()])
+            .filter(Condition::one_of(field.name.clone(), literals));
+        let mut page = org.query(object, &query.to_string()).await?;
+        loop {
+            for row in page.rows() {
+                let cell = row.get(field.name.as_str()).and_then(|value| convert(value, field).ok());
+                if let Some(cell) = cell {
+                    found.entry(identity(field, &cell)).or_default().push(row.id()?);
+                }
+            }
+            let Some(next) = page.next() else { break };
+            page = org.query_more(object, &next).await?;
+        }
+    }
+    Ok(keys.iter().map(|key| found.get(&identity(field, key)).cloned().unwrap_or_default()).collect())
+}
+
+fn literal(key: &Cell) -> Option<Literal> {
+    match key {
+        Cell::Null => None,
+        Cell::Text(text) => Some(Literal::Text(text.as_ref().to_owned())),
+        Cell::Literal(digits) => Some(Literal::Number(digits.as_ref().to_owned())),
+    }
+}
