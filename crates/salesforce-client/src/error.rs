@@ -6,7 +6,7 @@ use crate::{
     ApiVersion, FieldName, RecordId, SObjectName,
     advice::advice,
     auth::SignInFailure,
-    bulk::JobId,
+    bulk::{IngestStep, JobId},
     failure::{Failure, chain},
     retry::Class,
 };
@@ -186,6 +186,12 @@ pub enum Action {
     QueryResults(SObjectName, JobId),
     /// Listing the org's query jobs.
     QueryJobs,
+    /// Making a job that writes rows.
+    CreateIngestJob(SObjectName),
+    /// Doing this about a job that writes rows.
+    IngestJob(IngestStep, SObjectName, JobId),
+    /// Listing the org's jobs that write rows.
+    IngestJobs,
     /// Listing an object's changed records.
     Updated(SObjectName),
     /// Listing an object's deleted records.
@@ -233,9 +239,12 @@ impl Action {
     #[must_use]
     pub fn object(&self) -> Option<&SObjectName> {
         match self {
-            Action::Versions | Action::DescribeGlobal | Action::Limits | Action::QueryJobs | Action::Together(..) => {
-                None
-            }
+            Action::Versions
+            | Action::DescribeGlobal
+            | Action::Limits
+            | Action::QueryJobs
+            | Action::IngestJobs
+            | Action::Together(..) => None,
             Action::Describe(object)
             | Action::Query(object)
             | Action::QueryMore(object)
@@ -245,6 +254,8 @@ impl Action {
             | Action::AbortQueryJob(object, _)
             | Action::DeleteQueryJob(object, _)
             | Action::QueryResults(object, _)
+            | Action::CreateIngestJob(object)
+            | Action::IngestJob(_, object, _)
             | Action::Updated(object)
             | Action::Deleted(object)
             | Action::Create(object)
@@ -277,6 +288,9 @@ impl fmt::Display for Action {
             Action::DeleteQueryJob(object, id) => write!(f, "deleting query job {id} on {object}"),
             Action::QueryResults(object, id) => write!(f, "reading results of query job {id} on {object}"),
             Action::QueryJobs => f.write_str("listing query jobs"),
+            Action::CreateIngestJob(object) => write!(f, "creating an ingest job on {object}"),
+            Action::IngestJob(step, object, id) => write!(f, "{step} ingest job {id} on {object}"),
+            Action::IngestJobs => f.write_str("listing ingest jobs"),
             Action::Updated(object) => write!(f, "listing changed records of {object}"),
             Action::Deleted(object) => write!(f, "listing deleted records of {object}"),
             Action::Create(object) => write!(f, "creating a record of {object}"),

@@ -8,7 +8,7 @@ use std::fmt;
 use bytes::{Buf, Bytes};
 use csv_core::ReadRecordResult;
 
-use crate::{Error, FieldName, RecordId};
+use crate::{Error, RecordId, bulk::Column};
 
 /// The longest row that is read, in bytes. Of the text fields of one object, all together hold less.
 const LONGEST_ROW: usize = 16 << 20;
@@ -19,10 +19,10 @@ const FIRST_ROW: usize = 16 << 10;
 ///
 /// ```
 /// use bytes::Bytes;
-/// use salesforce_client::bulk::csv::{Found, Reader};
+/// use salesforce_client::{FieldName, bulk::csv::{Found, Reader}};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let mut reader = Reader::new(&["Id".parse()?, "Name".parse()?]);
+/// let mut reader = Reader::new::<FieldName>(&["Id".parse()?, "Name".parse()?]);
 /// let mut names = Vec::new();
 /// for piece in ["\"Name\",\"Id\"\n\"Dick's \"", "\"Diner\"\"\",\"001D000000IRFmaIAH\"\n"] {
 ///     let mut piece = Bytes::from(piece);
@@ -75,7 +75,7 @@ pub enum Defect {
     #[error("the header has no column {column}")]
     NoColumn {
         /// The column that was asked for.
-        column: FieldName,
+        column: Column,
     },
     /// The header has a column too many.
     #[error("nobody asked for column {position} of the header, or it is there twice")]
@@ -103,7 +103,7 @@ pub enum Defect {
         /// The row, from 1.
         row: u64,
         /// The column.
-        column: FieldName,
+        column: Column,
     },
 }
 
@@ -114,7 +114,10 @@ fn place(row: u64) -> String {
 impl Reader {
     /// A reader of a text with these columns, in whatever order its header has them.
     #[must_use]
-    pub fn new(columns: &[FieldName]) -> Reader {
+    pub fn new<'a, C>(columns: &'a [C]) -> Reader
+    where
+        Column: From<&'a C>,
+    {
         Reader {
             core: csv_core::Reader::new(),
             columns: Columns::asked(columns),
@@ -225,7 +228,7 @@ impl Reader {
         Defect::Cells { row: self.number(), expected: self.columns.names.len() }
     }
 
-    fn first_without_text(&self) -> FieldName {
+    fn first_without_text(&self) -> Column {
         let no_text = cells(&self.cells, &self.ends[..self.ended]).position(|cell| std::str::from_utf8(cell).is_err());
         self.columns.name_at(no_text.unwrap_or_default())
     }
@@ -244,15 +247,19 @@ fn cells<'a>(all: &'a [u8], ends: &'a [usize]) -> impl Iterator<Item = &'a [u8]>
 
 /// The columns that were asked for, and where the text has them.
 struct Columns {
-    names: Box<[FieldName]>,
+    names: Box<[Column]>,
     places: Box<[usize]>,
     id: Option<usize>,
 }
 
 impl Columns {
-    fn asked(names: &[FieldName]) -> Columns {
+    fn asked<'a, C>(names: &'a [C]) -> Columns
+    where
+        Column: From<&'a C>,
+    {
+        let names: Box<[Column]> = names.iter().map(Column::from).collect();
         let id = names.iter().position(|name| name.same_as("Id"));
-        Columns { names: names.into(), places: (0..names.len()).collect(), id }
+        Columns { places: (0..names.len()).collect(), names, id }
     }
 
     fn find_in(&mut self, header: &[&[u8]]) -> Result<(), Defect> {
@@ -267,7 +274,7 @@ impl Columns {
     }
 
     /// The name of the column in this place of the text.
-    fn name_at(&self, place: usize) -> FieldName {
+    fn name_at(&self, place: usize) -> Column {
         let nth = self.places.iter().position(|&at| at == place).unwrap_or_default();
         self.names[nth].clone()
     }
