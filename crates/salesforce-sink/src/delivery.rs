@@ -25,6 +25,8 @@ pub(crate) struct Terms {
     pub(crate) missing: Missing,
     /// Whether what a row is called by belongs to it alone, so that one made without an answer can be found.
     pub(crate) unique: bool,
+    /// How long to wait when an allocation is used up.
+    pub(crate) quota_pause: Duration,
 }
 
 /// A row of a batch.
@@ -114,9 +116,6 @@ fn fewer(rows: usize) -> usize {
         _ => 1,
     }
 }
-
-/// How long to wait when an allocation is used up: the org counts over 24 hours, and lets go little by little.
-const QUOTA_PAUSE: Duration = Duration::from_secs(60);
 
 impl Delivery {
     pub(crate) fn new(terms: Terms, lines: Vec<Line>, now: Instant) -> Delivery {
@@ -262,8 +261,8 @@ impl Delivery {
         retry_after: Option<Duration>,
     ) -> bool {
         if effects.exhausted.is_some() {
-            self.wake = now + QUOTA_PAUSE;
-            self.excused += QUOTA_PAUSE;
+            self.wake = now + self.terms.quota_pause;
+            self.excused += self.terms.quota_pause;
             return true;
         }
         self.attempt += 1;

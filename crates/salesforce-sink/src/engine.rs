@@ -57,6 +57,7 @@ pub(crate) struct Settings {
     pub(crate) concurrency: usize,
     pub(crate) linger: Duration,
     pub(crate) policy: Policy,
+    pub(crate) quota_pause: Duration,
 }
 
 /// A batch on its way, with what it was made of.
@@ -219,6 +220,7 @@ impl<O: Send + 'static> Engine<O> {
             way,
             missing: prepared.target.missing,
             unique: prepared.matched.as_ref().is_some_and(|field| field.unique),
+            quota_pause: self.settings.quota_pause,
         };
         let learned = self.learned.get(&(target, operation));
         let line = |run: &Run<Ticket<O>>| {

@@ -162,3 +162,142 @@ fn bound<T>(window: &Window<T>, sites: &[Site], site: &Site, id: TargetId, opera
     };
     (!site.parents.iter().any(being_made)).then_some(END)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeSet, HashMap};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        fields::{Address, Fitted},
+        row::Row,
+    };
+
+    const SIZES: Sizes =
+        Sizes { route: Route::Auto, rows: 4, bytes: 1 << 20, bulk_from: 9, bulk_rows: 20, bulk_bytes: 1 << 20 };
+
+    /// A window of changes, each a target, an operation and a key; the tag is its place.
+    fn window(changes: &[(u32, Operation, Option<u8>)]) -> Window<usize> {
+        let mut window = Window::new();
+        for (nth, &(target, operation, key)) in changes.iter().enumerate() {
+            let identity = key.map(|key| key.to_string().into());
+            let fitted = Fitted { address: Address::New, identity, row: Row::default(), unknown: Vec::new() };
+            window.push(TargetId(target), operation, fitted, nth);
+        }
+        window
+    }
+
+    fn site(parents: &[u32]) -> Site {
+        let parents = parents.iter().copied().map(TargetId).collect();
+        Site { parents, bulk: vec![Operation::Insert, Operation::Upsert] }
+    }
+
+    /// Every batch until nothing is left, one after the other: target, operation, way and places.
+    fn batches(changes: &[(u32, Operation, Option<u8>)], sites: &[Site], sizes: &Sizes) -> Vec<String> {
+        let mut window = window(changes);
+        let mut batches = Vec::new();
+        while let Some(batch) = next(&mut window, sites, sizes, |_| true, |_| true) {
+            let places: Vec<usize> = batch.runs.into_iter().flat_map(|run| window.settle(run)).collect();
+            batches.push(format!("{} {} {:?} {places:?}", batch.target.0, batch.operation, batch.way));
+        }
+        assert_eq!(window.len(), 0);
+        batches
+    }
+
+    #[test]
+    fn batches_are_of_one_kind_and_no_larger_than_allowed() {
+        use Operation::{Delete, Insert, Upsert};
+        let alone = [site(&[])];
+        let of = |operation, count: u8| (0..count).map(|key| (0, operation, Some(key))).collect::<Vec<_>>();
+        let mixed = [of(Upsert, 1), vec![(0, Delete, Some(7))]].concat();
+        for (changes, route, expect) in [
+            (of(Upsert, 6), Route::Auto, &["0 upsert Collection [0, 1, 2, 3]", "0 upsert Collection [4, 5]"][..]),
+            (of(Upsert, 9), Route::Auto, &["0 upsert Bulk [0, 1, 2, 3, 4, 5, 6, 7, 8]"]),
+            (of(Insert, 2), Route::Bulk, &["0 insert Bulk [0, 1]"]),
+            (of(Delete, 2), Route::Bulk, &["0 delete Collection [0, 1]"]),
+            (of(Upsert, 2), Route::Single, &["0 upsert Single [0]", "0 upsert Single [1]"]),
+            (mixed, Route::Auto, &["0 upsert Collection [0]", "0 delete Collection [1]"]),
+        ] {
+            assert_eq!(batches(&changes, &alone, &Sizes { route, ..SIZES }), expect);
+        }
+    }
+
+    #[test]
+    fn a_full_batch_goes_and_a_small_one_waits_until_it_is_due() {
+        let change = |key| (0, Operation::Update, Some(key));
+        let mut few = window(&[change(1), change(2), change(3)]);
+        assert!(next(&mut few, &[site(&[])], &SIZES, |_| false, |_| true).is_none());
+        let mut enough = window(&[change(1), change(2), change(3), change(4)]);
+        assert_eq!(next(&mut enough, &[site(&[])], &SIZES, |_| false, |_| true).unwrap().runs.len(), 4);
+    }
+
+    #[test]
+    fn what_csv_cannot_say_goes_by_collections() {
+        let changes: Vec<_> = (0..9).map(|key| (0, Operation::Upsert, Some(key))).collect();
+        let mut window = window(&changes);
+        let job = next(&mut window, &[site(&[])], &SIZES, |_| true, |part| part.tag != 3).unwrap();
+        assert_eq!((job.way, job.runs.len()), (Way::Bulk, 8));
+        let rest = next(&mut window, &[site(&[])], &SIZES, |_| true, |part| part.tag != 3).unwrap();
+        assert_eq!((rest.way, rest.runs[0].first().tag), (Way::Collection, 3));
+    }
+
+    #[test]
+    fn parents_come_first_and_go_last() {
+        use Operation::{Delete, Insert, Upsert};
+        // 1 refers to 0.
+        let sites = [site(&[]), site(&[0])];
+        let made = [(1, Insert, Some(1)), (0, Upsert, Some(1)), (1, Upsert, Some(2))];
+        assert_eq!(
+            batches(&made, &sites, &SIZES),
+            ["0 upsert Collection [1]", "1 insert Collection [0]", "1 upsert Collection [2]"]
+        );
+        let gone = [(1, Delete, Some(1)), (0, Delete, Some(1)), (1, Delete, Some(2))];
+        assert_eq!(batches(&gone, &sites, &SIZES), ["1 delete Collection [0, 2]", "0 delete Collection [1]"]);
+        // The parent is made anew after its delete: nothing waits for ever.
+        let anew = [(1, Upsert, Some(1)), (0, Delete, Some(7)), (0, Upsert, Some(7))];
+        let expect = ["1 upsert Collection [0]", "0 delete Collection [1]", "0 upsert Collection [2]"];
+        assert_eq!(batches(&anew, &sites, &SIZES), expect);
+    }
+
+    proptest! {
+        /// Whatever comes, and in whatever order batches end: every change is sent once, those of one key in their order, never two
+        /// of one key at a time, and something can always go.
+        #[test]
+        fn nothing_is_lost_doubled_or_reordered(
+            changes in proptest::collection::vec((0_u32..3, 0_usize..4, proptest::option::of(0_u8..6)), 0..80),
+            ends in proptest::collection::vec((any::<prop::sample::Index>(), any::<bool>()), 400),
+        ) {
+            let changes: Vec<_> = changes.into_iter().map(|(target, op, key)| (target, Operation::ALL[op], key)).collect();
+            let sites = [site(&[]), site(&[0]), site(&[0, 1])];
+            let mut window = window(&changes);
+            let (mut under_way, mut settled) = (Vec::<Batch<usize>>::new(), Vec::new());
+            let mut ends = ends.into_iter().cycle();
+            while window.len() > 0 {
+                if let Some(batch) = next(&mut window, &sites, &SIZES, |_| true, |_| true) {
+                    under_way.push(batch);
+                    let keys: Vec<_> = under_way.iter().flat_map(|batch| batch.runs.iter().filter_map(|run| {
+                        let (target, _, key) = changes[run.first().tag];
+                        Some((target, key?))
+                    })).collect();
+                    prop_assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), keys.len(), "one key twice");
+                    if under_way.len() < 3 { continue }
+                }
+                prop_assert!(!under_way.is_empty(), "nothing can go");
+                let (which, refused) = ends.next().unwrap();
+                for run in under_way.swap_remove(which.index(under_way.len())).runs {
+                    if refused && run.parts.len() > 1 { window.take_apart(run) } else { settled.extend(window.settle(run)) }
+                }
+            }
+            let mut last: HashMap<(u32, u8), usize> = HashMap::new();
+            for &nth in &settled {
+                if let (target, _, Some(key)) = changes[nth] {
+                    prop_assert!(last.insert((target, key), nth).is_none_or(|before| before < nth), "out of order");
+                }
+            }
+            settled.sort_unstable();
+            prop_assert_eq!(settled, (0..changes.len()).collect::<Vec<_>>());
+        }
+    }
+}

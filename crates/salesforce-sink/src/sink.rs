@@ -28,6 +28,10 @@ pub struct Options {
     pub concurrency: usize,
     /// How long one batch is tried in spite of failures that pass. Time during which the org has no calls left does not count.
     pub patience: Duration,
+    /// The most the first pause after a failure may be; it doubles with each attempt, up to a minute.
+    pub first_pause: Duration,
+    /// How long to wait before the org is asked again when it has no calls left: it counts over 24 hours.
+    pub quota_pause: Duration,
     /// The most changes without a receipt that was taken.
     pub window_rows: usize,
     /// About the most bytes that these may have.
@@ -43,6 +47,8 @@ impl Default for Options {
             linger: Duration::from_millis(250),
             concurrency: 5,
             patience: Duration::from_secs(15 * 60),
+            first_pause: Duration::from_secs(1),
+            quota_pause: Duration::from_secs(60),
             window_rows: 50_000,
             window_bytes: 64 << 20,
         }
@@ -72,8 +78,9 @@ impl Options {
             },
             concurrency: self.concurrency,
             linger: self.linger,
+            quota_pause: self.quota_pause,
             policy: Policy {
-                first_pause: Duration::from_secs(1),
+                first_pause: self.first_pause,
                 longest_pause: LONGEST_PAUSE,
                 patience: self.patience,
                 attempts: u32::MAX,

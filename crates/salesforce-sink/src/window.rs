@@ -262,3 +262,90 @@ fn folds<T>(first: &Part<T>, next: &Part<T>) -> bool {
     };
     together && !first.alone && !next.alone
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::row::{Cell, Column};
+
+    fn row(fields: &[(&str, Cell)]) -> Row {
+        let mut row = Row::default();
+        for (name, cell) in fields {
+            let column = Column { field: name.parse().unwrap(), createable: *name != "Late", parent: None };
+            row.set(Arc::new(column), cell.clone());
+        }
+        row
+    }
+
+    const HERE: TargetId = TargetId(0);
+
+    /// Changes of one record, given as operation and row: what is sent, one row after the other.
+    fn sent(changes: &[(Operation, Row)]) -> Vec<String> {
+        let mut window = Window::new();
+        for (nth, (operation, row)) in changes.iter().enumerate() {
+            let fitted =
+                Fitted { address: Address::New, identity: Some("k".into()), row: row.clone(), unknown: Vec::new() };
+            window.push(HERE, *operation, fitted, nth);
+        }
+        let mut sent = Vec::new();
+        while window.len() > 0 {
+            let run =
+                Operation::ALL.into_iter().find_map(|operation| window.take(HERE, operation, 1, 1, |_| true).pop());
+            let run = run.expect("something can go as long as anything is there");
+            // While it is on its way, nothing else of this record is.
+            assert!(Operation::ALL.into_iter().all(|operation| window.ready(HERE, operation) == 0));
+            sent.push(format!("{} {}", run.first().operation, run.row().shown(None)));
+            window.settle(run);
+        }
+        sent
+    }
+
+    #[test]
+    fn changes_of_one_record_are_folded_or_sent_in_order() {
+        use Operation::{Delete, Insert, Update, Upsert};
+        let one = || row(&[("A", Cell::text("1")), ("B", Cell::text("1"))]);
+        let two = || row(&[("B", Cell::Null), ("C", Cell::literal("2"))]);
+        let three = || row(&[("B", Cell::text("3"))]);
+        let late = || row(&[("Late", Cell::text("4"))]);
+        let none = Row::default;
+        for (changes, expect) in [
+            (&[(Update, one()), (Update, two())][..], &[r#"update {"A":"1","B":null,"C":2}"#][..]),
+            (&[(Upsert, one()), (Upsert, three())], &[r#"upsert {"A":"1","B":"3"}"#]),
+            (&[(Insert, one()), (Update, three())], &[r#"insert {"A":"1","B":"3"}"#]),
+            // An insert cannot say null, nor write what only an update can.
+            (&[(Insert, one()), (Update, two())], &[r#"insert {"A":"1","B":"1"}"#, r#"update {"B":null,"C":2}"#]),
+            (&[(Insert, one()), (Update, late())], &[r#"insert {"A":"1","B":"1"}"#, r#"update {"Late":"4"}"#]),
+            (&[(Update, one()), (Delete, none())], &[r#"update {"A":"1","B":"1"}"#, "delete {}"]),
+            (&[(Delete, none()), (Upsert, three())], &["delete {}", r#"upsert {"B":"3"}"#]),
+            (&[(Delete, none()), (Delete, none())], &["delete {}", "delete {}"]),
+            (&[(Insert, none()), (Insert, three())], &["insert {}", r#"insert {"B":"3"}"#]),
+            (&[(Update, three()), (Upsert, three())], &[r#"update {"B":"3"}"#, r#"upsert {"B":"3"}"#]),
+        ] {
+            assert_eq!(sent(changes), expect);
+        }
+    }
+
+    #[test]
+    fn what_was_refused_together_is_sent_one_by_one_before_what_came_later() {
+        let mut window = Window::new();
+        let change = |name: &str| Fitted {
+            address: Address::New,
+            identity: Some("k".into()),
+            row: row(&[(name, Cell::text("1"))]),
+            unknown: Vec::new(),
+        };
+        window.push(HERE, Operation::Update, change("A"), 'a');
+        window.push(HERE, Operation::Update, change("B"), 'b');
+        let together = window.take(HERE, Operation::Update, 9, 9_999, |_| true).pop().unwrap();
+        assert_eq!(together.row().shown(None).get(), r#"{"A":"1","B":"1"}"#);
+        window.push(HERE, Operation::Update, change("C"), 'c');
+        window.take_apart(together);
+        let mut order = Vec::new();
+        while let Some(run) = window.take(HERE, Operation::Update, 9, 9_999, |_| true).pop() {
+            order.extend(window.settle(run));
+        }
+        assert_eq!((order, window.len()), (vec!['a', 'b', 'c'], 0));
+    }
+}

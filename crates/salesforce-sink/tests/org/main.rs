@@ -1,0 +1,5 @@
+//! The sink against an emulated org.
+
+mod operations;
+mod trouble;
+mod world;
