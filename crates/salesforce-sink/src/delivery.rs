@@ -10,7 +10,9 @@ use tokio::time::Instant;
 
 use crate::{
     Error, Operation, codes,
+    doors::Stuck,
     fields::Address,
+    job,
     plan::Way,
     row::Row,
     target::Missing,
@@ -108,6 +110,9 @@ pub(crate) struct Delivery {
     pub(crate) wake: Instant,
 }
 
+/// The most rows of a call that is no job.
+const MOST_ROWS: usize = salesforce_client::write::MOST_ROWS;
+
 /// Rows of a call after a refusal that asks for fewer.
 fn fewer(rows: usize) -> usize {
     match rows {
@@ -164,6 +169,8 @@ impl Delivery {
         roll: f64,
     ) -> Effects {
         let mut effects = Effects::default();
+        // What a job leaves over is seldom worth another.
+        self.leave_bulk();
         let (mut again, mut smaller, mut alone, mut look) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut refused = None;
         for (&line, answer) in lines.iter().zip(answers) {
@@ -236,6 +243,14 @@ impl Delivery {
         effects
     }
 
+    /// What is sent from now on goes by calls.
+    fn leave_bulk(&mut self) {
+        if self.terms.way == Way::Bulk {
+            self.terms.way = Way::Collection;
+            self.ceiling = MOST_ROWS;
+        }
+    }
+
     /// Takes fields out of a row, once; whether there is something left to try.
     fn repair(&mut self, line: usize, fields: &[String]) -> bool {
         let line = &mut self.lines[line];
@@ -284,17 +299,27 @@ impl Delivery {
     pub(crate) fn failed(
         &mut self,
         errand: Errand,
-        error: salesforce_client::Error,
+        stuck: Stuck,
         policy: &Policy,
         now: Instant,
         roll: f64,
     ) -> Result<Effects, Error> {
         let mut effects = Effects::default();
+        let Stuck { error, begun } = stuck;
+        if begun {
+            let object = error.object().map_or_else(|| "the org".to_owned(), ToString::to_string);
+            return Err(Error::Call { object, source: Arc::new(error) });
+        }
+        let of_row = is_of_row(&error, self.terms.way);
+        if self.terms.way == Way::Bulk && (of_row || job::is_closed(&error)) {
+            self.leave_bulk();
+            self.todo.push_front(errand);
+            return Ok(effects);
+        }
         let refusal = error.failure().and_then(Failure::refusal);
         let retry_after = refusal.and_then(|refusal| refusal.retry_after);
         let faults = refusal.map(|refusal| refusal.faults.clone()).unwrap_or_default();
         let object = || error.object().map_or_else(|| "the org".to_owned(), ToString::to_string);
-        let of_row = is_of_row(&error, self.terms.way);
         match (error.class(), errand) {
             (Class::Wait, errand) => {
                 effects.exhausted = Some(error.to_string());

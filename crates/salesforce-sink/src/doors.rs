@@ -5,6 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use futures::future::BoxFuture;
 use salesforce_client::{
     Error, ExternalId, Fault, Field, FieldName, Fields, Org, RecordId, Rows, SObjectName, Saved, Select, Write,
+    retry::Policy,
     soql::{Condition, Literal},
     write::Key,
 };
@@ -13,6 +14,7 @@ use crate::{
     Operation, WriteOptions,
     convert::convert,
     fields::{Address, identity},
+    job,
     plan::Way,
     row::{Cell, Row},
 };
@@ -40,28 +42,60 @@ pub(crate) struct Question {
 /// For each row in its place, what became of it.
 pub(crate) type Answers = Vec<Result<Saved, Vec<Fault>>>;
 
+/// Rows could not be written, as a whole.
+#[derive(Debug)]
+pub(crate) struct Stuck {
+    pub(crate) error: Error,
+    /// A job may be at work on them still: to send them again would put old rows after newer ones.
+    pub(crate) begun: bool,
+}
+
+impl Stuck {
+    pub(crate) fn before(error: Error) -> Stuck {
+        Stuck { error, begun: false }
+    }
+
+    pub(crate) fn begun(error: Error) -> Stuck {
+        Stuck { error, begun: true }
+    }
+}
+
 /// The doors of an org.
 pub(crate) trait Doors: Send + Sync + 'static {
     /// Writes rows.
-    fn write(&self, request: Request) -> BoxFuture<'static, Result<Answers, Error>>;
+    fn write(&self, request: Request) -> BoxFuture<'static, Result<Answers, Stuck>>;
 
     /// Answers for each key which records have it.
     fn find(&self, question: Question) -> BoxFuture<'static, Result<Vec<Vec<RecordId>>, Error>>;
 }
 
-impl Doors for Org {
-    fn write(&self, request: Request) -> BoxFuture<'static, Result<Answers, Error>> {
-        let org = self.clone();
+/// A real org. What is tried again is decided by the engine, which sees every failure, but for the many calls of a job.
+#[derive(Debug)]
+pub(crate) struct RealDoors {
+    at_once: Org,
+    patient: Org,
+}
+
+impl RealDoors {
+    pub(crate) fn new(org: &Org) -> RealDoors {
+        RealDoors { at_once: org.with_retry(Policy::never()), patient: org.clone() }
+    }
+}
+
+impl Doors for RealDoors {
+    fn write(&self, request: Request) -> BoxFuture<'static, Result<Answers, Stuck>> {
+        let (at_once, patient) = (self.at_once.clone(), self.patient.clone());
         Box::pin(async move {
             match request.way {
-                Way::Single => write_one(&org, &request).await,
-                Way::Collection | Way::Bulk => write_many(&org, &request).await,
+                Way::Single => write_one(&at_once, &request).await.map_err(Stuck::before),
+                Way::Collection => write_many(&at_once, &request).await.map_err(Stuck::before),
+                Way::Bulk => job::write(&patient, &request).await,
             }
         })
     }
 
     fn find(&self, question: Question) -> BoxFuture<'static, Result<Vec<Vec<RecordId>>, Error>> {
-        let org = self.clone();
+        let org = self.at_once.clone();
         Box::pin(async move { find(&org, &question).await })
     }
 }

@@ -17,10 +17,11 @@ use tokio::{
 use crate::{
     Error, Operation, Outcome, Prepared, Receipt, Rejection, State,
     delivery::{Delivery, Effects, Errand, Line, Settled, Terms},
-    doors::{Answers, Doors, Question, Request},
+    doors::{Answers, Doors, Question, Request, Stuck},
     fields::{Address, Fitted},
+    job,
     pace::Pace,
-    plan::{self, Batch, Site, Sizes},
+    plan::{self, Batch, Site, Sizes, Way},
     prepare::lower,
     row::{Cell, Row},
     target::MatchBy,
@@ -76,7 +77,7 @@ enum Reply {
     Written(Vec<usize>, Answers),
     Resolved(Vec<usize>, Vec<Vec<RecordId>>),
     Looked(Vec<usize>, Vec<Vec<RecordId>>),
-    Failed(Errand, Box<salesforce_client::Error>),
+    Failed(Errand, Box<Stuck>),
 }
 
 pub(crate) struct Engine<O> {
@@ -259,7 +260,7 @@ impl<O: Send + 'static> Engine<O> {
                 Box::pin(async move {
                     match call.await {
                         Ok(answers) => Reply::Written(numbers, answers),
-                        Err(error) => Reply::Failed(errand, Box::new(error)),
+                        Err(stuck) => Reply::Failed(errand, Box::new(stuck)),
                     }
                 })
             }
@@ -272,7 +273,7 @@ impl<O: Send + 'static> Engine<O> {
                     match call.await {
                         Ok(ids) if looking => Reply::Looked(numbers, ids),
                         Ok(ids) => Reply::Resolved(numbers, ids),
-                        Err(error) => Reply::Failed(errand, Box::new(error)),
+                        Err(error) => Reply::Failed(errand, Box::new(Stuck::before(error))),
                     }
                 })
             }
@@ -298,9 +299,12 @@ impl<O: Send + 'static> Engine<O> {
                 }
                 effects
             }
-            Reply::Failed(errand, error) => {
-                tracing::warn!(%error, "a call failed");
-                delivery.failed(errand, *error, policy, now, roll)?
+            Reply::Failed(errand, stuck) => {
+                tracing::warn!(error = %stuck.error, "a call failed");
+                if delivery.terms.way == Way::Bulk && job::is_closed(&stuck.error) {
+                    self.sites[journey.target.0 as usize].bulk.clear();
+                }
+                delivery.failed(errand, *stuck, policy, now, roll)?
             }
         };
         if effects.congested {

@@ -20,6 +20,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use crate::{
     Change, Operation,
     convert::{Misfit, convert},
+    decimal::canonical,
     prepare::{LeftOut, Prepared, Slot, Way, lower},
     receipt::{Rejection, codes},
     row::{Cell, Column, Parent, Row},
@@ -269,15 +270,7 @@ pub(crate) fn identity(matched: &Field, key: &Cell) -> Box<str> {
     match key {
         Cell::Text(text) if matched.case_sensitive => text.clone(),
         Cell::Text(text) => text.to_lowercase().into(),
-        Cell::Literal(digits) => canonical(digits),
+        Cell::Literal(digits) => canonical(digits).into(),
         Cell::Null => "".into(),
-    }
-}
-
-/// A number without zeros that say nothing: `1.50` is `1.5`. An exponent is left as it is.
-fn canonical(digits: &str) -> Box<str> {
-    match digits.contains('.') && !digits.contains(['e', 'E']) {
-        true => digits.trim_end_matches('0').trim_end_matches('.').into(),
-        false => digits.into(),
     }
 }

@@ -7,6 +7,7 @@ pub mod target; // where changes go, and by which rules
 
 // From a change to a row: pure.
 mod convert; // JSON values become values of a field, by its kind
+mod decimal; // one spelling of a number
 mod fields; // which members are written, where, and as what
 pub mod prepare; // a target held against its object
 mod row; // a row in its normal form; one meaning of null on every route
@@ -15,12 +16,14 @@ mod row; // a row in its normal form; one meaning of null on every route
 mod delivery; // one batch on its way
 mod pace;
 mod plan; // which rows go next, and how
+mod sheet; // rows as CSV, and results back to rows
 mod verdict; // what a refusal of a row means for it
 mod window; // changes that wait, by record // how many calls may be under way
 
 // The shell.
 mod doors; // what the engine asks of an org
 mod engine; // the loop: takes changes in, keeps calls going, hands receipts out
+mod job; // a batch as a job of Bulk API 2.0
 pub mod sink; // the two ends of it
 
 pub mod error; // how the sink as a whole fails

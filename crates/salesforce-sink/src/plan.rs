@@ -8,7 +8,7 @@ use salesforce_client::SObjectName;
 use crate::{
     Operation,
     prepare::Prepared,
-    target::MatchBy,
+    target::{MatchBy, WriteOptions},
     window::{Part, Run, Seq, TargetId, Window},
 };
 
@@ -95,6 +95,10 @@ fn leads_to(sites: &[Site], from: TargetId, to: TargetId) -> bool {
 }
 
 fn bulk(prepared: &Prepared) -> Vec<Operation> {
+    // Jobs take no headers that change how they write.
+    if prepared.target.options != WriteOptions::default() {
+        return Vec::new();
+    }
     let by_id = prepared.target.match_by == MatchBy::Id;
     let can = |operation: &Operation| match operation {
         Operation::Insert | Operation::Upsert => true,

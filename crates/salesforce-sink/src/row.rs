@@ -59,7 +59,7 @@ impl Cell {
 }
 
 /// Where a value goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Column {
     /// The field that is written in the end.
     pub(crate) field: FieldName,
@@ -70,7 +70,7 @@ pub(crate) struct Column {
 }
 
 /// How a reference is told by a field of the parent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Parent {
     /// What the parent is called as part of the row, such as `Account`.
     pub(crate) relationship: FieldName,
@@ -152,9 +152,10 @@ impl Row {
         self.cells.iter().all(|(column, _)| column.createable)
     }
 
-    /// Whether CSV can say all of it.
+    /// Whether CSV can say all of it. A reference that one row names by its parent and another empties would stand in two columns.
     pub(crate) fn fits_csv(&self) -> bool {
-        self.cells.iter().all(|(_, cell)| cell.fits_csv())
+        let fits = |column: &Column, cell: &Cell| cell.fits_csv() && (column.parent.is_none() || *cell != Cell::Null);
+        self.cells.iter().all(|(column, cell)| fits(column, cell))
     }
 
     /// About how long it is when written, in bytes.

@@ -7,7 +7,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::{
     Change, Error, Operation, Outcome, Prepared, Receipt, Route,
-    doors::Doors,
+    doors::{Doors, RealDoors},
     engine::{Engine, Input, Outgoing, Room, Settings, Ticket, now},
     plan::Sizes,
     window::TargetId,
@@ -178,7 +178,7 @@ impl<O: Send + 'static> Sink<O> {
     /// The engine decides itself what is tried again and when, so it calls the org with no patience of its own but for a new token.
     #[must_use]
     pub fn start(org: &Org, targets: Targets, options: &Options) -> (Sink<O>, Receipts<O>) {
-        Sink::with_doors(Arc::new(org.with_retry(Policy::never())), targets, options)
+        Sink::with_doors(Arc::new(RealDoors::new(org)), targets, options)
     }
 
     pub(crate) fn with_doors(doors: Arc<dyn Doors>, targets: Targets, options: &Options) -> (Sink<O>, Receipts<O>) {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::world::{World, hurried};
 
-const ROUTES: [Route; 2] = [Route::Single, Route::Collections];
+const ROUTES: [Route; 3] = [Route::Single, Route::Collections, Route::Bulk];
 
 /// Operation by way of naming by route: the same outcomes and the same records, whatever the route.
 #[tokio::test(flavor = "multi_thread")]
@@ -111,6 +111,7 @@ async fn every_operation_by_every_name_and_route() {
         shown.push(table);
     }
     assert_eq!(shown[0], shown[1], "by single calls, and by collections");
+    assert_eq!(shown[0], shown[2], "by single calls, and by jobs where Bulk can");
     insta::assert_snapshot!(shown[0]);
 }
 
@@ -156,6 +157,7 @@ async fn null_and_absent_on_every_route() {
         shown.push(table);
     }
     assert_eq!(shown[0], shown[1], "by single calls, and by collections");
+    assert_eq!(shown[0], shown[2], "by single calls, and by jobs where Bulk can");
     insta::assert_snapshot!(shown[0]);
 }
 
@@ -314,4 +316,50 @@ async fn parents_and_children_in_one_sink() {
         outcomes.push(crate::world::shown(&receipt));
     }
     assert_eq!(outcomes, vec!["created"; 40]);
+}
+
+/// Many rows go as a job, whatever is in them, and each is answered: a text that CSV takes for null goes another way.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_rows_are_a_job() {
+    let world = World::start().await;
+    world.create("Account", json!({"Name": "Acme", "Number__c": "n1"}));
+    let lookup = Lookup { reference: "Owner__c".parse().unwrap(), object: None, by: "Number__c".parse().unwrap() };
+    let target = || Target {
+        references: References { lookups: vec![lookup.clone()], ..References::default() },
+        ..World::things()
+    };
+    let options = Options { bulk_threshold: 100, linger: std::time::Duration::from_secs(60), ..hurried() };
+    let keys: Vec<String> = (0..300).map(|nth| format!("k{nth}")).collect();
+    for (operation, done) in [(Insert, "created"), (Upsert, "applied")] {
+        let changes: Vec<_> = keys
+            .iter()
+            .enumerate()
+            .map(|(nth, key)| {
+                let fields = match nth % 6 {
+                    0 => json!({"Text__c": "#N/A"}),
+                    1 => json!({"Text__c": "a \"b\",\nc"}),
+                    2 => json!({"Amount__c": 1.50, "Day__c": "2024-02-29"}),
+                    3 => json!({"Owner__c": "n1"}),
+                    4 => json!({"Choice__c": "blue"}),
+                    _ => json!({"Other__c": "=1+1"}),
+                };
+                (operation, key.as_str(), fields)
+            })
+            .collect();
+        let before = world.calls(&["create_rows", "upsert_rows"]);
+        let outcomes = world.write(target(), &options, &changes).await;
+        for (nth, outcome) in outcomes.iter().enumerate() {
+            let expect = if nth % 6 == 4 { "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST" } else { done };
+            assert!(outcome.contains(expect), "{nth}: {outcome}");
+        }
+        assert_eq!(world.calls(&["create_rows", "upsert_rows"]) - before, 1, "the fifty of #N/A");
+    }
+    let acme = world.records("Account")[0]["Id"].clone();
+    let things = world.things_with(&["Text__c", "Amount__c", "Day__c", "Owner__c", "Other__c"]);
+    assert_eq!(things["k0"], json!(["#N/A", null, null, null, null]));
+    assert_eq!(things["k1"], json!(["a \"b\",\nc", null, null, null, null]));
+    assert_eq!(things["k2"], json!([null, 1.5, "2024-02-29", null, null]));
+    assert_eq!(things["k3"], json!([null, null, null, acme, null]));
+    assert_eq!(things["k5"], json!([null, null, null, null, "=1+1"]));
+    assert_eq!(things.len(), 250);
 }
