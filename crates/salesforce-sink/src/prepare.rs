@@ -326,3 +326,98 @@ impl<'a> Inspection<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::References;
+
+    fn describe() -> Describe {
+        let text = r#"{"name":"Thing__c","createable":true,"updateable":true,"deletable":false,"fields":[
+            {"name":"Id","type":"id","idLookup":true},
+            {"name":"Key__c","type":"string","externalId":true,"unique":true,"createable":true,"updateable":true},
+            {"name":"Group__c","type":"string","externalId":true,"createable":true,"updateable":true},
+            {"name":"Auto__c","type":"string","externalId":true,"unique":true},
+            {"name":"Text__c","type":"string","createable":true,"updateable":true},
+            {"name":"Once__c","type":"string","createable":true},
+            {"name":"Later__c","type":"string","updateable":true},
+            {"name":"OwnerId","type":"reference","relationshipName":"Owner","referenceTo":["User","Group"],"createable":true,"updateable":true}]}"#;
+        serde_json::from_str(text).unwrap()
+    }
+
+    fn target(match_by: &str, operations: &[Operation]) -> Target {
+        let match_by = if match_by == "Id" { MatchBy::Id } else { MatchBy::ExternalId(match_by.parse().unwrap()) };
+        Target { operations: operations.to_vec(), ..Target::new("Thing__c".parse().unwrap(), match_by) }
+    }
+
+    /// What is wrong with a target, or what a person should know.
+    fn said(target: Target) -> Vec<String> {
+        match target.prepare(&describe()) {
+            Ok(prepared) => prepared.warnings().iter().map(|warning| format!("warning: {warning}")).collect(),
+            Err(complaints) => complaints.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    #[test]
+    fn targets_that_cannot_work_and_why() {
+        use Operation::{Delete, Insert, Update, Upsert};
+        let with = |target: Target, lookup: (&str, Option<&str>)| Target {
+            references: References {
+                lookups: vec![Lookup {
+                    reference: lookup.0.parse().unwrap(),
+                    object: lookup.1.map(|object| object.parse().unwrap()),
+                    by: "Ext__c".parse().unwrap(),
+                }],
+                ..References::default()
+            },
+            ..target
+        };
+        let mut table = String::new();
+        for (what, target) in [
+            ("all is well", target("Key__c", &[Upsert, Update])),
+            ("upsert by Id", target("Id", &[Upsert])),
+            ("delete of what cannot be deleted", target("Key__c", &[Delete])),
+            ("insert by Id", target("Id", &[Insert])),
+            ("insert by a unique key", target("Key__c", &[Insert])),
+            ("key that is not there", target("Nothing__c", &[Upsert])),
+            ("key that is none", target("Text__c", &[Upsert])),
+            ("key that cannot be written", target("Auto__c", &[Upsert])),
+            ("key that cannot be written, for updates", target("Auto__c", &[Update])),
+            ("Id as a key", target("id", &[Update])),
+            ("key of several", target("group__C", &[Upsert])),
+            ("delivery key", Target { delivery_key: Some("Key__c".parse().unwrap()), ..target("Id", &[Insert]) }),
+            ("bad delivery key", Target { delivery_key: Some("Group__c".parse().unwrap()), ..target("Id", &[Insert]) }),
+            (
+                "renamed to nothing",
+                Target { renamed: vec![("a".to_owned(), "B__c".parse().unwrap())], ..target("Id", &[Update]) },
+            ),
+            ("lookup of no reference", with(target("Id", &[Update]), ("Text__c", None))),
+            ("lookup of several", with(target("Id", &[Update]), ("OwnerId", None))),
+            ("lookup of a stranger", with(target("Id", &[Update]), ("OwnerId", Some("Account")))),
+            ("lookup of one of several", with(target("Id", &[Update]), ("OwnerId", Some("User")))),
+            ("two things", target("Text__c", &[Delete])),
+        ] {
+            table += &format!("{what}\n");
+            table.extend(said(target).into_iter().map(|line| format!("  {line}\n")));
+        }
+        insta::assert_snapshot!(table);
+    }
+
+    /// Field by operation: an upsert writes what either can.
+    #[test]
+    fn where_members_go() {
+        let target = Target { ignored: vec!["text__c".to_owned()], ..target("Key__c", &[Operation::Upsert]) };
+        let prepared = target.prepare(&describe()).unwrap();
+        let mut table = String::new();
+        for member in
+            ["Once__c", "LATER__C", "Auto__c", "Key__c", "Id", "Text__c", "Nothing", "attributes", "_EventType"]
+        {
+            let go = Operation::ALL.map(|operation| match prepared.destination(member, operation) {
+                Ok(field) => field.name.to_string(),
+                Err(why) => why.to_string(),
+            });
+            table += &format!("{member}: insert: {}; update: {}; upsert: {}\n", go[0], go[1], go[2]);
+        }
+        insta::assert_snapshot!(table);
+    }
+}

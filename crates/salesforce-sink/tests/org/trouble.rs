@@ -179,3 +179,20 @@ async fn a_small_window_holds_changes_back() {
     assert_eq!(origins, (0..50).collect::<Vec<_>>());
     assert_eq!(world.records("Thing__c").len(), 50);
 }
+
+/// Whatever strikes a step of a job, its rows are written once, and told so.
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_survive_what_passes() {
+    for kind in ["create", "upload", "change", "info", "successful", "failed"] {
+        for action in [FaultAction::Outage(Outage::Json), FaultAction::Drop, FaultAction::DropReply] {
+            let world = World::start().await;
+            world.strike(&format!("bulk_ingest_{kind}"), Some(1), action.clone());
+            let options = Options { route: Route::Bulk, ..hurried() };
+            let keys = keys(30);
+            let outcomes = world.write(World::things(), &options, &rows(Insert, &keys)).await;
+            assert!(outcomes.iter().all(|outcome| outcome == "created"), "{kind} {action:?}: {outcomes:?}");
+            assert_eq!(world.records("Thing__c").len(), 30, "{kind} {action:?}");
+            assert_eq!(world.emulator.faults().len(), 0, "{kind} {action:?} struck");
+        }
+    }
+}
