@@ -71,7 +71,7 @@ impl Org {
     pub fn with_retry(&self, retry: Policy) -> Org {
         let Shared { http, session, api_version, .. } = &*self.shared;
         let (http, session) = (Arc::clone(http), Arc::clone(session));
-        Org { shared: Arc::new(Shared { http, session, api_version: api_version.clone(), retry }) }
+        Org { shared: Arc::new(Shared { http, session, api_version: *api_version, retry }) }
     }
 
     /// The current token; signs in if there is none yet.
