@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::{
     Action, Error, LastModified, Org, Token, WriteOptions,
     failure::{Failure, Refusal},
-    http::{Arrival, Reply},
+    http::{Arrival, Reply, UPLOAD},
     retry::{Attempt, Class, Decision, Effect, Policy, classify, decide},
 };
 
@@ -134,6 +134,9 @@ impl Call {
             let (kind, bytes) = body.as_sent();
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
             *request.body_mut() = Some(bytes.into());
+            if kind == CSV {
+                *request.timeout_mut() = Some(UPLOAD);
+            }
         }
         request
     }

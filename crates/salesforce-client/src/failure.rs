@@ -5,7 +5,7 @@ use std::{error::Error as StdError, fmt, time::Duration};
 use http::StatusCode;
 use serde_json::Value;
 
-use crate::http::Reply;
+use crate::{advice::cure, http::Reply};
 
 /// What one request came to, when it came to nothing. The message of each says all there is to say.
 #[derive(Debug, thiserror::Error)]
@@ -110,6 +110,12 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// What to do about it, in Salesforce's own terms, where that is known.
+    #[must_use]
+    pub fn cure(&self) -> Option<&'static str> {
+        cure(self)
+    }
+
     /// A fault from a body that is no JSON.
     pub(crate) fn new(code: &str, message: &str) -> Fault {
         Fault { code: one_line(code), message: one_line(message), fields: Vec::new() }

@@ -31,6 +31,7 @@
 
 // What an org is made of.
 pub mod datetime; // the spellings of a point in time on the wire
+pub mod decimal; // numbers as digits
 pub mod id; // record ids with their checksum; names of objects and fields
 pub mod record; // a record as it came: ordered fields, values as written
 pub mod version; // which version of the API to speak
@@ -50,11 +51,12 @@ pub mod limits; // the org's allocations: of calls as its reply headers tell it,
 pub mod retry; // classify a failure, decide what to do about it: pure
 
 // The org and its doors.
-pub mod bulk; // queries as jobs, their results streamed
+pub mod bulk; // queries and writes as jobs, their results streamed
 mod call; // the loop: send, classify, decide, wait
 pub mod composite; // several calls as one
 pub mod describe; // what objects exist and what their fields are
 mod describes; // asking for them: one, many, those that changed
+mod lookup; // ids of records by what others call them
 mod org; // `Org` and its settings
 pub mod query; // pages of rows
 pub mod retrieve; // rows by id

@@ -43,12 +43,6 @@ impl From<&FieldName> for Column {
     }
 }
 
-impl From<&Column> for Column {
-    fn from(column: &Column) -> Column {
-        column.clone()
-    }
-}
-
 impl fmt::Display for Column {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)

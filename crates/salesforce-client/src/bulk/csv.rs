@@ -19,10 +19,10 @@ const FIRST_ROW: usize = 16 << 10;
 ///
 /// ```
 /// use bytes::Bytes;
-/// use salesforce_client::{FieldName, bulk::csv::{Found, Reader}};
+/// use salesforce_client::bulk::csv::{Found, Reader};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let mut reader = Reader::new::<FieldName>(&["Id".parse()?, "Name".parse()?]);
+/// let mut reader = Reader::new(&["Id".parse()?, "Name".parse()?]);
 /// let mut names = Vec::new();
 /// for piece in ["\"Name\",\"Id\"\n\"Dick's \"", "\"Diner\"\"\",\"001D000000IRFmaIAH\"\n"] {
 ///     let mut piece = Bytes::from(piece);
@@ -114,10 +114,7 @@ fn place(row: u64) -> String {
 impl Reader {
     /// A reader of a text with these columns, in whatever order its header has them.
     #[must_use]
-    pub fn new<'a, C>(columns: &'a [C]) -> Reader
-    where
-        Column: From<&'a C>,
-    {
+    pub fn new(columns: &[Column]) -> Reader {
         Reader {
             core: csv_core::Reader::new(),
             columns: Columns::asked(columns),
@@ -253,13 +250,9 @@ struct Columns {
 }
 
 impl Columns {
-    fn asked<'a, C>(names: &'a [C]) -> Columns
-    where
-        Column: From<&'a C>,
-    {
-        let names: Box<[Column]> = names.iter().map(Column::from).collect();
+    fn asked(names: &[Column]) -> Columns {
         let id = names.iter().position(|name| name.same_as("Id"));
-        Columns { places: (0..names.len()).collect(), names, id }
+        Columns { names: names.into(), places: (0..names.len()).collect(), id }
     }
 
     fn find_in(&mut self, header: &[&[u8]]) -> Result<(), Defect> {

@@ -59,8 +59,7 @@ impl WriteOptions {
 /// A row that was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Saved {
-    /// The record's id; `None` where the org does not tell it, as of a row that was updated or deleted by its external
-    /// id.
+    /// The record's id; `None` where the org does not tell it, as of one that was deleted by its external id.
     pub id: Option<RecordId>,
     /// Whether the row is new. If the reply to a first upsert was lost, that of the second says no.
     pub created: bool,
