@@ -1,19 +1,16 @@
 //! What the engine asks of an org, as a trait: the real one, or one that is made for a test.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use salesforce_client::{
-    Error, ExternalId, Fault, Field, FieldName, Fields, Org, RecordId, Rows, SObjectName, Saved, Select, Write,
-    retry::Policy,
-    soql::{Condition, Literal},
+    Error, ExternalId, Fault, Field, FieldName, Fields, Org, RecordId, Rows, SObjectName, Saved, Write, retry::Policy,
     write::Key,
 };
 
 use crate::{
     Operation, WriteOptions,
-    convert::convert,
-    fields::{Address, identity},
+    fields::Address,
     job,
     plan::Way,
     row::{Cell, Row},
@@ -158,36 +155,7 @@ fn options(request: &Request) -> salesforce_client::WriteOptions {
     salesforce_client::WriteOptions { all_or_none: false, allow_duplicates, skip_assignment_rules }
 }
 
-/// Keys of a question that are asked for in one query.
-const MOST_KEYS: usize = 500;
-
 async fn find(org: &Org, question: &Question) -> Result<Vec<Vec<RecordId>>, Error> {
-    let Question { object, field, keys } = question;
-    let id: FieldName = "Id".parse()?;
-    let mut found: HashMap<Box<str>, Vec<RecordId>> = HashMap::new();
-    for keys in keys.chunks(MOST_KEYS) {
-        let literals = keys.iter().filter_map(literal);
-        let query = Select::new(object.clone(), [id.clone(), field.name.clone()])
-            .filter(Condition::one_of(field.name.clone(), literals));
-        let mut page = org.query(object, &query.to_string()).await?;
-        loop {
-            for row in page.rows() {
-                let cell = row.get(field.name.as_str()).and_then(|value| convert(value, field).ok());
-                if let Some(cell) = cell {
-                    found.entry(identity(field, &cell)).or_default().push(row.id()?);
-                }
-            }
-            let Some(next) = page.next() else { break };
-            page = org.query_more(object, &next).await?;
-        }
-    }
-    Ok(keys.iter().map(|key| found.get(&identity(field, key)).cloned().unwrap_or_default()).collect())
-}
-
-fn literal(key: &Cell) -> Option<Literal> {
-    match key {
-        Cell::Null => None,
-        Cell::Text(text) => Some(Literal::Text(text.as_ref().to_owned())),
-        Cell::Literal(digits) => Some(Literal::Number(digits.as_ref().to_owned())),
-    }
+    let keys = question.keys.iter().map(|key| ExternalId::new(key.as_str().unwrap_or_default()));
+    org.ids_by(&question.object, &question.field, &keys.collect::<Result<Vec<_>, Error>>()?).await
 }

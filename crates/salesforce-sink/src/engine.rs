@@ -315,7 +315,7 @@ impl<O: Send + 'static> Engine<O> {
         self.note_quota(&effects, id, answered);
         self.learn(id, effects.learned);
         for (line, settled) in effects.settled {
-            self.settle(id, line, settled);
+            self.settle(id, line, &settled);
         }
         if self.journeys.get(&id).is_some_and(|journey| journey.delivery.is_done()) {
             self.journeys.remove(&id);
@@ -361,7 +361,7 @@ impl<O: Send + 'static> Engine<O> {
     }
 
     /// Hands out the receipts of a row. A row of several changes that was refused is taken apart: the reason may lie in one of them.
-    fn settle(&mut self, id: JourneyId, line: usize, settled: Settled) {
+    fn settle(&mut self, id: JourneyId, line: usize, settled: &Settled) {
         let Some(journey) = self.journeys.get_mut(&id) else { return };
         let Some(run) = journey.runs[line].take() else { return };
         if matches!(settled, Settled::Rejected { .. }) && run.parts.len() > 1 {
@@ -373,7 +373,7 @@ impl<O: Send + 'static> Engine<O> {
         let operations: Vec<Operation> = run.parts.iter().map(|part| part.operation).collect();
         let address = run.first().address.clone();
         for (nth, (ticket, operation)) in self.window.settle(run).into_iter().zip(operations).enumerate() {
-            let outcome = match &settled {
+            let outcome = match settled {
                 Settled::Applied { id, created } => Outcome::Applied { id: *id, created: *created && nth == 0 },
                 Settled::Rejected { code, message, fields } => Outcome::Rejected(Box::new(Rejection {
                     object: prepared.target.object.clone(),

@@ -13,14 +13,13 @@
 
 use std::sync::Arc;
 
-use salesforce_client::{Field, FieldName, FieldType, RecordId, SObjectName};
+use salesforce_client::{Field, FieldName, FieldType, RecordId, SObjectName, decimal::Decimal};
 use serde::Deserialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::{
     Change, Operation,
     convert::{Misfit, convert},
-    decimal::canonical,
     prepare::{LeftOut, Prepared, Slot, Way, lower},
     receipt::{Rejection, codes},
     row::{Cell, Column, Parent, Row},
@@ -123,11 +122,11 @@ impl Prepared {
             }
         }
         // An insert says its external id as a field; what is matched by it is addressed by it instead.
-        if let (Operation::Insert, Some(matched), Some(key)) = (operation, &self.matched, &change.key) {
-            if !key.is_empty() {
-                let column = Column { field: matched.name.clone(), createable: true, parent: None };
-                fitted.row.set(Arc::new(column), self.key_cell(change, matched, key)?);
-            }
+        if let (Operation::Insert, Some(matched), Some(key)) = (operation, &self.matched, &change.key)
+            && !key.is_empty()
+        {
+            let column = Column { field: matched.name.clone(), createable: true, parent: None };
+            fitted.row.set(Arc::new(column), self.key_cell(change, matched, key)?);
         }
         Ok(fitted)
     }
@@ -266,11 +265,16 @@ fn name_of_parent(value: &RawValue) -> Result<Cell, Misfit> {
 }
 
 /// One text for all spellings that Salesforce takes for one key.
-pub(crate) fn identity(matched: &Field, key: &Cell) -> Box<str> {
+fn identity(matched: &Field, key: &Cell) -> Box<str> {
     match key {
         Cell::Text(text) if matched.case_sensitive => text.clone(),
         Cell::Text(text) => text.to_lowercase().into(),
-        Cell::Literal(digits) => canonical(digits).into(),
+        Cell::Literal(digits) => one_spelling(digits).into(),
         Cell::Null => "".into(),
     }
+}
+
+/// A number in one spelling, for all that it may have; another text as it is.
+pub(crate) fn one_spelling(text: &str) -> String {
+    Decimal::parse(text).map_or_else(|| text.to_owned(), |number| number.to_string())
 }

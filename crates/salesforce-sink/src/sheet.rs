@@ -9,8 +9,7 @@ use std::collections::{HashMap, HashSet};
 use salesforce_client::{Error, FieldName, bulk};
 
 use crate::{
-    decimal::canonical,
-    fields::Address,
+    fields::{Address, one_spelling},
     row::{Cell, Column, Row},
 };
 
@@ -64,7 +63,7 @@ impl Sheet {
     fn known_by<'a>(&self, cells: impl Iterator<Item = &'a str>) -> String {
         let cells = cells.take(if self.named { 1 } else { usize::MAX });
         // Nothing that CSV carries has a NUL. Case is nothing by which a key differs within a sheet.
-        let folded: Vec<String> = cells.map(|cell| canonical(cell).to_lowercase()).collect();
+        let folded: Vec<String> = cells.map(|cell| one_spelling(cell).to_lowercase()).collect();
         folded.join("\0")
     }
 

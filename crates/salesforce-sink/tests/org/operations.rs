@@ -232,7 +232,7 @@ async fn fields_are_ignored_renamed_and_looked_up() {
     assert_eq!(world.things_with(&["Owner__c", "Any__c"])["a"], json!([null, acme]));
 }
 
-/// N rows cost ⌈N/200⌉ calls; what has to be resolved costs one call for 500 rows more.
+/// N rows cost ⌈N/200⌉ calls; what has to be resolved costs one more for each of them.
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_for_rows() {
     let world = World::start().await;
