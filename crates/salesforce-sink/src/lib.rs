@@ -46,11 +46,11 @@ mod row; // a row in its normal form; one meaning of null on every route
 
 // From rows to batches, and back from refusals to rows: pure.
 mod delivery; // one batch on its way
-mod pace;
+mod pace; // how many calls may be under way
 mod plan; // which rows go next, and how
 mod sheet; // rows as CSV, and results back to rows
 mod verdict; // what a refusal of a row means for it
-mod window; // changes that wait, by record // how many calls may be under way
+mod window; // changes that wait, by record
 
 // The shell.
 mod doors; // what the engine asks of an org
