@@ -191,16 +191,15 @@ impl<O: Send + 'static> Engine<O> {
             }
         }
         let pauses = self.journeys.values().filter(|it| !it.calling).map(|it| it.delivery.wake);
-        let lingering = self.lingering();
-        pauses.chain(lingering).filter(|wake| *wake > now).min()
+        pauses.chain(self.lingering()).filter(|wake| *wake > now).min()
     }
 
-    /// When the oldest change that could go must wait no longer.
-    fn lingering(&self) -> Option<Instant> {
+    /// When the oldest changes that could go must wait no longer, those of each target and operation.
+    fn lingering(&self) -> impl Iterator<Item = Instant> {
         let ids = (0..self.targets.len() as u32).map(TargetId);
         let kinds = ids.flat_map(|id| Operation::ALL.map(|operation| (id, operation)));
         let oldest = kinds.filter_map(|(id, operation)| self.window.oldest_ready(id, operation));
-        oldest.map(|part| part.tag.since + self.settings.linger).min()
+        oldest.map(|part| part.tag.since + self.settings.linger)
     }
 
     /// Makes a batch of what waits.

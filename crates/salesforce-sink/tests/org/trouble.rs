@@ -117,17 +117,19 @@ async fn what_no_row_is_to_blame_for_ends_the_sink() {
     }
 }
 
-/// One row that spoils a whole call is found, and the others are written.
+/// A row that spoils its call is found, and the others are written.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_spoils_its_call_is_found() {
     let world = World::start().await;
     let body = json!([{"message": "Unexpected character", "errorCode": "JSON_PARSER_ERROR"}]);
-    world.strike("upsert_rows", Some(3), FaultAction::Reply { status: 400, body: Some(body) });
+    // All sixty, the first fifty of them, the first ten, the first.
+    world.strike("upsert_rows", Some(4), FaultAction::Reply { status: 400, body: Some(body) });
     let keys = keys(60);
-    let outcomes = world.write(World::things(), &hurried(), &rows(Upsert, &keys)).await;
-    let refused: Vec<&String> = outcomes.iter().filter(|outcome| *outcome != "created").collect();
-    assert_eq!(refused, Vec::<&String>::new());
-    assert_eq!(world.records("Thing__c").len(), 60);
+    let options = Options { linger: Duration::from_secs(60), ..hurried() };
+    let outcomes = world.write(World::things(), &options, &rows(Upsert, &keys)).await;
+    assert_eq!(outcomes[0], "upsert of Thing__c k0 was rejected: JSON_PARSER_ERROR: Unexpected character");
+    assert!(outcomes[1..].iter().all(|outcome| outcome == "created"), "{outcomes:?}");
+    assert_eq!(world.records("Thing__c").len(), 59);
 }
 
 /// Changes that were folded and refused are written one by one: only what is to blame is refused.
