@@ -278,3 +278,42 @@ fn identity(matched: &Field, key: &Cell) -> Box<str> {
 pub(crate) fn one_spelling(text: &str) -> String {
     Decimal::parse(text).map_or_else(|| text.to_owned(), |number| number.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use salesforce_client::Describe;
+
+    use super::*;
+    use crate::{Fields, Target};
+
+    /// Spellings that Salesforce takes for one key are one record, and only those.
+    #[test]
+    fn one_record_has_one_identity() {
+        let describe: Describe = serde_json::from_str(
+            r#"{"name":"Thing__c","createable":true,"updateable":true,"deletable":true,"fields":[
+                {"name":"Text__c","type":"string","externalId":true,"unique":true,"createable":true},
+                {"name":"Case__c","type":"string","externalId":true,"unique":true,"caseSensitive":true,"createable":true},
+                {"name":"Number__c","type":"double","externalId":true,"unique":true,"createable":true}]}"#,
+        )
+        .unwrap();
+        for (field, one, other, same) in [
+            ("Text__c", "a/1", "A/1", true),
+            ("Text__c", "a/1", "a/2", false),
+            ("Text__c", "1", "1.0", false),
+            ("Case__c", "a/1", "A/1", false),
+            ("Number__c", "1.50", "15e-1", true),
+            ("Number__c", "1", "2", false),
+            ("Id", "001QAA000001ABC", "001QAA000001ABCYB2", true),
+            ("Id", "001QAA000001ABC", "001QAA000001ABc", false),
+        ] {
+            let match_by = if field == "Id" { MatchBy::Id } else { MatchBy::ExternalId(field.parse().unwrap()) };
+            let prepared = Target::new("Thing__c".parse().unwrap(), match_by).prepare(&describe).unwrap();
+            let identity = |key: &str| {
+                let change =
+                    Change { operation: Operation::Delete, key: Some(key.into()), fields: Fields::none(), origin: () };
+                prepared.fit(&change).unwrap().identity.unwrap()
+            };
+            assert_eq!(identity(one) == identity(other), same, "{field} {one} {other}");
+        }
+    }
+}

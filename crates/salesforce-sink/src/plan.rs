@@ -151,19 +151,21 @@ pub(crate) fn next<T>(
 
 /// Up to where changes of a site may go now; `None` if none may.
 ///
-/// What is written waits for records that are being made above it. What is deleted waits for everything below it that came before.
-/// Nothing waits for what waits for it: makers wait only for makers above them, and deletes only for what came earlier.
+/// What is written waits for records that are being made above it. What is deleted waits for records that are being deleted below it, and
+/// for everything below it that came before. Nothing waits for what waits for it: of each record only the first change is waited for, makers
+/// wait for makers above them only, and deletes for deletes below them or for what came earlier.
 fn bound<T>(window: &Window<T>, sites: &[Site], site: &Site, id: TargetId, operation: Operation) -> Option<Seq> {
     const END: Seq = Seq(u64::MAX);
+    let under_way =
+        |target: TargetId, operation| window.ready(target, operation) > 0 || window.travelling(target, operation) > 0;
     if operation == Operation::Delete {
         let children = (0..).map(TargetId).zip(sites).filter(|(_, child)| child.parents.contains(&id));
-        return Some(children.filter_map(|(child, _)| window.oldest_open(child)).min().unwrap_or(END));
+        let children: Vec<TargetId> = children.map(|(child, _)| child).collect();
+        let being_deleted = children.iter().any(|child| under_way(*child, Operation::Delete));
+        let earlier = children.iter().filter_map(|child| window.oldest_open(*child)).min();
+        return (!being_deleted).then(|| earlier.unwrap_or(END));
     }
-    let being_made = |parent: &TargetId| {
-        [Operation::Insert, Operation::Upsert]
-            .into_iter()
-            .any(|making| window.ready(*parent, making) > 0 || window.travelling(*parent, making) > 0)
-    };
+    let being_made = |parent: &TargetId| under_way(*parent, Operation::Insert) || under_way(*parent, Operation::Upsert);
     (!site.parents.iter().any(being_made)).then_some(END)
 }
 
@@ -250,18 +252,23 @@ mod tests {
     #[test]
     fn parents_come_first_and_go_last() {
         use Operation::{Delete, Insert, Upsert};
-        // 1 refers to 0.
-        let sites = [site(&[]), site(&[0])];
-        let made = [(1, Insert, Some(1)), (0, Upsert, Some(1)), (1, Upsert, Some(2))];
-        assert_eq!(
-            batches(&made, &sites, &SIZES),
-            ["0 upsert Collection [1]", "1 insert Collection [0]", "1 upsert Collection [2]"]
-        );
-        let gone = [(1, Delete, Some(1)), (0, Delete, Some(1)), (1, Delete, Some(2))];
-        assert_eq!(batches(&gone, &sites, &SIZES), ["1 delete Collection [0, 2]", "0 delete Collection [1]"]);
+        // 0 refers to 1, and 2 to both.
+        let sites = [site(&[1]), site(&[]), site(&[0, 1])];
+        let made = [(0, Insert, Some(1)), (2, Insert, Some(1)), (1, Upsert, Some(1))];
+        let expect = ["1 upsert Collection [2]", "0 insert Collection [0]", "2 insert Collection [1]"];
+        assert_eq!(batches(&made, &sites, &SIZES), expect);
+        let gone = [(0, Delete, Some(1)), (1, Delete, Some(1)), (2, Delete, Some(2)), (0, Delete, Some(2))];
+        let expect = ["2 delete Collection [2]", "0 delete Collection [0, 3]", "1 delete Collection [1]"];
+        assert_eq!(batches(&gone, &sites, &SIZES), expect);
+        // While a parent is on its way, its children wait.
+        let mut window = window(&[(1, Insert, None), (0, Insert, None)]);
+        let parent = next(&mut window, &sites, &SIZES, |_| true, |_| true).unwrap();
+        assert!(next(&mut window, &sites, &SIZES, |_| true, |_| true).is_none());
+        parent.runs.into_iter().for_each(|run| drop(window.settle(run)));
+        assert!(next(&mut window, &sites, &SIZES, |_| true, |_| true).is_some());
         // The parent is made anew after its delete: nothing waits for ever.
-        let anew = [(1, Upsert, Some(1)), (0, Delete, Some(7)), (0, Upsert, Some(7))];
-        let expect = ["1 upsert Collection [0]", "0 delete Collection [1]", "0 upsert Collection [2]"];
+        let anew = [(0, Upsert, Some(1)), (1, Delete, Some(7)), (1, Upsert, Some(7))];
+        let expect = ["0 upsert Collection [0]", "1 delete Collection [1]", "1 upsert Collection [2]"];
         assert_eq!(batches(&anew, &sites, &SIZES), expect);
     }
 
@@ -274,7 +281,7 @@ mod tests {
             ends in proptest::collection::vec((any::<prop::sample::Index>(), any::<bool>()), 400),
         ) {
             let changes: Vec<_> = changes.into_iter().map(|(target, op, key)| (target, Operation::ALL[op], key)).collect();
-            let sites = [site(&[]), site(&[0]), site(&[0, 1])];
+            let sites = [site(&[1]), site(&[]), site(&[0, 1])];
             let mut window = window(&changes);
             let (mut under_way, mut settled) = (Vec::<Batch<usize>>::new(), Vec::new());
             let mut ends = ends.into_iter().cycle();

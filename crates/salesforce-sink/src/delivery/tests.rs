@@ -98,18 +98,23 @@ async fn a_field_is_left_out_once_and_learned() {
 async fn patience_ends_but_not_while_the_org_has_no_calls() {
     let now = crate::engine::now();
     let mut delivery = delivery(TERMS, 1, now);
-    let hours = now + Duration::from_secs(7_200);
-    for at in [now, hours] {
+    let mut at = now;
+    // Half an hour without calls, which is more than the patience.
+    for _ in 0..30 {
         let lines = write(&mut delivery);
         let stuck = failure(403, "REQUEST_LIMIT_EXCEEDED", Class::Wait);
         let effects = delivery.failed(Errand::Write(lines), stuck, &policy(), at, 1.0).unwrap();
         assert!(effects.exhausted.is_some());
+        assert_eq!(delivery.wake, at + TERMS.quota_pause);
+        at = delivery.wake;
     }
-    assert_eq!(delivery.wake, hours + TERMS.quota_pause);
+    let lock = || vec![refused("UNABLE_TO_LOCK_ROW", &[])];
     let lines = write(&mut delivery);
-    let effects = delivery.written(&lines, vec![refused("UNABLE_TO_LOCK_ROW", &[])], &policy(), hours, 1.0);
+    assert!(delivery.written(&lines, lock(), &policy(), at, 1.0).settled.is_empty());
+    let lines = write(&mut delivery);
+    let effects = delivery.written(&lines, lock(), &policy(), at + policy().patience, 1.0);
     let [(0, Settled::Rejected { code, message, .. })] = &effects.settled[..] else { panic!("{effects:?}") };
-    assert_eq!((code.as_str(), message.as_str()), ("UNABLE_TO_LOCK_ROW", " (given up; attempts: 1)"));
+    assert_eq!((code.as_str(), message.as_str()), ("UNABLE_TO_LOCK_ROW", " (given up; attempts: 2)"));
 }
 
 /// What a failure of a whole call comes to, by route.
