@@ -9,7 +9,7 @@ use salesforce_client::{
 };
 
 use crate::{
-    Operation, WriteOptions,
+    Operation, WriteOptions, codes,
     fields::Address,
     job,
     plan::Way,
@@ -121,7 +121,15 @@ async fn write_one(org: &Org, request: &Request) -> Result<Answers, Error> {
         }
         (_, _) => Write::Create(&body),
     };
-    Ok(vec![Ok(org.write(&request.object, &write, &options(request)).await?)])
+    match org.write(&request.object, &write, &options(request)).await {
+        Ok(saved) => Ok(vec![Ok(saved)]),
+        // Nothing was sent, and no other row is concerned: no URL can hold what this one is called.
+        Err(error @ Error::Invalid { .. }) => {
+            let (code, message) = (codes::UNFIT_KEY.to_owned(), error.to_string());
+            Ok(vec![Err(vec![Fault { code, message, fields: Vec::new() }])])
+        }
+        Err(error) => Err(error),
+    }
 }
 
 async fn write_many(org: &Org, request: &Request) -> Result<Answers, Error> {

@@ -57,6 +57,8 @@ pub mod codes {
     pub const MISFIT: &str = "VALUE_DOES_NOT_FIT";
     /// The change has no key, and its operation needs one.
     pub const NO_KEY: &str = "MISSING_EXTERNAL_ID";
+    /// The key cannot stand in a URL, as a call of a single row needs it.
+    pub const UNFIT_KEY: &str = "KEY_FITS_NO_URL";
     /// The target cannot do this operation.
     pub const NOT_ALLOWED: &str = "OPERATION_NOT_ALLOWED";
     /// No record has this key.

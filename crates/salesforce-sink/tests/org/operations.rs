@@ -279,6 +279,14 @@ async fn keys_of_other_kinds() {
         )
         .await;
     assert_eq!(outcomes, ["applied", "applied"]);
+    // No URL can hold it.
+    for (route, expect) in [(Route::Single, "KEY_FITS_NO_URL"), (Route::Collections, "created")] {
+        let options = Options { route, ..hurried() };
+        let outcomes =
+            world.write(World::things(), &options, &[(Upsert, "..", json!({})), (Upsert, "a/b?.inc", json!({}))]).await;
+        assert!(outcomes[0].contains(expect), "{outcomes:?}");
+        assert!(["created", "applied"].contains(&outcomes[1].as_str()), "{outcomes:?}");
+    }
     world.create("Thing__c", json!({"Group__c": "g"}));
     world.create("Thing__c", json!({"Group__c": "G"}));
     for (route, code) in [(Route::Collections, "MULTIPLE_MATCHES"), (Route::Single, "DUPLICATE_EXTERNAL_ID")] {
