@@ -7,6 +7,7 @@
 //!
 //! In reading order:
 //! - [`capture`]: the requests a capture receives and its answers;
+//! - [`materialize`]: those of a materialization;
 //! - [`group`]: documents and the state they justify, as bytes that cannot leave without their checkpoint;
 //! - [`stdio`]: requests from a reader, answers to a writer; [`codec`] frames the lines;
 //! - [`state`]: JSON merge patches between two states;
@@ -20,10 +21,12 @@ pub mod codec;
 pub mod error;
 pub mod group;
 pub mod log;
+pub mod materialize;
 pub mod parse;
 pub mod schema;
 pub mod state;
 pub mod stdio;
+mod wire;
 
 pub use error::Error;
 pub use parse::parse;

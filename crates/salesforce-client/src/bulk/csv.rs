@@ -8,7 +8,7 @@ use std::fmt;
 use bytes::{Buf, Bytes};
 use csv_core::ReadRecordResult;
 
-use crate::{Error, FieldName, RecordId};
+use crate::{Error, RecordId, bulk::Column};
 
 /// The longest row that is read, in bytes. Of the text fields of one object, all together hold less.
 const LONGEST_ROW: usize = 16 << 20;
@@ -75,7 +75,7 @@ pub enum Defect {
     #[error("the header has no column {column}")]
     NoColumn {
         /// The column that was asked for.
-        column: FieldName,
+        column: Column,
     },
     /// The header has a column too many.
     #[error("nobody asked for column {position} of the header, or it is there twice")]
@@ -107,7 +107,7 @@ pub enum Defect {
         /// Its record, as far as it can be told.
         id: Option<RecordId>,
         /// The column.
-        column: FieldName,
+        column: Column,
     },
 }
 
@@ -122,7 +122,7 @@ fn named(id: Option<RecordId>) -> String {
 impl Reader {
     /// A reader of a text with these columns, in whatever order its header has them.
     #[must_use]
-    pub fn new(columns: &[FieldName]) -> Reader {
+    pub fn new(columns: &[Column]) -> Reader {
         Reader {
             core: csv_core::Reader::new(),
             columns: Columns::asked(columns),
@@ -240,7 +240,7 @@ impl Reader {
         std::str::from_utf8(cell).ok()?.parse().ok()
     }
 
-    fn first_without_text(&self) -> FieldName {
+    fn first_without_text(&self) -> Column {
         let no_text = cells(&self.cells, &self.ends[..self.ended]).position(|cell| std::str::from_utf8(cell).is_err());
         self.columns.name_at(no_text.unwrap_or_default())
     }
@@ -259,13 +259,13 @@ fn cells<'a>(all: &'a [u8], ends: &'a [usize]) -> impl Iterator<Item = &'a [u8]>
 
 /// The columns that were asked for, and where the text has them.
 struct Columns {
-    names: Box<[FieldName]>,
+    names: Box<[Column]>,
     places: Box<[usize]>,
     id: Option<usize>,
 }
 
 impl Columns {
-    fn asked(names: &[FieldName]) -> Columns {
+    fn asked(names: &[Column]) -> Columns {
         let id = names.iter().position(|name| name.same_as("Id"));
         Columns { names: names.into(), places: (0..names.len()).collect(), id }
     }
@@ -282,7 +282,7 @@ impl Columns {
     }
 
     /// The name of the column in this place of the text.
-    fn name_at(&self, place: usize) -> FieldName {
+    fn name_at(&self, place: usize) -> Column {
         let nth = self.places.iter().position(|&at| at == place).unwrap_or_default();
         self.names[nth].clone()
     }
