@@ -66,7 +66,8 @@ impl Fields {
     /// If the text is no JSON object.
     pub fn parse(object: &str) -> Result<Fields, serde_json::Error> {
         let record: Record<'_> = serde_json::from_str(object)?;
-        Ok(record.iter().map(|(name, value)| (name.into(), value.to_owned())).collect())
+        let owned = |value: &str| RawValue::from_string(value.to_owned());
+        record.iter().map(|(name, value)| Ok((name.into(), owned(value.get())?))).collect()
     }
 
     /// Adds a field behind the others.

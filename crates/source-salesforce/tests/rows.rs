@@ -3,7 +3,10 @@
 use bytes::Bytes;
 use salesforce_client::{
     Describe, Record,
-    bulk::csv::{Found, Reader},
+    bulk::{
+        Column,
+        csv::{Found, Reader},
+    },
 };
 use serde_json::{Value, json, value::to_raw_value};
 use source_salesforce::{
@@ -50,7 +53,8 @@ fn by_bulk(feed: &Feed, writer: &mut Writer, given: &[(&str, &str)]) -> (Facts, 
     let cell = |name: &str| given.iter().find(|(given, _)| *given == name).map_or("", |(_, cell)| cell);
     let cells = columns.names.iter().map(|name| format!("\"{}\"", cell(name.as_str()).replace('"', "\"\"")));
     let mut text = Bytes::from(format!("{}\n{}\n", header.join(","), cells.collect::<Vec<_>>().join(",")));
-    let mut reader = Reader::new(&columns.names);
+    let names: Vec<_> = columns.names.iter().map(Column::from).collect();
+    let mut reader = Reader::new(&names);
     assert_eq!(reader.read(&mut text), Ok(Some(Found::Header)));
     assert_eq!(reader.read(&mut text), Ok(Some(Found::Row)));
     let row = reader.row().expect("a row");
