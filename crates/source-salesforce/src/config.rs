@@ -67,7 +67,7 @@ pub struct RawAdvanced {
     #[serde(default, deserialize_with = "setting::blank_is_absent")]
     #[schemars(with = "Option<String>", title = "Inspection Interval", extend("order" = 3, "format" = "duration", "default" = "PT10M"))]
     pub inspection_interval: Option<String>,
-    /// How often each streamed object is searched for changes that Salesforce does not announce (Bulk loads, deletions of children with their parents, merges): an ISO 8601 duration. Each sweep costs two or three API calls for each stream, and more where much has changed. When empty it is an hour, or longer where all polls and sweeps would take more than half of the API budget.
+    /// How often each streamed object is searched for changes that Salesforce does not announce (Bulk loads, deletions of children with their parents, merges): an ISO 8601 duration. Each sweep costs at most two or three API calls for each stream, and more where much has changed; streams swept at the same time share them. When empty it is an hour, or longer where all polls and sweeps would take more than half of the API budget.
     #[serde(default, deserialize_with = "setting::blank_is_absent")]
     #[schemars(with = "Option<String>", title = "Sweep Interval", extend("order" = 4, "format" = "duration"))]
     pub sweep_interval: Option<String>,

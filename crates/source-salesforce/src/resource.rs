@@ -23,7 +23,7 @@ pub struct RawResource {
     #[serde(default, deserialize_with = "setting::blank_is_absent")]
     #[schemars(with = "Option<String>", title = "Mode", extend("order" = 1, "enum" = ["auto", "stream", "poll"], "default" = "auto"))]
     pub mode: Option<String>,
-    /// How often changes are asked for when the object is polled: an ISO 8601 duration. Each time costs two API calls. When empty it is five minutes, or longer where all polls and sweeps would take more than half of the API budget. Objects without a date of their last change are read as a whole, once a day by default.
+    /// How often changes are asked for when the object is polled: an ISO 8601 duration. Each time costs at most two API calls, which objects polled at the same time share. When empty it is five minutes, or longer where all polls and sweeps would take more than half of the API budget. Objects without a date of their last change are read as a whole, once a day by default.
     #[serde(default, deserialize_with = "setting::blank_is_absent")]
     #[schemars(with = "Option<String>", title = "Polling Interval", extend("order" = 2, "format" = "duration"))]
     pub interval: Option<String>,
