@@ -174,8 +174,10 @@ async fn try_to_prepare(org: &Org, capture: &str, wanted: &[Wanted], state: &Sta
             resource,
             feed,
             changes,
+            visible: None,
         });
-    let bound = bound.collect();
+    let mut bound: Vec<_> = bound.collect();
+    visible::before_history(org, &mut bound).await?;
     let serving = Serving::everything(wanted.len());
     Ok(Prepared { org_id, bound, calls: state.calls.clone(), deliveries: state.deliveries.clone(), serving })
 }

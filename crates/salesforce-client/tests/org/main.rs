@@ -4,6 +4,7 @@ mod bulk;
 mod bulk_results;
 mod by_id;
 mod calls;
+mod counts;
 mod csv;
 mod grants;
 mod ingest;

@@ -1,4 +1,7 @@
-//! A lane: one binding in a running session. Its machine decides; here its rows become documents.
+//! A lane: one binding in a running session. Its machine decides; here its rows become documents. How far it has come stands in
+//! `standing`.
+
+mod standing;
 
 use std::time::Duration;
 
@@ -19,10 +22,9 @@ use super::{
     position::{Position, Read},
     reads::LOG_OF_DELETIONS,
     refresh::Refreshes,
-    report::{Phase, Standing},
     second::Second,
     seen::Seen,
-    tally::{By, Counter, Purpose, Told},
+    tally::{By, Counter, Purpose},
 };
 use crate::{
     changes::{Changes, Polls, Topic},
@@ -38,9 +40,6 @@ pub(super) const PAGE: usize = 2_000;
 
 /// Bytes after which what a page has brought so far is committed, so that events do not wait behind it.
 pub(super) const GROUP: usize = 1 << 20;
-
-/// A stream that has announced nothing for this long has nothing to say: topics are evaluated about once a second.
-const QUIET: Duration = Duration::from_secs(3);
 
 /// Bytes of a field, until rows have shown how large they are.
 const FIELD: usize = 30;
@@ -59,6 +58,8 @@ pub struct Bound {
     pub changes: Changes,
     /// Where it stands.
     pub position: Position,
+    /// Up to when changes were visible before anything was subscribed, if the org was asked and says so.
+    pub visible: Option<Second>,
 }
 
 /// A binding with all that belongs to it.
@@ -146,7 +147,7 @@ impl Lane {
         hurries: bool,
         now: Instant,
     ) -> (Self, Option<(Channel, ReplayFrom)>) {
-        let Bound { index, state_key, resource, feed, changes, position } = bound;
+        let Bound { index, state_key, resource, feed, changes, position, visible } = bound;
         let (persisted, persisted_live) = (serde_json::to_value(&position).unwrap_or_default(), position.live);
         let (topic, polls) = match changes {
             Changes::Announced(topic) => (Some(topic), None),
@@ -157,6 +158,9 @@ impl Lane {
         let (mut machine, start) = Binding::resume(position, topic.as_ref().map(|topic| topic.id), start_date);
         if feed.deletions == Deletions::Keep {
             machine.keep_deleted();
+        }
+        if let Some(visible) = visible {
+            machine.history_covers(visible);
         }
         let stream = &resource.stream;
         let was_changed =
@@ -235,59 +239,6 @@ impl Lane {
     /// The stream said something about this lane.
     pub(super) fn hear(&mut self, now: Instant) {
         self.heard = now;
-    }
-
-    /// Whether the stream, if there is one, has said all that was announced before this session.
-    fn has_heard_all(&self) -> bool {
-        self.channel.is_none() || self.knows_since.is_some_and(|since| self.machine.has_heard_since(since))
-    }
-
-    /// When that will be taken for granted, as the stream was quiet; `None` where it is so.
-    pub(super) fn quiet_at(&self) -> Option<Instant> {
-        (!self.has_heard_all()).then_some(self.heard + QUIET)
-    }
-
-    /// Whether all that could be seen in the org when this session began is written. Where the stream never rests, newer changes
-    /// may wait to be fetched.
-    pub(super) fn is_caught_up(&self, now: Instant) -> bool {
-        let is_at_rest = || self.machine.is_caught_up() && self.quiet_at().is_none_or(|at| at <= now);
-        !self.is_held() && self.machine.is_current() && (self.has_heard_all() || is_at_rest())
-    }
-
-    /// When the next poll or sweep is due. Who hurries waits for no more than what was announced.
-    pub(super) fn sweep_due(&self, now: Instant) -> Instant {
-        match self.hurries && !self.machine.has_read() {
-            true => self.sweep_due.min(self.quiet_at().unwrap_or(now)),
-            false => self.sweep_due,
-        }
-    }
-
-    /// Where the lane stands.
-    pub(super) fn standing(&self) -> Standing {
-        let phase = match (self.counter.repair().is_some(), self.is_backfilling()) {
-            (_, false) => Phase::Live,
-            (true, true) => Phase::Repair,
-            (false, true) => Phase::History,
-        };
-        let announced = self.machine.live().filter(|_| self.channel.is_some());
-        Standing { phase, rows: self.counter.rows(), complete: self.complete, announced }
-    }
-
-    /// All that was written is committed. Answers what is to be told of a read that is done.
-    pub(super) fn committed(&mut self) -> Option<Told> {
-        let complete = self.machine.complete_until();
-        if self.complete != complete {
-            self.complete = complete;
-            self.tell_complete();
-        }
-        self.counter.close(self.machine.is_repairing())
-    }
-
-    /// Has documents say from now on how far all is complete, if they are to.
-    fn tell_complete(&mut self) {
-        if let Some(until) = self.complete.filter(|_| self.resource.complete_until) {
-            self.writer.tell_complete(until.into());
-        }
     }
 
     /// Whether nothing more is to be sent for until the object is read in another way.

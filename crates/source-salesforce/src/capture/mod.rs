@@ -3,7 +3,7 @@
 //! In reading order: what is remembered ([`position`]); the pure rules ([`second`], [`freshness`], [`ledger`],
 //! [`fetches`], [`seen`]) and the machine of one binding that they make up ([`binding`]); where its documents go ([`output`]); a binding
 //! in a running session ([`lane`]) and the Bulk jobs by which it reads ([`jobs`]), its refreshes ([`refresh`]); what it may ask of the org
-//! ([`budget`], [`plan`], [`deliveries`]) and what it asks ([`reads`]), and whether all that a session rests on still holds
+//! ([`budget`], [`plan`], [`deliveries`]) and what it asks ([`reads`], [`visible`]), and whether all that a session rests on still holds
 //! ([`inspection`], [`outlook`]); and the loop that feeds the machines and does what they say ([`session`]).
 
 pub mod binding;
@@ -27,3 +27,4 @@ pub mod second;
 pub mod seen;
 pub mod session;
 pub mod tally;
+pub mod visible;

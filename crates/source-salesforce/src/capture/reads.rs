@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::{FutureExt as _, future::BoxFuture};
 use salesforce_client::{
-    Class, Deleted, Error, FieldName, Limits, Org, Page, RecordId, SObjectName, Updated,
+    Deleted, Error, FieldName, Limits, Org, Page, RecordId, SObjectName,
     bulk::{JobId, Obstacle, Operation, QueryJob, ResultPage, Results},
     composite::{MOST_COLLECTIONS, MOST_SUBREQUESTS},
     query::Query,
@@ -19,10 +19,8 @@ use super::{
     outlook::Outlook,
     position::{Bulk, Read},
     second::Second,
+    visible,
 };
-
-/// getUpdated is asked about this many seconds: its answer about ids is not wanted, only up to when it is complete.
-const WINDOW: i64 = 600;
 
 /// The org answers for deletions of the last fifteen days (REST API guide, "Get Deleted"); a minute is left for the way there.
 pub(super) const LOG_OF_DELETIONS: i64 = 15 * 86_400 - 60;
@@ -182,21 +180,7 @@ pub(super) fn covered(org: &Org, lanes: &[Lane], asking: &[usize], now: Second) 
     let together = |asking: &[usize]| {
         let objects: Vec<_> = asking.iter().map(|n| lanes[*n].feed.object.clone()).collect();
         let (org, lanes) = (org.clone(), asking.to_vec());
-        async move {
-            let updated = org.updated_many(&objects, now.plus(-WINDOW).into(), now.into()).await;
-            let covers = |(object, updated): (&SObjectName, Result<Updated, Error>)| match updated {
-                Ok(updated) => Ok(Some(Second::from(updated.covered))),
-                // Not every object that says it is replicateable is.
-                Err(error) if error.class() == Class::Fatal => {
-                    tracing::debug!(%object, %error, "the org does not say up to when changes are visible");
-                    Ok(None)
-                }
-                Err(error) => Err(error),
-            };
-            let result = updated.map(|updated| objects.iter().zip(updated).map(covers).collect());
-            Done::Covered { lanes, result }
-        }
-        .boxed()
+        async move { Done::Covered { result: visible::visible(&org, &objects, now).await, lanes } }.boxed()
     };
     asking.chunks(MOST_SUBREQUESTS).map(together).collect()
 }
