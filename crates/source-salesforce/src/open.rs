@@ -21,6 +21,7 @@ use crate::{
         output::Runtime,
         position::State,
         session::{Options, Prepared, Session, Signal},
+        visible,
     },
     config::Config,
     error::Error,
@@ -171,7 +172,9 @@ async fn try_to_prepare(org: &Org, capture: &str, wanted: &[Wanted], state: &Sta
             resource,
             feed,
             changes,
+            visible: None,
         });
-    let bound = bound.collect();
+    let mut bound: Vec<_> = bound.collect();
+    visible::before_history(org, &mut bound).await?;
     Ok(Prepared { org_id, bound, calls: state.calls.clone() })
 }

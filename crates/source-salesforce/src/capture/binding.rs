@@ -114,7 +114,7 @@ impl Binding {
     /// Takes up where `position` stands, with the topic that exists now, or none where changes are to be polled. `start` bounds
     /// the history of a new binding.
     pub fn resume(position: Position, topic: Option<RecordId>, start: Option<Second>) -> (Self, Start) {
-        let is_new = position.live.is_none() && position.reads.is_empty();
+        let is_new = position.is_new();
         let was_streamed = position.topic.is_some();
         let topic_replaced = was_streamed && topic.is_some() && position.topic != topic;
         let keeps_numbering = topic.is_some() && position.topic == topic;
@@ -199,7 +199,7 @@ impl Binding {
     /// Before anything is subscribed, the org has said that all changes up to `visible` are visible: the first read of a new
     /// binding covers that.
     pub fn history_covers(&mut self, visible: Second) {
-        if let Some(read) = self.reads.first_mut().filter(|_| self.covers_by_time) {
+        if let Some(read) = self.reads.first_mut().filter(|read| read.after.is_none() && self.covers_by_time) {
             read.covers = Some(visible);
             self.covers_by_time = false;
         }
@@ -222,7 +222,8 @@ impl Binding {
 
     /// The channel is subscribed since `at`, starting `from`.
     pub fn subscribed(&mut self, from: ReplayFrom, at: Second) {
-        // From now on rows are captured that nothing may take back: a first read must not claim more.
+        // From now on rows are captured that nothing may take back: a first read must not claim more. What the org has said before
+        // is less.
         self.covers_from(at);
         self.subscribed = true;
         self.heard = None;

@@ -62,6 +62,8 @@ pub struct Bound {
     pub changes: Changes,
     /// Where it stands.
     pub position: Position,
+    /// Up to when changes were visible before anything was subscribed, if the org was asked and says so.
+    pub visible: Option<Second>,
 }
 
 /// A binding with all that belongs to it.
@@ -148,7 +150,7 @@ impl Lane {
         way: Way,
         now: Instant,
     ) -> (Self, Option<(Channel, ReplayFrom)>) {
-        let Bound { index, state_key, resource, feed, changes, position } = bound;
+        let Bound { index, state_key, resource, feed, changes, position, visible } = bound;
         let (persisted, persisted_live) = (serde_json::to_value(&position).unwrap_or_default(), position.live);
         let (topic, polls) = match changes {
             Changes::Announced(topic) => (Some(topic), None),
@@ -156,6 +158,9 @@ impl Lane {
         };
         let start_date = resource.start_date.map(Second::from).or(start_date);
         let (mut machine, start) = Binding::resume(position, topic.as_ref().map(|topic| topic.id), start_date);
+        if let Some(visible) = visible {
+            machine.history_covers(visible);
+        }
         let stream = &resource.stream;
         let was_changed =
             topic.as_ref().is_some_and(|topic| machine.topic_seen(topic.found, topic.was_silent, topic.now));

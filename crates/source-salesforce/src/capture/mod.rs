@@ -2,7 +2,7 @@
 //!
 //! In reading order: what is remembered ([`position`]); the pure rules ([`second`], [`freshness`], [`ledger`],
 //! [`fetches`], [`seen`]) and the machine of one binding that they make up ([`binding`]); where its documents go ([`output`]); a binding
-//! in a running session ([`lane`]) and the Bulk jobs by which it reads ([`jobs`]); what it may ask of the org ([`budget`]) and what it asks ([`reads`]), and whether all that a session rests on still holds
+//! in a running session ([`lane`]) and the Bulk jobs by which it reads ([`jobs`]); what it may ask of the org ([`budget`]) and what it asks ([`reads`], [`visible`]), and whether all that a session rests on still holds
 //! ([`inspection`]); and the loop that feeds the machines and does what they say ([`session`]).
 
 pub mod binding;
@@ -20,3 +20,4 @@ mod reads;
 pub mod second;
 pub mod seen;
 pub mod session;
+pub mod visible;

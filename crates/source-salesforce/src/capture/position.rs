@@ -74,6 +74,13 @@ pub struct Position {
     pub written: BTreeMap<RecordId, Second>,
 }
 
+impl Position {
+    /// Whether nothing was captured yet.
+    pub fn is_new(&self) -> bool {
+        self.live.is_none() && self.reads.is_empty()
+    }
+}
+
 /// A look at a topic that found it in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checked {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::{FutureExt as _, future::BoxFuture};
 use salesforce_client::{
-    Class, Deleted, Error, FieldName, Org, Page, RecordId, SObjectName,
+    Deleted, Error, FieldName, Org, Page, RecordId, SObjectName,
     bulk::{JobId, Obstacle, Operation, QueryJob, ResultPage, Results},
     composite::MOST_COLLECTIONS,
     retrieve::{Retrieve, Retrieved},
@@ -17,10 +17,8 @@ use super::{
     lane::{Lane, PAGE},
     position::{Bulk, Read},
     second::Second,
+    visible,
 };
-
-/// getUpdated is asked about this many seconds: its answer about ids is not wanted, only up to when it is complete.
-const WINDOW: i64 = 600;
 
 /// The org answers for deletions of the last fifteen days (REST API guide, "Get Deleted"); a minute is left for the way there.
 const LOG_OF_DELETIONS: i64 = 15 * 86_400 - 60;
@@ -154,19 +152,7 @@ fn retrieve(org: &Org, lanes: &[Lane], fetches: &[(usize, Fetch)]) -> Call {
 /// Up to when changes of a lane's object are visible. `now` is the org's latest known time.
 pub(super) fn covered(org: &Org, n: usize, lane: &Lane, now: Second) -> Call {
     let (org, object) = (org.clone(), lane.feed.object.clone());
-    async move {
-        let result = match org.updated(&object, now.plus(-WINDOW).into(), now.into()).await {
-            Ok(updated) => Ok(Some(Second::from(updated.covered))),
-            // Not every object that says it is replicateable is.
-            Err(error) if error.class() == Class::Fatal => {
-                tracing::debug!(%object, %error, "the org does not say up to when changes are visible");
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        };
-        Done::Covered { lane: n, result }
-    }
-    .boxed()
+    async move { Done::Covered { lane: n, result: visible::visible(&org, &object, now).await } }.boxed()
 }
 
 /// What the org lists as deleted, from then until `now`, its latest known time.

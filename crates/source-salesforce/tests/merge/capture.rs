@@ -123,13 +123,12 @@ impl Capture {
         self.wrong.as_deref()
     }
 
-    /// All that the future depends on, as text: `replays` says whether events that were delivered may be so again, `restarts` whether
-    /// what was committed may be needed.
-    pub(super) fn state(&self, replays: bool, restarts: bool) -> impl Debug {
+    /// All that the future depends on, without what only a crash or a repetition may need again if none can come any more.
+    pub(super) fn state(&self, may_go_back: bool) -> impl Debug {
         let Self { org, begins, delivered, binding, page, fetch, collection, commits, .. } = self;
-        let passed = if replays { 0 } else { *delivered };
+        let passed = if may_go_back { 0 } else { *delivered };
         let log = &org.log[passed..];
-        let committed = commits.back().filter(|_| restarts);
+        let committed = commits.back().filter(|_| may_go_back);
         (org.now, &org.rows, log, delivered - passed, begins, binding, page, fetch, collection, committed)
     }
 

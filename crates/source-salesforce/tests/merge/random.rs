@@ -20,11 +20,21 @@ const PAGE: usize = 2;
 #[derive(Debug, Clone)]
 enum Step {
     /// A transaction writes its record so many times, and is visible `late` seconds after its stamp.
-    Change { change: Change, late: i64, times: u8 },
+    Change {
+        change: Change,
+        late: i64,
+        times: u8,
+    },
     /// A record is changed in silence.
-    Silent { change: Change, late: i64 },
+    Silent {
+        change: Change,
+        late: i64,
+    },
     /// A long transaction begins, if none is open and the org tells of it.
-    Begin { change: Change, silent: bool },
+    Begin {
+        change: Change,
+        silent: bool,
+    },
     /// It is committed.
     Commit,
     /// A deleted record is purged.
