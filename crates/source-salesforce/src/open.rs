@@ -20,6 +20,7 @@ use crate::{
         output::Runtime,
         position::State,
         session::{Options, Prepared, Session, Signal},
+        visible,
     },
     config::Config,
     error::Error,

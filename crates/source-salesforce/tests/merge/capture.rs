@@ -1,7 +1,10 @@
 //! A capture of the org: the machine of its one binding, and a shell that does what the machine says, one step at a time, with
 //! what is under way in between.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt::Debug,
+};
 
 use salesforce_client::bulk::JobId;
 use salesforce_streaming::{Kind, ReplayFrom, ReplayId};
@@ -122,6 +125,15 @@ impl Capture {
         self.wrong.as_deref()
     }
 
+    /// All that the future depends on, without what only a crash or a repetition may need again if none can come any more.
+    pub(super) fn state(&self, may_go_back: bool) -> impl Debug {
+        let Self { org, begins, delivered, binding, page, fetch, collection, commits, .. } = self;
+        let passed = if may_go_back { 0 } else { *delivered };
+        let log = &org.log[passed..];
+        let committed = commits.back().filter(|_| may_go_back);
+        (org.now, &org.rows, log, delivered - passed, begins, binding, page, fetch, collection, committed)
+    }
+
     /// How the collection differs from the org, if it does.
     pub(super) fn difference(&self) -> Option<String> {
         self.org.difference(&self.collection)
@@ -184,7 +196,13 @@ impl Capture {
 
     /// All events that were delivered come again. Answers whether there are any.
     pub(super) fn deliver_again(&mut self) -> bool {
+        self.subscribe();
         std::mem::take(&mut self.delivered) > 0
+    }
+
+    /// Events that are still to be delivered.
+    pub(super) fn announced(&self) -> usize {
+        self.org.log.len() - self.delivered
     }
 
     /// The org no longer knows our position.
@@ -284,8 +302,8 @@ impl Capture {
             }
             None => {
                 let mut rows: VecDeque<_> = self.org.matching(&read).collect();
-                let more = rows.len() > self.setup.page;
                 rows.truncate(self.setup.page);
+                let more = rows.len() == self.setup.page;
                 self.page = Some(PageOnItsWay { rows, answered: self.answered(), more });
             }
         }
