@@ -122,7 +122,7 @@ const ONLY: [&str; 25] = [
 
 /// Whether the clock jumps, once past what is kept of events, or rows are late: no transaction of Salesforce's is open for hours.
 fn jumps(seed: u64) -> bool {
-    seed / 2 % 2 == 0
+    (seed / 2).is_multiple_of(2)
 }
 
 /// Whether reads go by jobs, sweeps and polls too.
