@@ -70,7 +70,7 @@ async fn a_restart_before_the_first_event_misses_nothing() {
     org.shutdown().await;
 }
 
-/// A record changes while its fetch is under way, and its second event is late: no document goes back.
+/// A record changes several times in a moment: a fetch for one change may see a later one, and no document goes back.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fetched_row_may_be_newer_than_its_event() {
     let org = Org::start(&[("Wide__c", 5)]).await;
@@ -79,7 +79,6 @@ async fn a_fetched_row_may_be_newer_than_its_event() {
     running.until_live().await;
     running.agree(&org).await;
     let id = org.ids("Wide__c")[0];
-    // All of these are announced before anything is fetched, and nothing is fetched as it was announced first.
     for n in 0..5 {
         org.update("Wide__c", id, json!({ "Name": format!("name {n}") }));
     }
