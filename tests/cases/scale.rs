@@ -111,3 +111,15 @@ async fn an_inspection_of_many_objects_is_two_calls() {
     running.end().await;
     org.shutdown().await;
 }
+
+/// The first pages of reads that begin together are short: what they leave comes with the next ones.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_begins_together_is_read_to_its_end() {
+    let names: Vec<String> = (0..3).map(|n| format!("Made_{n:03}__c")).collect();
+    let org = org_of(&names, 2, 900).await;
+    let resources: Vec<_> = names.iter().map(|object| json!({ "stream": object, "mode": "poll" })).collect();
+    let mut task = Task::prepare_bindings(org.config(), &resources).await;
+    task.catch_up(&org).await;
+    task.assert_faithful(&org);
+    org.shutdown().await;
+}
