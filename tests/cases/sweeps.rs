@@ -44,6 +44,27 @@ async fn children_deleted_with_their_parent_are_found() {
     org.shutdown().await;
 }
 
+/// A transaction that was open before the first session, for longer than anybody would guess, deletes in silence: what it stamped
+/// long ago is visible only once history is read.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_long_transaction_did_in_silence_across_the_first_read_is_found() {
+    let org = Org::start(&[("Account", 5), ("Contact", 20)]).await;
+    let parent = family(&org, 30);
+    let known = org.emulator().org();
+    let late = known.begin_late();
+    block_in_place(|| late.write(|transaction| transaction.delete("Account", parent))).expect("the parent is deleted");
+    known.advance(Duration::from_secs(1_800)).expect("the clock moves");
+
+    let mut task = Task::prepare_as("acmeCo/salesforce", config(&org, "PT1S"), &["Account", "Contact"]).await;
+    let mut running = task.open().await;
+    running.until_live().await;
+    block_in_place(|| late.commit()).expect("the transaction commits");
+    running.agree(&org).await;
+    running.end().await;
+    task.assert_faithful(&org);
+    org.shutdown().await;
+}
+
 /// The session after a stop sweeps from where the last one was complete.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_happened_in_silence_between_sessions_is_found() {

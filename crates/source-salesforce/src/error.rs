@@ -198,8 +198,10 @@ pub enum Error {
         stream: String,
     },
 
-    /// A topic that was there a moment ago.
-    #[error("the PushTopic {topic} for {object} was deleted while the capture looked at it: start again")]
+    /// A topic that was there a moment ago, again and again.
+    #[error(
+        "the PushTopic {topic} for {object} is deleted as often as the capture makes it: find out in Setup who does that, or set mode to poll"
+    )]
     TopicGone {
         /// The object it is for.
         object: SObjectName,
