@@ -30,6 +30,15 @@ bench *ARGS:
 trouble SEEDS="100..300":
     TROUBLE_SEEDS={{SEEDS}} cargo test --release -p e2e trouble:: -- --nocapture
 
+# All histories of the merge's small worlds, with so many changes each
+histories CHANGES="3":
+    CHANGES={{CHANGES}} cargo test --release -p source-salesforce --test merge exhaustive -- --nocapture
+
+# Break the rules of the merge one by one: a mutant that its tests do not notice is named. For one file: just mutants freshness
+mutants RULES="{binding,fetches,freshness,ledger}":
+    command -v cargo-mutants || cargo install --locked cargo-mutants
+    cargo mutants --package source-salesforce --file 'crates/source-salesforce/src/capture/{{RULES}}.rs' --output target -- --lib --test merge
+
 # What a nightly run does besides
-nightly: check test bench trouble
+nightly: check test bench trouble histories
     cargo deny check

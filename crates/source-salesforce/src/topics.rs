@@ -39,7 +39,7 @@ pub async fn ensure(org: &Org, capture: &str, wanted: &[Wanted<'_>]) -> Result<(
                     // What was done has moved the topics' modstamps.
                     now = look(org, capture, wanted).await?;
                 }
-                changes(kept, wanted, &before, &now)
+                changes(kept, wanted, &before, &now, looks > 1)
             }
             Err(error) => Err(error),
         };
@@ -65,12 +65,19 @@ fn is_overtaken(error: &Error) -> bool {
     }
 }
 
-/// What the topics that were kept amount to, as they were found and as they are now.
-fn changes(kept: Vec<Kept>, wanted: &[Wanted<'_>], before: &Look, now: &Look) -> Result<Vec<Changes>, Error> {
+/// What the topics that were kept amount to, as they were found and as they are now. If somebody else was at them in between, any may
+/// have been silent for a moment that neither look shows.
+fn changes(
+    kept: Vec<Kept>,
+    wanted: &[Wanted<'_>],
+    before: &Look,
+    now: &Look,
+    overtaken: bool,
+) -> Result<Vec<Changes>, Error> {
     let changes = kept.into_iter().zip(wanted).map(|(kept, (_, feed))| match kept {
         Kept::Polled(why) => Ok(Changes::Polled(why)),
         Kept::Topic { name, whole } => seen(before, now, &name, whole)
-            .map(Changes::Announced)
+            .map(|topic| Changes::Announced(Topic { was_silent: overtaken || topic.was_silent, ..topic }))
             .ok_or_else(|| Error::TopicGone { object: feed.object.clone(), topic: name }),
     });
     changes.collect()
