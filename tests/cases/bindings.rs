@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use demo::runtime::Capture;
 use salesforce_emulator::{
     Settings,
     org::{Feature, SchemaChange},
@@ -11,11 +12,12 @@ use tokio::task::block_in_place;
 
 use super::{org::Org, program, task::Task};
 
-/// The last connector status in a log.
+/// The last connector status in a log, without how far all is complete.
 fn status(log: &[String]) -> String {
     let lines = log.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let mut statuses = lines.filter(|line| line["fields"]["eventType"] == "connectorStatus");
-    statuses.next_back().map(|line| line["message"].as_str().unwrap_or_default().to_owned()).unwrap_or_default()
+    let last = statuses.next_back().map(|line| line["message"].as_str().unwrap_or_default().to_owned());
+    last.unwrap_or_default().split("; complete up to").next().unwrap_or_default().to_owned()
 }
 
 /// The streams as bindings that differ in their mode alone.
@@ -218,5 +220,23 @@ async fn misspelled_names_are_captured_under_their_names_and_absent_objects_are_
     .await;
     assert_eq!(pulled.code, Some(0), "{}", pulled.stderr);
     assert_eq!(pulled.stdout.lines().filter(|line| line.starts_with("[\"ContactLineItem\",")).count(), 5);
+    org.shutdown().await;
+}
+
+/// Two pages are on their way at a time, over all bindings. They go round: whoever is small is done while the others still read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_small_object_does_not_wait_for_large_ones() {
+    let streams = ["Account", "Contact", "Custom__c"];
+    let settings = Settings { query_page: 10, ..Settings::default() };
+    let org = Org::start_with(1, &[("Account", 400), ("Contact", 400), ("Custom__c", 5)], settings).await;
+    let mut task = Task::prepare(&org, &streams).await;
+    let mut running = task.open().await;
+    let read = |capture: &Capture, binding: usize| capture.collection(binding).rows().len();
+    running.until(|capture| read(capture, 2) == 5).await;
+    let others = [0, 1].map(|binding| read(&running.task.capture, binding));
+    assert!(others.iter().all(|rows| *rows < 200), "{others:?}");
+    running.agree(&org).await;
+    running.end().await;
+    task.assert_faithful(&org);
     org.shutdown().await;
 }

@@ -135,35 +135,6 @@ async fn without_bindings_a_session_stays_open_and_idle() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn shards_divide_the_bindings() {
-    let rows: Vec<(&str, u64)> = STREAMS.iter().map(|stream| (*stream, 4)).collect();
-    let org = Org::start(&rows).await;
-    let mut task = Task::prepare(&org, &STREAMS).await;
-    let half = u32::MAX / 2;
-    let mut served = Vec::new();
-    for range in [json!({ "keyEnd": half }), json!({ "keyBegin": half + 1, "keyEnd": u32::MAX })] {
-        let mut request = task.capture.open_request();
-        request["open"]["range"] = range;
-        let session = Session::open(&task.connector, &request, STREAMS.len()).await.expect("a session opens");
-        let mut running = task::Running::of(&mut task, session);
-        // The first group declares the schemas of all that the shard serves.
-        let first = running.session.group().await.expect("whole groups").expect("a first group");
-        let bindings: Vec<usize> = first.schemas.iter().map(|schema| schema.binding).collect();
-        running.commit(first).await;
-        let is_done = |capture: &Capture| bindings.iter().all(|binding| capture.collection(*binding).rows().len() == 4);
-        running.until(is_done).await;
-        running.end().await;
-        served.push(bindings);
-    }
-    assert!(served.iter().all(|bindings| !bindings.is_empty()), "{served:?}");
-    let mut all = served.concat();
-    all.sort_unstable();
-    assert_eq!(all, (0..STREAMS.len()).collect::<Vec<_>>(), "each binding belongs to one shard");
-    task.assert_faithful(&org);
-    org.shutdown().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn the_end_of_stdin_ends_the_session_in_the_org_too() {
     let org = Org::start(&[("Account", 30)]).await;
     let mut task = Task::prepare(&org, &["Account"]).await;

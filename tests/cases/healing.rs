@@ -328,3 +328,25 @@ async fn a_topic_deleted_under_a_session_is_made_anew_by_it() {
     task.assert_faithful(&org);
     org.shutdown().await;
 }
+
+/// Somebody switches the topic off, and the session subscribes once more before it has looked: it is refused, switches the topic on, and reads
+/// what was not announced.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_switched_off_when_it_is_subscribed_is_switched_on() {
+    let org = Org::start(&STREAMS.map(|stream| (stream, 30))).await;
+    let mut task = Task::prepare(&org, &STREAMS).await;
+    let mut running = task.open().await;
+    running.until_live().await;
+    org.update("PushTopic", topic_of(&org, "Account").0, json!({ "IsActive": false }));
+    org.change(&STREAMS, 30, 1).await;
+    org.emulator().streaming().forget_all();
+    running.agree(&org).await;
+    org.change(&STREAMS, 30, 2).await;
+    running.agree(&org).await;
+    let log = running.end().await.join("\n");
+    for says in ["looking after the PushTopic", "updated PushTopic", "the PushTopic was changed"] {
+        assert!(log.contains(says), "{says}: {log}");
+    }
+    task.assert_faithful(&org);
+    org.shutdown().await;
+}

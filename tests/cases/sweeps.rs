@@ -44,6 +44,27 @@ async fn children_deleted_with_their_parent_are_found() {
     org.shutdown().await;
 }
 
+/// A transaction that was open before the first session, for longer than anybody would guess, deletes in silence: what it stamped
+/// long ago is visible only once history is read.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_long_transaction_did_in_silence_across_the_first_read_is_found() {
+    let org = Org::start(&[("Account", 5), ("Contact", 20)]).await;
+    let parent = family(&org, 30);
+    let known = org.emulator().org();
+    let late = known.begin_late();
+    block_in_place(|| late.write(|transaction| transaction.delete("Account", parent))).expect("the parent is deleted");
+    known.advance(Duration::from_secs(1_800)).expect("the clock moves");
+
+    let mut task = Task::prepare_as("acmeCo/salesforce", config(&org, "PT1S"), &["Account", "Contact"]).await;
+    let mut running = task.open().await;
+    running.until_live().await;
+    block_in_place(|| late.commit()).expect("the transaction commits");
+    running.agree(&org).await;
+    running.end().await;
+    task.assert_faithful(&org);
+    org.shutdown().await;
+}
+
 /// The session after a stop sweeps from where the last one was complete.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_happened_in_silence_between_sessions_is_found() {
@@ -91,15 +112,20 @@ async fn what_was_announced_is_not_written_again() {
     running.agree(&org).await;
     let before = running.task.capture.documents();
 
-    // Each sweep of an object asks first up to when its changes are visible.
-    let sweeps = |emulator: &Emulator| emulator.org().calls().get("updated").copied().unwrap_or_default();
-    let until = sweeps(org.emulator()) + 4 * streams.len() as u64;
-    org.replied_until(|emulator| sweeps(emulator) >= until).await;
+    let until = sweep_calls(org.emulator()) + 12;
+    org.replied_until(|emulator| sweep_calls(emulator) >= until).await;
     let documents = running.task.capture.documents();
     let log = running.end().await.join("\n");
     task.assert_faithful(&org);
     assert_eq!(documents, before, "{log}");
     org.shutdown().await;
+}
+
+/// Calls that sweeps make, fetches too: a sweep asks up to when changes are visible, then it reads, and those that are due
+/// together ask and read together.
+fn sweep_calls(emulator: &Emulator) -> u64 {
+    let calls = emulator.org().calls();
+    ["updated", "query_all", "composite"].iter().filter_map(|kind| calls.get(kind)).sum()
 }
 
 /// A capture that agrees with its org, then `make`, then it agrees again. Returns the log.
@@ -183,11 +209,9 @@ async fn what_becomes_visible_late_and_in_silence_is_found() {
         block_in_place(|| late.write(|work| work.delete("Account", parent))).expect("it can be deleted");
         for _ in 0..3 {
             org.emulator().org().advance(Duration::from_secs(150)).expect("the clock moves");
-            // Each sweep of an object asks first up to when its changes are visible.
-            let sweeps = |emulator: &Emulator| emulator.org().calls().get("updated").copied().unwrap_or_default();
-            let until = sweeps(org.emulator()) + 4;
+            let until = sweep_calls(org.emulator()) + 8;
             org.create("Contact", json!({ "LastName": "meanwhile" }));
-            org.replied_until(|emulator| sweeps(emulator) >= until).await;
+            org.replied_until(|emulator| sweep_calls(emulator) >= until).await;
         }
         block_in_place(|| late.commit()).expect("it is committed");
     })

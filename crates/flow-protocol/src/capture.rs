@@ -172,7 +172,7 @@ impl Range {
 }
 
 /// The configuration of a message that carries none.
-fn empty_config() -> Box<RawValue> {
+pub(crate) fn empty_config() -> Box<RawValue> {
     to_raw_value(&serde_json::Map::new()).expect("an empty object is JSON")
 }
 

@@ -4,7 +4,7 @@
 
 use std::{fmt, io};
 
-use crate::{capture::Request, codec::LINE_LIMIT};
+use crate::{codec::LINE_LIMIT, materialize::Unpackable};
 
 /// A failure of the protocol's plumbing.
 #[derive(Debug, thiserror::Error)]
@@ -65,10 +65,20 @@ pub enum RequestFault {
         column: usize,
     },
     /// It holds no kind of request, or several.
-    #[error("expected exactly one of {}, found {}", Request::KINDS.join(", "), kinds(found))]
+    #[error("expected exactly one of {}, found {}", expected.join(", "), kinds(found))]
     Kinds {
+        /// Those there are.
+        expected: &'static [&'static str],
         /// Those it holds.
         found: Vec<&'static str>,
+    },
+    /// A key or values in the packed form cannot be read.
+    #[error("{path}: {why}")]
+    Packed {
+        /// JSON path of the packed bytes.
+        path: &'static str,
+        /// What is wrong with them, never what they hold.
+        why: Unpackable,
     },
     /// A binding refers to a collection that is not in the message.
     #[error("{binding}: there is no collection {index} among the message's {count} linked collections")]

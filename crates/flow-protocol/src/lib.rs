@@ -7,11 +7,13 @@
 //!
 //! In reading order:
 //! - [`capture`]: the requests a capture receives and its answers;
+//! - [`materialize`]: those of a materialization;
 //! - [`group`]: documents and the state they justify, as bytes that cannot leave without their checkpoint;
 //! - [`stdio`]: requests from a reader, answers to a writer; [`codec`] frames the lines;
 //! - [`state`]: JSON merge patches between two states;
 //! - [`schema`]: config schemas as Flow's forms want them, and a check of its rules;
 //! - [`log`]: lines on stderr, also for panics and for the one error that ends a process;
+//! - [`process`]: a connector's process from its start to its exit code;
 //! - [`mod@parse`]: JSON into types, with errors that never repeat the input, which may hold secrets;
 //! - [`error`]: everything that can go wrong in here.
 
@@ -20,10 +22,13 @@ pub mod codec;
 pub mod error;
 pub mod group;
 pub mod log;
+pub mod materialize;
 pub mod parse;
+pub mod process;
 pub mod schema;
 pub mod state;
 pub mod stdio;
+mod wire;
 
 pub use error::Error;
 pub use parse::parse;

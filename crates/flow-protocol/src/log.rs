@@ -9,7 +9,7 @@ use std::{
     io::Write as _,
     panic::{self, PanicHookInfo},
     str::FromStr,
-    sync::OnceLock,
+    sync::{Arc, OnceLock, RwLock},
 };
 
 use jiff::Timestamp;
@@ -34,6 +34,11 @@ pub enum Format {
 
 static FORMAT: OnceLock<Format> = OnceLock::new();
 
+/// Makes room on a terminal, writes a line, and takes the room again.
+pub type Shared = Arc<dyn Fn(&mut dyn FnMut()) + Send + Sync>;
+
+static SHARED: RwLock<Option<Shared>> = RwLock::new(None);
+
 /// Starts logging to stderr, and makes a panic end the process with one line and exit code 1.
 ///
 /// `level` is one of `trace`, `debug`, `info`, `warn`, `error`, in any case; anything else counts as `info`, with a
@@ -51,6 +56,22 @@ pub fn init(level: &str, format: Format, ours: &[&str]) {
     panic::set_hook(Box::new(exit_on_panic));
     if known.is_err() {
         tracing::warn!("the log level is none of trace, debug, info, warn, error: using info");
+    }
+}
+
+/// From now on lines of the log are written inside a call of this, for somebody who draws on the same terminal; `None` ends that.
+pub fn share_terminal(shared: Option<Shared>) {
+    if let Ok(mut place) = SHARED.write() {
+        *place = shared;
+    }
+}
+
+/// Writes something to the terminal that may be shared.
+fn shared(mut write: impl FnMut()) {
+    let shared = SHARED.read().ok().and_then(|shared| shared.clone());
+    match shared {
+        Some(shared) => shared(&mut write),
+        None => write(),
     }
 }
 

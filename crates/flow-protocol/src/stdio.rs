@@ -1,13 +1,42 @@
 //! The two pipes to the runtime. Nothing else may write to stdout: a stray line there fails the task.
 
+use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, Stdin, Stdout};
 
 use crate::{
-    capture::{Request, Response},
+    capture,
     codec::Lines,
     error::{Error, RequestFault},
     group::Finished,
+    materialize,
 };
+
+/// A request of one of the two protocols.
+pub trait Request: Sized {
+    /// Parses one line.
+    ///
+    /// # Errors
+    /// When the line is no such request. The error does not repeat any of the line.
+    fn from_line(line: &str) -> Result<Self, RequestFault>;
+}
+
+impl Request for capture::Request {
+    fn from_line(line: &str) -> Result<Self, RequestFault> {
+        capture::Request::from_line(line)
+    }
+}
+
+impl Request for materialize::Request {
+    fn from_line(line: &str) -> Result<Self, RequestFault> {
+        materialize::Request::from_line(line)
+    }
+}
+
+/// A response of one of the two protocols.
+pub trait Response: Serialize {}
+
+impl Response for capture::Response {}
+impl Response for materialize::Response {}
 
 /// Requests from the runtime.
 #[derive(Debug)]
@@ -44,11 +73,11 @@ impl<R: AsyncRead + Unpin> Requests<R> {
     ///
     /// # Errors
     /// When reading fails, or what is read is no request. The stream is of no further use then.
-    pub async fn next(&mut self) -> Result<Option<Request>, Error> {
+    pub async fn next<Q: Request>(&mut self) -> Result<Option<Q>, Error> {
         let Some(line) = self.lines.next().await? else { return Ok(None) };
         let text =
             std::str::from_utf8(line.bytes).map_err(|error| RequestFault::Utf8 { column: error.valid_up_to() + 1 });
-        match text.and_then(Request::from_line) {
+        match text.and_then(Q::from_line) {
             Ok(request) => Ok(Some(request)),
             Err(fault) => Err(Error::Request { line: line.number, fault }),
         }
@@ -65,7 +94,7 @@ impl<W: AsyncWrite + Unpin> Responses<W> {
     ///
     /// # Errors
     /// When writing fails.
-    pub async fn send(&mut self, response: &Response) -> Result<(), Error> {
+    pub async fn send(&mut self, response: &impl Response) -> Result<(), Error> {
         let mut line = serde_json::to_vec(response).map_err(|error| Error::Write(error.into()))?;
         line.push(b'\n');
         self.write_bytes(&line).await

@@ -23,7 +23,7 @@ async fn a_large_open_takes_little_more_memory_than_its_line() {
     assert_eq!(open.capture.bindings.len(), BINDINGS);
     assert_eq!(open.capture.bindings[499].collection.name, "acmeCo/Object499");
     assert_eq!(open.capture.bindings[499].state_key, "Object499.v1");
-    assert!(requests.next().await.unwrap().is_none());
+    assert!(requests.next::<Request>().await.unwrap().is_none());
     if let (Some(before), Some(after)) = (before, resident_peak()) {
         let used = (after - before) / MIB;
         assert!((40..80).contains(&used), "the peak grew by {used} MiB");

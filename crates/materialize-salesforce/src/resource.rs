@@ -6,12 +6,15 @@ use salesforce_client::{FieldName, SObjectName};
 use salesforce_endpoint::setting;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, value::RawValue};
+use serde_json::{
+    Value,
+    value::{RawValue, to_raw_value},
+};
 
 use crate::error::Error;
 
 /// What the user writes for one binding.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[schemars(title = "Object", description = "One object of the org.", extend("additionalProperties" = true))]
 #[serde(deny_unknown_fields)]
 pub struct RawResource {
@@ -22,7 +25,7 @@ pub struct RawResource {
     #[serde(default, deserialize_with = "setting::blank_is_absent")]
     #[schemars(with = "Option<String>", title = "Match Field", extend("order" = 1))]
     pub match_field: Option<String>,
-    /// What is done with a document. upsert writes to the record of its key, or makes it. update writes to records that exist, and never makes one. insert makes a record of each document. as_recorded inserts what the source created and updates what it updated.
+    /// What is done with a document. upsert writes to the record of its key, or makes it. update writes to records that exist, and never makes one. insert makes a record of each document; with a match field a document that comes again finds its own record.
     #[serde(default)]
     #[schemars(title = "Operation", extend("order" = 2))]
     pub operation: Policy,
@@ -34,7 +37,7 @@ pub struct RawResource {
     #[serde(default, deserialize_with = "setting::blank_is_absent")]
     #[schemars(with = "Option<String>", title = "Deletion Field", extend("order" = 4))]
     pub deletion_field: Option<String>,
-    /// What it is set to, as JSON; true when empty.
+    /// What it is set to: true, a number, a text; true when empty.
     #[serde(default)]
     #[schemars(with = "Option<String>", title = "Deletion Value", extend("order" = 5))]
     pub deletion_value: Option<Value>,
@@ -80,8 +83,6 @@ pub enum Policy {
     Update,
     /// Make a record.
     Insert,
-    /// What the source did.
-    AsRecorded,
 }
 
 /// What is done when a document is deleted.
@@ -193,13 +194,65 @@ pub struct FieldRule {
     pub otherwise: Option<Value>,
 }
 
+/// What a field is set to on deletion where nothing is said.
+const DEFAULT_DELETION_VALUE: &RawValue = RawValue::TRUE;
+
+/// A value that a form holds as text: what is JSON of itself is that, all else is text.
+fn as_json(value: &Value) -> Result<Box<RawValue>, serde_json::Error> {
+    let is_plain = |raw: &RawValue| !raw.get().starts_with(['{', '[']);
+    match value {
+        Value::String(text) => match serde_json::from_str::<Box<RawValue>>(text.trim()) {
+            Ok(raw) if is_plain(&raw) => Ok(raw),
+            _ => to_raw_value(text),
+        },
+        Value::Array(_) | Value::Object(_) => Err(serde::de::Error::custom("not a single value")),
+        value => to_raw_value(value),
+    }
+}
+
+impl From<Nulls> for salesforce_sink::Nulls {
+    fn from(nulls: Nulls) -> Self {
+        match nulls {
+            Nulls::Clear => Self::Clear,
+            Nulls::Leave => Self::Leave,
+        }
+    }
+}
+
+/// What the user says of single fields.
+///
+/// # Errors
+/// The field, the place, and what is expected there.
+pub fn rules(configs: &BTreeMap<String, Box<RawValue>>) -> Result<BTreeMap<String, FieldRule>, String> {
+    let rule =
+        |(field, config): (&String, &Box<RawValue>)| match flow_protocol::parse::<FieldRule>(config, "field config") {
+            Ok(rule) if rule.object.is_some() && rule.lookup.is_none() => Err(format!(
+                "field config of {field}: object: it says which object a lookup is to, and there is no lookup"
+            )),
+            Ok(rule) => Ok((field.clone(), rule)),
+            Err(error) => Err(format!("field config of {field}: {error}")),
+        };
+    configs.iter().map(rule).collect()
+}
+
 impl Resource {
+    /// An object by its name alone.
+    ///
+    /// # Errors
+    /// As [`Resource::parse`].
+    pub fn named(object: &str) -> Result<Self, Error> {
+        Self::read(RawResource { object: object.to_owned(), ..RawResource::default() })
+    }
+
     /// Reads a resource config.
     ///
     /// # Errors
     /// Names the place and what is expected there.
     pub fn parse(raw: &RawValue) -> Result<Self, Error> {
-        let raw = flow_protocol::parse::<RawResource>(raw, "resource config").map_err(Error::Protocol)?;
+        Self::read(flow_protocol::parse::<RawResource>(raw, "resource config").map_err(Error::Protocol)?)
+    }
+
+    fn read(raw: RawResource) -> Result<Self, Error> {
         let bad = |key: &'static str, problem: &str| Error::BadOption {
             object: raw.object.clone(),
             key: key.to_owned(),
@@ -211,23 +264,28 @@ impl Resource {
                 "documents cannot be read back from Salesforce as they were, so they are always written as they come: leave it on",
             ));
         }
-        let name = |key, text: &str| text.parse().map_err(|source| Error::option(&raw.object, key, source));
+        let name = |key, text: &str| text.parse().map_err(|source| Error::option(&raw.object, key, &source));
         let field = |key, text: &Option<String>| {
             let text = text.as_deref();
-            text.map(|text| text.parse().map_err(|source| Error::option(&raw.object, key, source))).transpose()
+            text.map(|text| text.parse().map_err(|source| Error::option(&raw.object, key, &source))).transpose()
         };
         let deletion = match (raw.deletions, field("deletion_field", &raw.deletion_field)?) {
             (Deletions::Ignore, _) => Deletion::Ignore,
             (Deletions::Delete, _) => Deletion::Delete,
             (Deletions::SetField, Some(field)) => {
-                let value = raw.deletion_value.clone().unwrap_or(Value::Bool(true));
-                let value = serde_json::value::to_raw_value(&value);
-                Deletion::Set(field, value.map_err(|_| bad("deletion_value", "it is a JSON value"))?)
+                let value = raw.deletion_value.as_ref().map_or(Ok(DEFAULT_DELETION_VALUE.to_owned()), as_json);
+                Deletion::Set(field, value.map_err(|_| bad("deletion_value", "it is true, false, a number or a text"))?)
             }
             (Deletions::SetField, None) => {
                 return Err(bad("deletion_field", "it is missing: name the field that is to be set on deletion"));
             }
         };
+        if raw.operation == Policy::Insert && !matches!(deletion, Deletion::Ignore) {
+            return Err(bad(
+                "deletions",
+                "a materialization that only inserts leaves records alone: choose ignore, or another operation",
+            ));
+        }
         Ok(Self {
             object: name("object", &raw.object)?,
             match_field: field("match_field", &raw.match_field)?,

@@ -11,12 +11,13 @@ pub(crate) fn advice(failure: &Failure) -> Option<&'static str> {
         Failure::Refused(refusal) if refusal.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
             Some(PROXY_PASSWORD)
         }
-        Failure::Refused(refusal) => refusal.faults.iter().find_map(refused),
+        Failure::Refused(refusal) => refusal.faults.iter().find_map(cure),
         _ => None,
     }
 }
 
-fn refused(fault: &Fault) -> Option<&'static str> {
+/// What to do about one of Salesforce's codes.
+pub(crate) fn cure(fault: &Fault) -> Option<&'static str> {
     let cure = match fault.code.as_str() {
         "INVALID_SESSION_ID" if fault.message.contains("not valid for use with the REST API") => {
             "add the scope Manage user data via APIs (api) to the app's OAuth settings, and where a refresh token is used, authorise \
@@ -29,6 +30,16 @@ fn refused(fault: &Fault) -> Option<&'static str> {
         "REQUEST_LIMIT_EXCEEDED" if fault.message.starts_with("TotalRequests") => {
             "the org has used up its API requests of the last 24 hours (Setup, Company Information): wait, or ask Salesforce for \
              more"
+        }
+        "STORAGE_LIMIT_EXCEEDED" => {
+            "the org's storage is full (Setup, Storage Usage): delete records and empty the recycle bin, or ask Salesforce for more"
+        }
+        code if code.starts_with("TXN_SECURITY_") => {
+            "a transaction security policy stands in the way (Setup, Transaction Security Policies): leave the user out of it"
+        }
+        "DUPLICATES_DETECTED" => {
+            "a duplicate rule found a record like it (Setup, Duplicate Rules): rules that only raise an alert can be passed by \
+             configuration"
         }
         _ => return None,
     };
@@ -75,6 +86,9 @@ mod tests {
             (refused(403, fault("API_CURRENTLY_DISABLED", "")), "API Enabled"),
             (refused(403, fault("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")), "last 24 hours"),
             (refused(403, fault("REQUEST_LIMIT_EXCEEDED", "ConcurrentRequests Limit exceeded.")), ""),
+            (refused(403, fault("STORAGE_LIMIT_EXCEEDED", "storage limit exceeded")), "Storage Usage"),
+            (refused(403, fault("TXN_SECURITY_NO_ACCESS", "")), "Transaction Security Policies"),
+            (refused(400, fault("DUPLICATES_DETECTED", "Use one of these records?")), "Duplicate Rules"),
             (refused(400, fault("INVALID_FIELD", "No such column")), ""),
             (refused(407, Vec::new()), "USER:PASSWORD@HOST"),
             (refused(502, Vec::new()), ""),

@@ -2,15 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, header};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::time::Instant;
 
 use crate::{
-    Action, Error, LastModified, Org, Token,
+    Action, Error, LastModified, Org, Token, WriteOptions,
     failure::{Failure, Refusal},
-    http::{Arrival, Reply},
+    http::{Arrival, Reply, UPLOAD},
     retry::{Attempt, Class, Decision, Effect, Policy, classify, decide},
 };
 
@@ -21,10 +22,31 @@ pub(crate) struct Call {
     pub(crate) path: String,
     pub(crate) query: Option<String>,
     pub(crate) since: Option<LastModified>,
-    pub(crate) body: Option<Box<RawValue>>,
+    pub(crate) body: Option<Body>,
+    options: WriteOptions,
     accept: &'static str,
     effect: Effect,
     anonymous: bool,
+}
+
+const JSON: &str = "application/json; charset=UTF-8";
+const CSV: &str = "text/csv; charset=UTF-8";
+
+/// What a request carries.
+pub(crate) enum Body {
+    /// JSON, which can travel within other JSON.
+    Json(Box<RawValue>),
+    /// Bytes of this media type, shared by all attempts.
+    Written(&'static str, Bytes),
+}
+
+impl Body {
+    fn as_sent(&self) -> (&'static str, Bytes) {
+        match self {
+            Body::Json(json) => (JSON, json.get().to_owned().into()),
+            Body::Written(kind, bytes) => (kind, bytes.clone()),
+        }
+    }
 }
 
 impl Call {
@@ -36,6 +58,7 @@ impl Call {
             query: None,
             since: None,
             body: None,
+            options: WriteOptions::default(),
             accept: "application/json",
             effect: Effect::Repeatable,
             anonymous: false,
@@ -63,7 +86,22 @@ impl Call {
 
     pub(crate) fn body(self, body: &impl Serialize) -> Call {
         let body = to_raw_value(body).expect("strings, numbers and maps with string keys are always JSON");
-        Call { body: Some(body), ..self }
+        Call { body: Some(Body::Json(body)), ..self }
+    }
+
+    /// With a body that was written as JSON already.
+    pub(crate) fn json(self, body: Vec<u8>) -> Call {
+        Call { body: Some(Body::Written(JSON, body.into())), ..self }
+    }
+
+    /// With rows of CSV.
+    pub(crate) fn rows(self, csv: Bytes) -> Call {
+        Call { body: Some(Body::Written(CSV, csv)), ..self }
+    }
+
+    /// What is asked of the org beside the writing itself.
+    pub(crate) fn options(self, options: WriteOptions) -> Call {
+        Call { options, ..self }
     }
 
     /// Answered with CSV.
@@ -89,9 +127,16 @@ impl Call {
         if let Some(since) = &self.since {
             headers.insert(header::IF_MODIFIED_SINCE, since.as_header().clone());
         }
+        for (name, value) in self.options.headers() {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
         if let Some(body) = &self.body {
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=UTF-8"));
-            *request.body_mut() = Some(body.get().to_owned().into());
+            let (kind, bytes) = body.as_sent();
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+            *request.body_mut() = Some(bytes.into());
+            if kind == CSV {
+                *request.timeout_mut() = Some(UPLOAD);
+            }
         }
         request
     }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, value::RawValue};
 
 use crate::{
     Error, Org,
-    call::Call,
+    call::{Body, Call},
     failure::Failure,
     http::Reply,
     retry::{Class, Effect},
@@ -59,7 +59,10 @@ fn request(calls: &[Call]) -> Request<'_> {
         },
         reference_id: format!("r{index}"),
         http_headers: call.since.as_ref().map(|since| Conditions { since: since.as_str() }),
-        body: call.body.as_deref(),
+        body: match &call.body {
+            Some(Body::Json(body)) => Some(body),
+            Some(Body::Written(..)) | None => None,
+        },
     });
     Request { all_or_none: false, composite_request: composite_request.collect() }
 }

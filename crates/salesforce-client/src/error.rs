@@ -3,10 +3,10 @@
 use std::{fmt, sync::Arc};
 
 use crate::{
-    ApiVersion, RecordId, SObjectName,
+    ApiVersion, FieldName, RecordId, SObjectName,
     advice::advice,
     auth::SignInFailure,
-    bulk::JobId,
+    bulk::{IngestStep, JobId},
     failure::{Failure, chain},
     retry::Class,
 };
@@ -166,6 +166,8 @@ pub enum Action {
     DescribeGlobal,
     /// Listing the org's allocations.
     Limits,
+    /// Asking how many records objects have.
+    RecordCounts,
     /// Describing an object.
     Describe(SObjectName),
     /// Querying an object.
@@ -186,6 +188,12 @@ pub enum Action {
     QueryResults(SObjectName, JobId),
     /// Listing the org's query jobs.
     QueryJobs,
+    /// Making a job that writes rows.
+    CreateIngestJob(SObjectName),
+    /// Doing this about a job that writes rows.
+    IngestJob(IngestStep, SObjectName, JobId),
+    /// Listing the org's jobs that write rows.
+    IngestJobs,
     /// Listing an object's changed records.
     Updated(SObjectName),
     /// Listing an object's deleted records.
@@ -196,8 +204,36 @@ pub enum Action {
     Update(SObjectName, RecordId),
     /// Deleting a record.
     Delete(SObjectName, RecordId),
+    /// Writing a row named by an external id field.
+    WriteBy(Verb, SObjectName, FieldName),
+    /// Writing so many rows at once.
+    WriteRows(Verb, SObjectName, usize),
     /// This and so many more in one call.
     Together(Box<Action>, usize),
+}
+
+/// What is done to rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// They are created.
+    Create,
+    /// They are updated.
+    Update,
+    /// They are updated, or created where they are not there.
+    Upsert,
+    /// They are deleted.
+    Delete,
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Verb::Create => "creating",
+            Verb::Update => "updating",
+            Verb::Upsert => "upserting",
+            Verb::Delete => "deleting",
+        })
+    }
 }
 
 impl Action {
@@ -205,9 +241,13 @@ impl Action {
     #[must_use]
     pub fn object(&self) -> Option<&SObjectName> {
         match self {
-            Action::Versions | Action::DescribeGlobal | Action::Limits | Action::QueryJobs | Action::Together(..) => {
-                None
-            }
+            Action::Versions
+            | Action::DescribeGlobal
+            | Action::Limits
+            | Action::RecordCounts
+            | Action::QueryJobs
+            | Action::IngestJobs
+            | Action::Together(..) => None,
             Action::Describe(object)
             | Action::Query(object)
             | Action::QueryMore(object)
@@ -217,11 +257,15 @@ impl Action {
             | Action::AbortQueryJob(object, _)
             | Action::DeleteQueryJob(object, _)
             | Action::QueryResults(object, _)
+            | Action::CreateIngestJob(object)
+            | Action::IngestJob(_, object, _)
             | Action::Updated(object)
             | Action::Deleted(object)
             | Action::Create(object)
             | Action::Update(object, _)
-            | Action::Delete(object, _) => Some(object),
+            | Action::Delete(object, _)
+            | Action::WriteBy(_, object, _)
+            | Action::WriteRows(_, object, _) => Some(object),
         }
     }
 
@@ -237,6 +281,7 @@ impl fmt::Display for Action {
             Action::Versions => f.write_str("listing API versions"),
             Action::DescribeGlobal => f.write_str("listing objects"),
             Action::Limits => f.write_str("listing limits"),
+            Action::RecordCounts => f.write_str("counting records"),
             Action::Describe(object) => write!(f, "describing {object}"),
             Action::Query(object) => write!(f, "querying {object}"),
             Action::QueryMore(object) => write!(f, "fetching the next page of {object}"),
@@ -247,11 +292,16 @@ impl fmt::Display for Action {
             Action::DeleteQueryJob(object, id) => write!(f, "deleting query job {id} on {object}"),
             Action::QueryResults(object, id) => write!(f, "reading results of query job {id} on {object}"),
             Action::QueryJobs => f.write_str("listing query jobs"),
+            Action::CreateIngestJob(object) => write!(f, "creating an ingest job on {object}"),
+            Action::IngestJob(step, object, id) => write!(f, "{step} ingest job {id} on {object}"),
+            Action::IngestJobs => f.write_str("listing ingest jobs"),
             Action::Updated(object) => write!(f, "listing changed records of {object}"),
             Action::Deleted(object) => write!(f, "listing deleted records of {object}"),
             Action::Create(object) => write!(f, "creating a record of {object}"),
             Action::Update(object, id) => write!(f, "updating {object} {id}"),
             Action::Delete(object, id) => write!(f, "deleting {object} {id}"),
+            Action::WriteBy(verb, object, field) => write!(f, "{verb} {object} by {field}"),
+            Action::WriteRows(verb, object, rows) => write!(f, "{verb} {rows} records of {object}"),
             Action::Together(first, more) => write!(f, "{first} and {more} more"),
         }
     }

@@ -5,7 +5,7 @@ use std::{error::Error as StdError, fmt, time::Duration};
 use http::StatusCode;
 use serde_json::Value;
 
-use crate::http::Reply;
+use crate::{advice::cure, http::Reply};
 
 /// What one request came to, when it came to nothing. The message of each says all there is to say.
 #[derive(Debug, thiserror::Error)]
@@ -100,7 +100,8 @@ pub struct Refusal {
 /// One entry of an error body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// Salesforce's code, such as `INVALID_FIELD`; in replies of the token endpoint the OAuth error.
+    /// Salesforce's code, such as `INVALID_FIELD`; in replies of the token endpoint the OAuth error. A reply that lists
+    /// the records of one external id has none, and counts as `DUPLICATE_EXTERNAL_ID`.
     pub code: String,
     /// Salesforce's message, on one line.
     pub message: String,
@@ -109,9 +110,37 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// What to do about it, in Salesforce's own terms, where that is known.
+    #[must_use]
+    pub fn cure(&self) -> Option<&'static str> {
+        cure(self)
+    }
+
     /// A fault from a body that is no JSON.
     pub(crate) fn new(code: &str, message: &str) -> Fault {
         Fault { code: one_line(code), message: one_line(message), fields: Vec::new() }
+    }
+
+    /// An entry of an error body, or of what is told of one row; `None` if it has no code.
+    pub(crate) fn read(entry: &Value) -> Option<Fault> {
+        let text = |names: &[&str]| names.iter().find_map(|name| entry.get(name)?.as_str()).map(one_line);
+        let fields = entry.get("fields").and_then(Value::as_array);
+        Some(Fault {
+            code: text(&["errorCode", "statusCode", "error"])?,
+            message: text(&["message", "error_description"]).unwrap_or_default(),
+            fields: fields.into_iter().flatten().filter_map(Value::as_str).map(one_line).collect(),
+        })
+    }
+
+    /// The answer to an external id that several records have: a list of their paths, and no code. Where such a row
+    /// is written in another way, Salesforce uses this one.
+    fn several(paths: &[Value]) -> Fault {
+        const SHOWN: usize = 5;
+        let ids = paths.iter().filter_map(|path| path.as_str()?.rsplit('/').next());
+        let shown = ids.take(SHOWN).collect::<Vec<_>>().join(", ");
+        let more = if paths.len() > SHOWN { ", …" } else { "" };
+        let message = format!("{} records have this external id: {shown}{more}", paths.len());
+        Fault::new("DUPLICATE_EXTERNAL_ID", &message)
     }
 }
 
@@ -120,7 +149,7 @@ impl Refusal {
     pub(crate) fn read(reply: &Reply) -> Refusal {
         Refusal {
             status: reply.status,
-            faults: if reply.is_html() { Vec::new() } else { faults(&reply.body) },
+            faults: if reply.is_html() { Vec::new() } else { faults(reply.status, &reply.body) },
             page: reply.is_html().then(|| title(&reply.body)),
             request_id: reply.request_id().map(str::to_owned),
             retry_after: reply.retry_after(),
@@ -143,10 +172,7 @@ impl Refusal {
 /// `INVALID_FIELD: No such column 'foo' (fields: foo) [HTTP 400, request 1234]`
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, fault) in self.faults.iter().enumerate() {
-            let separator = if index > 0 { "; " } else { "" };
-            write!(f, "{separator}{fault}")?;
-        }
+        write_faults(f, &self.faults)?;
         if self.faults.is_empty() {
             match self.page.as_deref() {
                 Some("") => f.write_str("an HTML page came instead of an answer")?,
@@ -160,6 +186,15 @@ impl fmt::Display for Refusal {
         }
         f.write_str("]")
     }
+}
+
+/// Several faults on one line.
+pub(crate) fn write_faults(f: &mut fmt::Formatter<'_>, faults: &[Fault]) -> fmt::Result {
+    for (index, fault) in faults.iter().enumerate() {
+        let separator = if index > 0 { "; " } else { "" };
+        write!(f, "{separator}{fault}")?;
+    }
+    Ok(())
 }
 
 impl fmt::Display for Fault {
@@ -177,22 +212,13 @@ impl fmt::Display for Fault {
 
 /// The faults in an error body: REST answers with an array, the token endpoint with an object, some edges with a
 /// bare word such as `Bad_OAuth_Token`.
-fn faults(body: &[u8]) -> Vec<Fault> {
+fn faults(status: StatusCode, body: &[u8]) -> Vec<Fault> {
     match serde_json::from_slice(body) {
-        Ok(Value::Array(entries)) => entries.iter().filter_map(fault).collect(),
-        Ok(entry) => fault(&entry).into_iter().collect(),
+        Ok(Value::Array(entries)) if status == StatusCode::MULTIPLE_CHOICES => vec![Fault::several(&entries)],
+        Ok(Value::Array(entries)) => entries.iter().filter_map(Fault::read).collect(),
+        Ok(entry) => Fault::read(&entry).into_iter().collect(),
         Err(_) => bare_word(body).into_iter().collect(),
     }
-}
-
-fn fault(entry: &Value) -> Option<Fault> {
-    let text = |names: &[&str]| names.iter().find_map(|name| entry.get(name)?.as_str()).map(one_line);
-    let fields = entry.get("fields").and_then(Value::as_array);
-    Some(Fault {
-        code: text(&["errorCode", "statusCode", "error"])?,
-        message: text(&["message", "error_description"]).unwrap_or_default(),
-        fields: fields.into_iter().flatten().filter_map(Value::as_str).map(one_line).collect(),
-    })
 }
 
 fn bare_word(body: &[u8]) -> Option<Fault> {
@@ -282,7 +308,7 @@ mod tests {
             (
                 300,
                 include_str!("../tests/fixtures/errors/upsert-300-multiple.json"),
-                "no reason was given [HTTP 300, request abc]",
+                "DUPLICATE_EXTERNAL_ID: 2 records have this external id: foo, bar [HTTP 300, request abc]",
             ),
             (
                 400,

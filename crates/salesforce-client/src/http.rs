@@ -19,6 +19,7 @@ use crate::{
     failure::Failure,
     host::shown_host,
     network::{Network, RootCertificate},
+    no_text,
 };
 
 /// How long a connection may take.
@@ -29,10 +30,16 @@ const SILENCE: Duration = Duration::from_secs(150);
 /// The longest reply that is read, in bytes after decompression. A page of 2000 rows is a few megabytes.
 const LONGEST_BODY: usize = 64 << 20;
 
+/// How long an upload may take in all. Its reply begins when it is over, so that silence says nothing; the org itself
+/// gives a request ten minutes.
+pub(crate) const UPLOAD: Duration = Duration::from_secs(600);
+
 /// The HTTP client with what it learns from every reply.
 #[derive(Debug)]
 pub(crate) struct Http {
     client: reqwest::Client,
+    /// The same, for requests that have a limit of their own and may be silent until then.
+    patient: reqwest::Client,
     calls: AtomicU64,
     usage: Mutex<Option<Usage>>,
 }
@@ -44,18 +51,21 @@ impl Http {
         let user_agent = http::HeaderValue::from_str(user_agent)
             .map_err(|_| Error::invalid("user agent", user_agent, "a header has visible ASCII characters only"))?;
         let setup = |error: reqwest::Error| Error::Setup(error.without_url().into());
-        let mut client = reqwest::Client::builder()
-            .user_agent(user_agent)
-            // A redirect could carry the token to another host; no endpoint we call answers with one.
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT)
-            .read_timeout(SILENCE)
-            .tls_certs_merge(network.root_certificates.iter().flat_map(RootCertificate::certificates));
-        if let Some(proxy) = &network.proxy {
-            client = client.proxy(reqwest::Proxy::all(proxy.url().clone()).map_err(setup)?);
-        }
-        let client = client.build().map_err(setup)?;
-        Ok(Http { client, calls: AtomicU64::new(0), usage: Mutex::new(None) })
+        let client = || {
+            let client = reqwest::Client::builder()
+                .user_agent(user_agent.clone())
+                // A redirect could carry the token to another host; no endpoint we call answers with one.
+                .redirect(reqwest::redirect::Policy::none())
+                .connect_timeout(CONNECT)
+                .tls_certs_merge(network.root_certificates.iter().flat_map(RootCertificate::certificates));
+            match &network.proxy {
+                Some(proxy) => Ok(client.proxy(reqwest::Proxy::all(proxy.url().clone()).map_err(setup)?)),
+                None => Ok(client),
+            }
+        };
+        let patient = client()?.build().map_err(setup)?;
+        let client = client()?.read_timeout(SILENCE).build().map_err(setup)?;
+        Ok(Http { client, patient, calls: AtomicU64::new(0), usage: Mutex::new(None) })
     }
 
     pub(crate) fn client(&self) -> &reqwest::Client {
@@ -80,7 +90,8 @@ impl Http {
     /// Sends one request and waits until the reply begins.
     pub(crate) async fn begin(&self, request: reqwest::Request) -> Result<Arrival, Failure> {
         let host = shown_host(request.url());
-        let mut response = self.client.execute(request).await.map_err(|error| {
+        let client = if request.timeout().is_some() { &self.patient } else { &self.client };
+        let mut response = client.execute(request).await.map_err(|error| {
             let unsent = error.is_connect() || error.is_builder();
             let (host, cause) = (host.clone(), error.without_url().into());
             if unsent { Failure::Unsent { host, cause } } else { Failure::Lost { host, cause } }
@@ -191,7 +202,10 @@ impl Reply {
         if self.is_html() {
             return Err(self.garbled("an HTML page came instead of JSON".to_owned()));
         }
-        std::str::from_utf8(body).map_err(|at| self.garbled(format!("no UTF-8 at byte {}", at.valid_up_to())))
+        std::str::from_utf8(body).map_err(|error| match error.error_len() {
+            Some(_) => Failure::unexpected(self, &no_text::said(body, error.valid_up_to())),
+            None => self.garbled("it ends within a character".to_owned()),
+        })
     }
 
     /// The failure to parse the body.

@@ -31,7 +31,9 @@
 
 // What an org is made of.
 pub mod datetime; // the spellings of a point in time on the wire
+pub mod decimal; // numbers as digits
 pub mod id; // record ids with their checksum; names of objects and fields
+mod members; // the members of a JSON object
 pub mod record; // a record as it came: ordered fields, values as written
 pub mod version; // which version of the API to speak
 
@@ -47,14 +49,17 @@ pub mod error; // the crate's one error, and what was being done
 pub mod failure; // how a single request fails: never sent, lost, garbled, refused
 mod http; // the only sender
 pub mod limits; // the org's allocations: of calls as its reply headers tell it, of all as it lists them
+mod no_text; // where a reply is no text
 pub mod retry; // classify a failure, decide what to do about it: pure
 
 // The org and its doors.
-pub mod bulk; // queries as jobs, their results streamed
+pub mod bulk; // queries and writes as jobs, their results streamed
 mod call; // the loop: send, classify, decide, wait
 pub mod composite; // several calls as one
+mod counts; // about how many records objects have
 pub mod describe; // what objects exist and what their fields are
 mod describes; // asking for them: one, many, those that changed
+mod lookup; // ids of records by what others call them
 mod org; // `Org` and its settings
 pub mod query; // pages of rows
 pub mod retrieve; // rows by id
@@ -62,12 +67,13 @@ mod session; // the current token; one sign-in at a time
 mod sobject; // create, update, delete one record
 pub mod soql; // queries as values
 pub mod updated; // ids of changed and deleted records
+pub mod write; // rows into the org: one per call, or up to 200
 
 pub use auth::{Credentials, PrivateKey, token::Token};
 pub use datetime::parse_datetime;
 pub use describe::{Describe, Field, FieldType, GlobalDescribe, SObjectSummary};
 pub use describes::LastModified;
-pub use error::{Action, Error};
+pub use error::{Action, Error, Verb};
 pub use failure::{Failure, Fault, Refusal};
 pub use host::LoginUrl;
 pub use id::{FieldName, RecordId, SObjectName};
@@ -81,3 +87,4 @@ pub use retry::Class;
 pub use soql::Select;
 pub use updated::{Deleted, Updated};
 pub use version::{ApiVersion, Version};
+pub use write::{ExternalId, Fields, Key, RowRefusal, Rows, Saved, Write, WriteOptions};

@@ -47,7 +47,7 @@ pub struct Org {
 #[derive(Debug)]
 struct Shared {
     http: Arc<Http>,
-    session: Session,
+    session: Arc<Session>,
     api_version: ApiVersion,
     retry: Policy,
 }
@@ -61,8 +61,17 @@ impl Org {
     pub fn new(settings: Settings) -> Result<Org, Error> {
         let Settings { login_url, credentials, api_version, user_agent, network, retry } = settings;
         let http = Arc::new(Http::new(&user_agent, &network)?);
-        let session = Session::new(login_url, credentials, retry.clone(), Arc::clone(&http));
+        let session = Arc::new(Session::new(login_url, credentials, retry.clone(), Arc::clone(&http)));
         Ok(Org { shared: Arc::new(Shared { http, session, api_version, retry }) })
+    }
+
+    /// The same org, with another opinion of how long to go on when something passing is in the way of a call. It shares all that
+    /// clones share; signing in keeps the policy of the settings.
+    #[must_use]
+    pub fn with_retry(&self, retry: Policy) -> Org {
+        let Shared { http, session, api_version, .. } = &*self.shared;
+        let (http, session) = (Arc::clone(http), Arc::clone(session));
+        Org { shared: Arc::new(Shared { http, session, api_version: *api_version, retry }) }
     }
 
     /// The current token; signs in if there is none yet.

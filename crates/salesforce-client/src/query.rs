@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use self_cell::self_cell;
 use serde::Deserialize;
 
-use crate::{Action, Error, Org, Record, SObjectName, call::Call, failure::Failure, http::Reply};
+use crate::{
+    Action, Error, Org, Record, SObjectName, call::Call, composite::MOST_COLLECTIONS, failure::Failure, http::Reply,
+};
 
 /// The longest query there is, in characters. Salesforce refuses more.
 pub const LONGEST_QUERY: usize = 100_000;
@@ -132,6 +134,23 @@ impl Locator {
     }
 }
 
+/// One of several queries.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// What it reads, for messages.
+    pub object: SObjectName,
+    /// Its text.
+    pub soql: String,
+    /// Whether deleted and archived rows are asked for too.
+    pub deleted: bool,
+}
+
+impl Query {
+    fn door(&self) -> &'static str {
+        if self.deleted { "queryAll" } else { "query" }
+    }
+}
+
 impl Org {
     /// Runs a query and answers its first page (at most 2000 rows, fewer if they are wide). `object` is what the
     /// query reads, for messages. A query too long for a URL travels in the body of a composite call, as the vendor
@@ -161,13 +180,36 @@ impl Org {
         self.send(&call, Page::read).await
     }
 
+    /// As [`Org::query`] and [`Org::query_all`], several at once, in their order: one call for every five of them.
+    ///
+    /// # Errors
+    /// [`Error::QueryTooLong`] if one is; otherwise of a call as a whole. What the org refuses of one query only is that query's
+    /// outcome.
+    pub async fn query_many(&self, queries: &[Query]) -> Result<Vec<Result<Page, Error>>, Error> {
+        let mut outcomes = Vec::with_capacity(queries.len());
+        for queries in queries.chunks(MOST_COLLECTIONS) {
+            if let [query] = queries {
+                outcomes.push(self.first_page(query.door(), &query.object, &query.soql).await);
+                continue;
+            }
+            let call = |query: &Query| self.query_call(query.door(), &query.object, &query.soql);
+            let calls = queries.iter().map(call).collect::<Result<Vec<_>, _>>()?;
+            outcomes.extend(self.send_together(&calls, MOST_COLLECTIONS, |_, reply| Page::read_first(reply)).await?);
+        }
+        Ok(outcomes)
+    }
+
     async fn first_page(&self, door: &str, object: &SObjectName, soql: &str) -> Result<Page, Error> {
+        let call = self.query_call(door, object, soql)?;
+        let fits = call.query.as_ref().is_none_or(|query| query.len() <= LONGEST_URL);
+        if fits { self.send(&call, Page::read_first).await } else { self.send_wrapped(&call, Page::read_first).await }
+    }
+
+    fn query_call(&self, door: &str, object: &SObjectName, soql: &str) -> Result<Call, Error> {
         check_length(object, soql)?;
         let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("q", soql).finish();
-        let fits = query.len() <= LONGEST_URL;
         let path = self.data_path(format_args!("/{door}"));
-        let call = Call::read(Action::Query(object.clone())).path(path).query(query);
-        if fits { self.send(&call, Page::read_first).await } else { self.send_wrapped(&call, Page::read_first).await }
+        Ok(Call::read(Action::Query(object.clone())).path(path).query(query))
     }
 }
 

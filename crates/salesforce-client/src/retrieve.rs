@@ -73,8 +73,9 @@ impl Retrieved {
             return Err(Failure::unexpected(reply, "it has not as many rows as ids were asked for"));
         }
         let mut found = retrieved.rows().iter().zip(ids).filter_map(|(row, id)| Some((row.as_ref()?, id)));
-        if !found.all(|(row, id)| row.id().is_ok_and(|own| own == *id)) {
-            return Err(Failure::unexpected(reply, "a row has another Id than was asked for in its place, or none"));
+        if let Some((_, id)) = found.find(|(row, id)| row.id().ok() != Some(**id)) {
+            let why = format!("in the place of {id} it has a row of another Id, or of none");
+            return Err(Failure::unexpected(reply, &why));
         }
         Ok(retrieved)
     }

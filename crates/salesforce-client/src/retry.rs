@@ -19,7 +19,7 @@ pub enum Class {
     Wait,
     /// The token is no longer valid; a new one may cure it.
     Reauthenticate,
-    /// A write whose reply was lost: it may have been carried out, so look before sending it again.
+    /// A create whose reply was lost or cannot be read: it may have been carried out, so look before sending it again.
     Unclear,
     /// It will fail again until somebody changes something.
     Fatal,
@@ -118,6 +118,11 @@ pub fn decide(class: Class, attempt: &Attempt, elapsed: Duration, policy: &Polic
 /// What a failure of a request with this effect means.
 #[must_use]
 pub fn classify(failure: &Failure, effect: Effect) -> Class {
+    // What came of a create whose success cannot be read is as unclear as that of one whose reply was lost.
+    let if_done = match effect {
+        Effect::Repeatable => Class::Fatal,
+        Effect::Once => Class::Unclear,
+    };
     let unless_done = match effect {
         Effect::Repeatable => Class::Retry,
         Effect::Once => Class::Unclear,
@@ -126,7 +131,7 @@ pub fn classify(failure: &Failure, effect: Effect) -> Class {
         Failure::Unsent { cause, .. } if barred(cause).is_some() => Class::Fatal,
         Failure::Unsent { .. } => Class::Retry,
         Failure::Lost { .. } | Failure::Garbled { .. } => unless_done,
-        Failure::Unexpected { .. } | Failure::TooLong { .. } => Class::Fatal,
+        Failure::Unexpected { .. } | Failure::TooLong { .. } => if_done,
         Failure::Refused(refusal) => match refusal.faults.iter().find_map(classify_fault) {
             Some(class) => class,
             None => classify_status(refusal, unless_done),
@@ -159,8 +164,9 @@ fn classify_status(refusal: &Refusal, unless_done: Class) -> Class {
     match refusal.status {
         // A 401 that gives no reason may be an expired session: one renewal finds out.
         StatusCode::UNAUTHORIZED if refusal.faults.is_empty() => Class::Reauthenticate,
-        // Turned away before anything was done. 420 is the edge without a route, 406 has been seen to pass.
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::NOT_ACCEPTABLE => Class::Retry,
+        // Turned away before anything was done. 408 has not seen the whole request, 420 is the edge without a route, 406
+        // has been seen to pass.
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS | StatusCode::NOT_ACCEPTABLE => Class::Retry,
         status if status.as_u16() == 420 => Class::Retry,
         status if status.is_server_error() => unless_done,
         _ => Class::Fatal,
@@ -247,6 +253,7 @@ mod tests {
             (302, Fatal, Fatal),
             (404, Fatal, Fatal),
             (406, Retry, Retry),
+            (408, Retry, Retry),
             (410, Fatal, Fatal),
             (414, Fatal, Fatal),
             (420, Retry, Retry),
@@ -273,8 +280,8 @@ mod tests {
             (Failure::Unsent { host: host(), cause: "proxy authorization required".into() }, Fatal, Fatal),
             (Failure::Lost { host: host(), cause: "reset".into() }, Retry, Unclear),
             (Failure::Garbled { status, why: String::new() }, Retry, Unclear),
-            (Failure::Unexpected { status, why: String::new() }, Fatal, Fatal),
-            (Failure::TooLong { host: host(), limit: 1 }, Fatal, Fatal),
+            (Failure::Unexpected { status, why: String::new() }, Fatal, Unclear),
+            (Failure::TooLong { host: host(), limit: 1 }, Fatal, Unclear),
         ] {
             assert_eq!(classify(&failure, Effect::Repeatable), read, "{failure}");
             assert_eq!(classify(&failure, Effect::Once), create, "{failure}");

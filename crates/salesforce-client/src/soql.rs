@@ -5,7 +5,7 @@ use std::fmt;
 
 use jiff::{Timestamp, civil::Date};
 
-use crate::{FieldName, RecordId, SObjectName, datetime::soql_literal};
+use crate::{FieldName, RecordId, SObjectName, datetime::soql_literal, decimal::Decimal};
 
 /// `SELECT fields FROM object [WHERE …] [ORDER BY …] [LIMIT n]`; [`Display`](fmt::Display) writes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,6 +142,8 @@ pub enum Literal {
     Bool(bool),
     /// An integer.
     Integer(i64),
+    /// A number with or without places after the point.
+    Number(Decimal),
     /// A text, quoted and escaped.
     Text(String),
     /// A day, unquoted.
@@ -247,6 +249,7 @@ impl fmt::Display for Literal {
             Literal::Null => f.write_str("null"),
             Literal::Bool(value) => write!(f, "{value}"),
             Literal::Integer(value) => write!(f, "{value}"),
+            Literal::Number(value) => write!(f, "{value}"),
             Literal::Text(text) => {
                 f.write_str("'")?;
                 escaped(f, text, Quoted::Text)?;
@@ -321,6 +324,7 @@ mod tests {
             (Literal::Null, "null"),
             (true.into(), "true"),
             (Literal::Integer(-7), "-7"),
+            (Literal::Number(Decimal::parse("-1.50e3").unwrap()), "-1500"),
             ("".into(), "''"),
             ("O'Brien".into(), r"'O\'Brien'"),
             (r"C:\temp".into(), r"'C:\\temp'"),

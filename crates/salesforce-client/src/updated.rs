@@ -6,7 +6,7 @@
 use jiff::{SignedDuration, Timestamp, tz::Offset};
 use serde::{Deserialize, Deserializer};
 
-use crate::{Action, Error, Org, RecordId, SObjectName, call::Call};
+use crate::{Action, Error, Org, RecordId, SObjectName, call::Call, composite::MOST_SUBREQUESTS};
 
 /// The records that were created or changed in a span, by `SystemModstamp`. Deleted ones are not among them.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -54,9 +54,26 @@ impl Org {
     /// `EXCEEDED_ID_LIMIT` above 600,000 records: ask for less time. An object that is not `replicateable` is refused.
     /// Otherwise as any call.
     pub async fn updated(&self, object: &SObjectName, from: Timestamp, until: Timestamp) -> Result<Updated, Error> {
+        self.send(&self.updated_call(object, from, until), |reply| reply.json()).await
+    }
+
+    /// As [`Org::updated`], of several objects, in their order: one call for every 25 of them.
+    ///
+    /// # Errors
+    /// Of a call as a whole; what the org refuses of one object only is that object's outcome.
+    pub async fn updated_many(
+        &self,
+        objects: &[SObjectName],
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Result<Updated, Error>>, Error> {
+        let calls: Vec<_> = objects.iter().map(|object| self.updated_call(object, from, until)).collect();
+        self.send_together(&calls, MOST_SUBREQUESTS, |_, reply| reply.json()).await
+    }
+
+    fn updated_call(&self, object: &SObjectName, from: Timestamp, until: Timestamp) -> Call {
         let path = self.data_path(format_args!("/sobjects/{object}/updated/"));
-        let call = Call::read(Action::Updated(object.clone())).path(path).query(span(from, until));
-        self.send(&call, |reply| reply.json()).await
+        Call::read(Action::Updated(object.clone())).path(path).query(span(from, until))
     }
 
     /// The records of an object that were deleted between two points in time, at most 15 days ago. The span is read
@@ -67,9 +84,25 @@ impl Org {
     /// # Errors
     /// As [`Org::updated`]; `INVALID_REPLICATION_DATE` if the recycle bin was emptied within the span.
     pub async fn deleted(&self, object: &SObjectName, from: Timestamp, until: Timestamp) -> Result<Deleted, Error> {
+        self.send(&self.deleted_call(object, from, until), |reply| reply.json()).await
+    }
+
+    /// As [`Org::deleted`], of several objects, each since its own time, in their order: one call for every 25 of them.
+    ///
+    /// # Errors
+    /// Of a call as a whole; what the org refuses of one object only is that object's outcome.
+    pub async fn deleted_many(
+        &self,
+        objects: &[(SObjectName, Timestamp)],
+        until: Timestamp,
+    ) -> Result<Vec<Result<Deleted, Error>>, Error> {
+        let calls: Vec<_> = objects.iter().map(|(object, from)| self.deleted_call(object, *from, until)).collect();
+        self.send_together(&calls, MOST_SUBREQUESTS, |_, reply| reply.json()).await
+    }
+
+    fn deleted_call(&self, object: &SObjectName, from: Timestamp, until: Timestamp) -> Call {
         let path = self.data_path(format_args!("/sobjects/{object}/deleted/"));
-        let call = Call::read(Action::Deleted(object.clone())).path(path).query(span(from, until));
-        self.send(&call, |reply| reply.json()).await
+        Call::read(Action::Deleted(object.clone())).path(path).query(span(from, until))
     }
 }
 

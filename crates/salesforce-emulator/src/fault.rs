@@ -94,6 +94,16 @@ pub enum FaultAction {
         /// Milliseconds from the first to the last.
         ms: u64,
     },
+    /// It is handled; wherever a text stands in the answer's body, another stands instead. The answer is not compressed.
+    Respell {
+        /// The text; it is not empty.
+        text: String,
+        /// What stands instead.
+        into: String,
+        /// Write that in ISO 8859-1, which is no UTF-8 but for ASCII.
+        #[serde(default)]
+        latin1: bool,
+    },
     /// The day's API calls are used up: this request and others are refused with `REQUEST_LIMIT_EXCEEDED`.
     ExhaustCalls {
         /// How many requests are refused, this one included; those of the rest of the day (UTC, in virtual time) if absent.

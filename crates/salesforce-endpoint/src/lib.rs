@@ -9,9 +9,11 @@
 //! - [`credentials`]: the ways to sign in, as the user writes them and as the form shows them;
 //! - [`oauth`]: how Flow signs in on a user's behalf;
 //! - [`setting`]: how single values are written;
+//! - [`mod@closest`]: the name that was probably meant;
 //! - [`file`]: configs in YAML or JSON;
 //! - [`error`]: everything that can go wrong.
 
+pub mod closest;
 pub mod credentials;
 pub mod endpoint;
 pub mod error;
@@ -19,6 +21,7 @@ pub mod file;
 pub mod oauth;
 pub mod setting;
 
+pub use closest::closest;
 pub use credentials::RawCredentials;
 pub use endpoint::{Endpoint, Parts};
 pub use error::Error;

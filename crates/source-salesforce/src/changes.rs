@@ -90,7 +90,7 @@ pub fn summary<'a>(bindings: impl Iterator<Item = (&'a str, Option<Polls>)>) -> 
     polled.sort_by_key(|(why, _)| *why);
     let reasons = polled.chunk_by(|(one, _), (other, _)| one == other).map(|group| {
         let streams: Vec<_> = group.iter().map(|(_, stream)| *stream).collect();
-        format!("{} ({})", some_of(&streams), group[0].0.reason())
+        format!("{} ({})", some_of(&streams, LISTED), group[0].0.reason())
     });
     let reasons = reasons.collect::<Vec<_>>().join(", ");
     match (streamed, polled.len()) {
@@ -103,10 +103,11 @@ pub fn summary<'a>(bindings: impl Iterator<Item = (&'a str, Option<Polls>)>) -> 
 /// Names of one reason that are listed one by one.
 const LISTED: usize = 8;
 
-fn some_of(streams: &[&str]) -> String {
-    match streams.len().checked_sub(LISTED) {
+/// The first so many of these streams by name.
+pub(crate) fn some_of(streams: &[&str], named: usize) -> String {
+    match streams.len().checked_sub(named) {
         None | Some(0) => streams.join(", "),
-        Some(others) => format!("{} and {others} more", streams[..LISTED].join(", ")),
+        Some(others) => format!("{} and {others} more", streams[..named].join(", ")),
     }
 }
 

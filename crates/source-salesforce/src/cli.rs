@@ -3,7 +3,7 @@
 use std::{io::Write as _, path::PathBuf, time::Duration};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
-use flow_protocol::{capture::Response, stdio};
+use flow_protocol::{capture::Response, process, stdio};
 use salesforce_endpoint::file;
 
 use crate::{
@@ -83,7 +83,8 @@ enum Command {
         /// Print ["Stream",{document}] instead of {document}.
         #[arg(long)]
         tagged: bool,
-        /// End when history is complete and no change is waiting.
+        /// End once all that was there when it started is captured: the history, and every change since the last time, announced
+        /// by Salesforce or not.
         #[arg(long, conflicts_with = "for_")]
         until_caught_up: bool,
         /// End after this time, such as 30s, 5m or 2h. Without either, Ctrl-C ends it.
@@ -125,6 +126,8 @@ struct Name {
 pub struct Surroundings {
     /// Whether stderr is a terminal.
     pub is_terminal: bool,
+    /// Whether stdout is.
+    pub prints_to_terminal: bool,
 }
 
 impl Arguments {
@@ -173,7 +176,8 @@ impl Arguments {
                     (false, Some(time)) => Until::Elapsed(time),
                     (false, None) => Until::Interrupted,
                 };
-                let options = pull::Options { name, state, tagged, until, progress: surroundings.is_terminal };
+                let Surroundings { is_terminal, prints_to_terminal } = surroundings;
+                let options = pull::Options { name, state, tagged, until, is_terminal, prints_to_terminal };
                 pull::pull(&config, resources, options).await
             }
             Command::Completions { shell } => {
@@ -207,10 +211,8 @@ fn resource(argument: String) -> Result<Resource, Error> {
     }
 }
 
-fn print<T: serde::Serialize>(value: &T) -> Result<(), Error> {
-    let mut text = serde_json::to_vec_pretty(value).map_err(|error| Error::Stdout(error.into()))?;
-    text.push(b'\n');
-    std::io::stdout().write_all(&text).map_err(Error::Stdout)
+fn print(value: &impl serde::Serialize) -> Result<(), Error> {
+    process::print(value).map_err(Error::Stdout)
 }
 
 /// `30`, `30s`, `5m`, `2h`.

@@ -1,12 +1,15 @@
-//! What a Bulk job selects of an object, and its rows as the records that pages bring.
+//! What a Bulk job selects of an object, and how the cells of its rows become the fields of documents: the same bytes that the
+//! record of a page becomes.
 
 use std::sync::Arc;
 
-use salesforce_client::{Describe, Field, FieldName, FieldType, RecordId, SObjectName, bulk::Row};
+use salesforce_client::{Describe, Field, FieldName, FieldType, RecordId, SObjectName, bulk::Row, parse_datetime};
 
 use crate::{
+    capture::second::Second,
     cell::{self, Misfit},
     error::Error,
+    row::Facts,
 };
 
 /// The columns of a job's results, and the fields that they make up.
@@ -14,10 +17,15 @@ use crate::{
 pub struct Columns {
     /// Their names.
     pub names: Arc<[FieldName]>,
+    /// All fields but `Id`.
     fields: Vec<Source>,
+    /// The columns that tell when a row changed last, when it was created, and whether it is deleted.
+    cursor: Option<usize>,
+    created: Option<usize>,
+    deleted: Option<usize>,
 }
 
-/// Where a field of a record comes from.
+/// Where a field of a document comes from.
 #[derive(Debug, Clone)]
 enum Source {
     Cell(Member),
@@ -31,7 +39,7 @@ enum Source {
 /// A member of an object that a cell becomes.
 #[derive(Debug, Clone)]
 struct Member {
-    /// `"NAME":`, as it stands in JSON.
+    /// `,"NAME":`, as it stands in JSON; with a brace for the comma where it is the first of its compound.
     key: Box<str>,
     kind: FieldType,
     /// The place of its column.
@@ -57,11 +65,11 @@ const ADDRESS: [(&str, &str, bool); 10] = [
 const LOCATION: [(&str, &str, bool); 2] = [("latitude", "Latitude__s", true), ("longitude", "Longitude__s", true)];
 
 impl Columns {
-    /// The columns that bring these fields.
+    /// The columns that bring these fields. `cursor`: the one that tells when a row changed last.
     ///
     /// # Errors
     /// The first field that no column brings.
-    pub fn of(describe: &Describe, fields: &[Field]) -> Result<Self, FieldName> {
+    pub fn of(describe: &Describe, fields: &[Field], cursor: Option<&str>) -> Result<Self, FieldName> {
         let mut names = Vec::new();
         let mut column_of = |name: &FieldName| match names.iter().position(|known| known == name) {
             Some(column) => column,
@@ -70,53 +78,75 @@ impl Columns {
                 names.len() - 1
             }
         };
-        let mut member = |name: &str, field: &Field| Member {
-            key: key(name),
+        let mut member = |separator: char, name: &str, field: &Field| Member {
+            key: key(separator, name),
             kind: field.kind.clone(),
             column: column_of(&field.name),
         };
         let source = |field: &Field| {
             if cell::carries(&field.kind) {
-                return Ok(Source::Cell(member(field.name.as_str(), field)));
+                return Ok(Source::Cell(member(',', field.name.as_str(), field)));
             }
             let parts = parts(describe, field).ok_or_else(|| field.name.clone())?;
-            let parts = parts.into_iter().map(|(name, part)| member(name, part)).collect();
-            Ok(Source::Parts { key: key(field.name.as_str()), parts })
+            let separators = std::iter::once('{').chain(std::iter::repeat(','));
+            let parts = separators.zip(parts).map(|(separator, (name, part))| member(separator, name, part)).collect();
+            Ok(Source::Parts { key: key(',', field.name.as_str()), parts })
         };
-        let fields = fields.iter().map(source).collect::<Result<_, _>>()?;
-        Ok(Self { names: names.into(), fields })
+        let mut sources = fields.iter().map(source).collect::<Result<Vec<_>, _>>()?;
+        let place = |name: &str| names.iter().position(|known| known.same_as(name));
+        let id = place("Id");
+        sources.retain(|source| !matches!(source, Source::Cell(member) if Some(member.column) == id));
+        Ok(Self {
+            cursor: cursor.and_then(place),
+            created: place("CreatedDate"),
+            deleted: place("IsDeleted"),
+            fields: sources,
+            names: names.into(),
+        })
     }
 
-    /// Appends a row as a record, in JSON.
+    /// What the merge asks of a row.
+    ///
+    /// # Errors
+    /// When its id is none.
+    pub fn facts(&self, row: &Row<'_>) -> Result<Facts, salesforce_client::Error> {
+        let cell = |column: Option<usize>| column.and_then(|column| row.cell(column));
+        let changed = cell(self.cursor);
+        Ok(Facts {
+            id: row.id()?,
+            stamp: changed.and_then(parse_datetime).map(Second::from),
+            is_new: changed.is_some() && changed == cell(self.created),
+            is_deleted: cell(self.deleted) == Some("true"),
+        })
+    }
+
+    /// Appends the fields of a row as documents spell them: each `,"NAME":VALUE`, all but `Id`.
     ///
     /// # Errors
     /// When a cell is not of its field's type.
     pub fn write(&self, out: &mut Vec<u8>, row: &Row<'_>) -> Result<(), BadCell> {
-        let cells: Vec<_> = row.cells().collect();
-        let mut separator = b'{';
         for field in &self.fields {
-            out.push(separator);
-            separator = b',';
             match field {
-                Source::Cell(member) => self.write_member(out, member, &cells)?,
+                Source::Cell(member) => self.write_member(out, member, row)?,
                 Source::Parts { key, parts } => {
                     out.extend_from_slice(key.as_bytes());
-                    for (n, part) in parts.iter().enumerate() {
-                        out.push(if n == 0 { b'{' } else { b',' });
-                        self.write_member(out, part, &cells)?;
+                    // A compound without a part is none.
+                    if parts.iter().all(|part| row.cell(part.column).is_none_or(str::is_empty)) {
+                        out.extend_from_slice(b"null");
+                        continue;
                     }
+                    parts.iter().try_for_each(|part| self.write_member(out, part, row))?;
                     out.push(b'}');
                 }
             }
         }
-        out.push(b'}');
         Ok(())
     }
 
-    fn write_member(&self, out: &mut Vec<u8>, member: &Member, cells: &[&str]) -> Result<(), BadCell> {
+    fn write_member(&self, out: &mut Vec<u8>, member: &Member, row: &Row<'_>) -> Result<(), BadCell> {
         let Member { key, kind, column } = member;
         out.extend_from_slice(key.as_bytes());
-        cell::write(out, kind, cells.get(*column).copied().unwrap_or_default())
+        cell::write(out, kind, row.cell(*column).unwrap_or_default())
             .map_err(|source| BadCell { field: self.names[*column].clone(), source })
     }
 }
@@ -136,8 +166,8 @@ impl BadCell {
 }
 
 /// Names come from Salesforce's own describe: letters, digits and underscores.
-fn key(name: &str) -> Box<str> {
-    format!("\"{name}\":").into()
+fn key(separator: char, name: &str) -> Box<str> {
+    format!("{separator}\"{name}\":").into()
 }
 
 /// The parts of a compound; `None` if one is missing, or if it is no compound that is known to be the same as its parts.

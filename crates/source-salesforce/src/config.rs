@@ -55,13 +55,13 @@ pub struct RawAdvanced {
     #[serde(default, deserialize_with = "setting::blank_is_absent")]
     #[schemars(with = "Option<String>", title = "Coalescing Interval", extend("order" = 2, "format" = "duration", "default" = "PT1S"))]
     pub coalescing_interval: Option<String>,
-    /// How often the org's objects are described anew, to notice fields that were added, and the PushTopics are looked after: an ISO 8601 duration. Each time costs one API call, and one more for every 25 streams.
+    /// How often the org's objects are described anew, to notice fields that were added, and the PushTopics are looked after: an ISO 8601 duration. Each time costs two API calls; with more than 25 streams, one more for every 25 of them where an object of the org has changed.
     #[serde(default, deserialize_with = "setting::blank_is_absent")]
     #[schemars(with = "Option<String>", title = "Inspection Interval", extend("order" = 3, "format" = "duration", "default" = "PT10M"))]
     pub inspection_interval: Option<String>,
-    /// How often each streamed object is searched for changes that Salesforce does not announce (Bulk loads, deletions of children with their parents, merges): an ISO 8601 duration. Each sweep costs two or three API calls for each stream, and more where much has changed.
+    /// How often each streamed object is searched for changes that Salesforce does not announce (Bulk loads, deletions of children with their parents, merges): an ISO 8601 duration. Each sweep costs at most two or three API calls for each stream, and more where much has changed; streams swept at the same time share them. When empty it is an hour, or longer where all polls and sweeps would take more than half of the API budget.
     #[serde(default, deserialize_with = "setting::blank_is_absent")]
-    #[schemars(with = "Option<String>", title = "Sweep Interval", extend("order" = 4, "format" = "duration", "default" = "PT1H"))]
+    #[schemars(with = "Option<String>", title = "Sweep Interval", extend("order" = 4, "format" = "duration"))]
     pub sweep_interval: Option<String>,
     /// Once so many rows of an object have been read, the rest is read by Bulk API 2.0, which brings many rows for few API calls. Salesforce reads some objects and fields by REST only; they stay with it.
     #[serde(default)]
@@ -92,8 +92,8 @@ pub struct Config {
     pub coalescing: Duration,
     /// Time between two looks at the objects and topics.
     pub inspection: Duration,
-    /// Time between two searches of a streamed object for changes that nothing announced.
-    pub sweeps: Duration,
+    /// Time between two searches of a streamed object for changes that nothing announced, if the user has chosen one.
+    pub sweeps: Option<Duration>,
     /// Rows of a read after which it goes on by Bulk API 2.0.
     pub bulk_threshold: u64,
     /// Which part of the org's API calls may be used.
@@ -111,8 +111,8 @@ const COALESCINGS: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_se
 const INSPECTION: Duration = Duration::from_secs(600);
 const INSPECTIONS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(86_400);
 
-/// What is not announced may wait for an hour: a hundred streams then cost half of a small org's calls for a day.
-const SWEEPS: Duration = Duration::from_secs(3_600);
+/// For the message about this interval.
+const EXAMPLE_SWEEPS: Duration = Duration::from_secs(3_600);
 const SWEEP_INTERVALS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(7 * 86_400);
 
 /// From here on a Bulk job takes fewer calls than pages do, if as many rows are still to come.
@@ -162,7 +162,11 @@ impl TryFrom<RawConfig> for Config {
             interval("advanced.coalescing_interval", advanced.coalescing_interval, COALESCINGS, COALESCING)?;
         let inspection =
             interval("advanced.inspection_interval", advanced.inspection_interval, INSPECTIONS, INSPECTION)?;
-        let sweeps = interval("advanced.sweep_interval", advanced.sweep_interval, SWEEP_INTERVALS, SWEEPS)?;
+        let sweeps = advanced.sweep_interval.map(|text| {
+            setting::duration(&text, SWEEP_INTERVALS, EXAMPLE_SWEEPS)
+                .map_err(|problem| Error::BadSetting { key: "advanced.sweep_interval", problem })
+        });
+        let sweeps = sweeps.transpose()?;
         let share = match advanced.api_budget {
             None => Share::default(),
             Some(percent) => Share::percent(percent).ok_or_else(|| Error::BadSetting {

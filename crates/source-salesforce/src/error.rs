@@ -130,6 +130,18 @@ pub enum Error {
         source: Box<salesforce_client::Error>,
     },
 
+    /// A row that does not stand where it should.
+    #[error(
+        "{object} {id}: it comes behind a row of a greater id, though rows were asked for in the order of their ids; going on could \
+         pass over rows"
+    )]
+    OutOfOrder {
+        /// The object.
+        object: SObjectName,
+        /// The record.
+        id: RecordId,
+    },
+
     /// A cell of a Bulk job's results that breaks what the org says of its field.
     #[error("{object} {id}: {field} cannot be read from the results of a Bulk job")]
     Cell {
@@ -141,15 +153,6 @@ pub enum Error {
         field: FieldName,
         /// What is wrong.
         source: Misfit,
-    },
-
-    /// A row of a Bulk job's results that makes no record.
-    #[error("{object}: a row of a Bulk job cannot be read")]
-    BulkRow {
-        /// The object.
-        object: SObjectName,
-        /// What is wrong.
-        source: serde_json::Error,
     },
 
     /// A file named on the command line.
@@ -190,8 +193,10 @@ pub enum Error {
         stream: String,
     },
 
-    /// A topic that was there a moment ago.
-    #[error("the PushTopic {topic} for {object} was deleted while the capture looked at it: start again")]
+    /// A topic that was there a moment ago, again and again.
+    #[error(
+        "the PushTopic {topic} for {object} is deleted as often as the capture makes it: find out in Setup who does that, or set mode to poll"
+    )]
     TopicGone {
         /// The object it is for.
         object: SObjectName,

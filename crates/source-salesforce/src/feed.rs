@@ -13,7 +13,8 @@ use crate::{
     discover,
     error::Error,
     resisting,
-    resource::{Mode, Resource},
+    resource::{Deletions, Mode, Resource},
+    row::{Facts, Row},
     schema,
 };
 
@@ -26,6 +27,9 @@ pub const QUERIED_IDS: usize = 400;
 /// The fields that can tell when a row changed last, the best first. `LastModifiedDate` can be set by imports, and
 /// `CreatedDate` serves only rows that never change, such as those of history objects; an object has it as its best only then.
 const CURSORS: [&str; 3] = ["SystemModstamp", "LastModifiedDate", "CreatedDate"];
+
+/// The field that says of a row that its record is deleted.
+pub const IS_DELETED: &str = "IsDeleted";
 
 /// How one object is read.
 #[derive(Debug, Clone)]
@@ -40,8 +44,12 @@ pub struct Feed {
     pub is_streamable: bool,
     /// Whether old rows are archived: only a query over deleted rows sees them then (Task and Event, after a year).
     pub has_archive: bool,
+    /// What deletions do.
+    pub deletions: Deletions,
     /// Their names, in order.
     pub names: Arc<[FieldName]>,
+    /// Whether its documents tell up to when the stream is complete.
+    pub tells_completeness: bool,
     /// When the describe last changed, as the org says it.
     pub described: Option<LastModified>,
     /// What a Bulk job selects, or the first field that it cannot.
@@ -83,12 +91,14 @@ impl Feed {
         }
         Ok(Self {
             object: describe.name().clone(),
-            columns: Columns::of(describe, &fields),
+            columns: Columns::of(describe, &fields, cursor),
             names: fields.iter().map(|field| field.name.clone()).collect(),
             fields,
             is_replicateable: describe.summary.replicateable,
             is_streamable,
             has_archive: describe.field("IsArchived").is_some(),
+            deletions: resource.deletions,
+            tells_completeness: resource.complete_until,
             described: describe.last_modified.clone(),
             cursor,
             select,
@@ -167,7 +177,19 @@ impl Feed {
 
     /// The exact schema of the documents.
     pub fn schema(&self) -> Value {
-        schema::exact(&self.fields)
+        let mut schema = schema::exact(&self.fields);
+        if self.deletions == Deletions::Keep {
+            schema::keep_deleted(&mut schema);
+        }
+        if self.tells_completeness {
+            schema::tell_complete_until(&mut schema);
+        }
+        schema
+    }
+
+    /// Whether rows say that they are deleted.
+    pub fn tells_deleted(&self) -> bool {
+        self.fields.iter().any(|field| field.name.same_as(IS_DELETED))
     }
 
     /// When a row changed last.
@@ -175,8 +197,21 @@ impl Feed {
         row.text(self.cursor?).and_then(|text| parse_datetime(&text)).map(Second::from)
     }
 
-    /// Whether a row is as it was created.
-    pub fn is_new(&self, row: &Record<'_>) -> bool {
+    /// A record as a row.
+    ///
+    /// # Errors
+    /// When it has no id.
+    pub fn row<'a>(&self, record: &'a Record<'a>) -> Result<Row<'a>, salesforce_client::Error> {
+        let facts = Facts {
+            id: record.id()?,
+            stamp: self.stamp(record),
+            is_new: self.is_new(record),
+            is_deleted: record.get("IsDeleted").is_some_and(|value| value.get() == "true"),
+        };
+        Ok(Row { facts, fields: record.into() })
+    }
+
+    fn is_new(&self, row: &Record<'_>) -> bool {
         let value = |name: &str| row.get(name).map(|value| value.get());
         self.cursor.is_some_and(|cursor| value(cursor) == value("CreatedDate"))
     }

@@ -1,13 +1,14 @@
 //! Captures Salesforce into Estuary Flow: history and live changes of SObjects in one stream.
 //!
 //! In reading order:
-//! - [`config`], [`resource`]: what the user writes, and what it means;
+//! - [`config`], [`resource`], [`schedule`]: what the user writes, and what it means;
 //! - [`spec`], [`discover`], [`validate`], [`apply`]: the answers to Flow's unary requests;
+//! - [`shard`]: which bindings are this process's, if the capture is split;
 //! - [`feed`], [`resisting`]: how an object is read, and which cannot be;
 //! - [`changes`], [`topics`], [`given_topic`]: how its changes are learned of;
-//! - [`schema`], [`document`], [`cell`]: what its documents look like, whichever way their rows came;
+//! - [`schema`], [`row`], [`document`], [`columns`], [`cell`]: what its documents look like, whichever way their rows came;
 //! - [`capture`]: the session;
-//! - [`serve`]: requests in, answers out; [`open`]: from a request to a session; [`pull`]: a session without a runtime;
+//! - [`serve`]: requests in, answers out; [`open`]: from a request to a session; [`pull`]: a session without a runtime, and [`progress`] what it shows;
 //!   [`interrupt`]: how either is asked to end;
 //! - [`cli`]: the command line; [`error`]: everything that can go wrong.
 
@@ -25,11 +26,15 @@ pub mod feed;
 pub mod given_topic;
 pub mod interrupt;
 pub mod open;
+pub mod progress;
 pub mod pull;
 pub mod resisting;
 pub mod resource;
+pub mod row;
+pub mod schedule;
 pub mod schema;
 pub mod serve;
+pub mod shard;
 pub mod spec;
 pub mod topics;
 pub mod validate;

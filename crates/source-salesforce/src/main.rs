@@ -3,40 +3,15 @@
 use std::{io::IsTerminal as _, process::ExitCode};
 
 use clap::Parser as _;
-use flow_protocol::log;
+use flow_protocol::process;
 use source_salesforce::cli::{Arguments, Surroundings};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let is_terminal = std::io::stderr().is_terminal();
-    // The runtime says LOG_FORMAT=json; so does everyone who pipes stderr into a file.
-    let format = match (env("LOG_FORMAT").as_deref(), is_terminal) {
-        (Some("json"), _) | (_, false) => log::Format::Json,
-        _ => log::Format::Human,
+    let surroundings = Surroundings {
+        is_terminal: std::io::stderr().is_terminal(),
+        prints_to_terminal: std::io::stdout().is_terminal(),
     };
-    let level = env("LOG_LEVEL").unwrap_or_else(|| arguments.default_log_level().into());
-    log::init(&level, format, &["source_salesforce", "salesforce_client", "salesforce_streaming"]);
-
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            log::final_error(&error);
-            return ExitCode::FAILURE;
-        }
-    };
-    let result = runtime.block_on(arguments.run(Surroundings { is_terminal }));
-    // A thread that waits for stdin never ends by itself.
-    runtime.shutdown_background();
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            log::final_error(&error);
-            ExitCode::FAILURE
-        }
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "main reads the environment and hands it on")]
-fn env(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
+    let ours = ["source_salesforce", "salesforce_endpoint", "salesforce_client", "salesforce_streaming"];
+    process::run(arguments.default_log_level(), &ours, arguments.run(surroundings))
 }

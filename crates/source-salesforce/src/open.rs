@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use flow_protocol::{
-    capture::{CaptureSpec, Open, Range, Request, Response},
+    capture::{CaptureSpec, Open, Request, Response},
     stdio::{Requests, Responses},
 };
 use salesforce_client::Org;
 use serde_json::value::RawValue;
-use sha2::{Digest as _, Sha256};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::mpsc,
@@ -21,11 +20,14 @@ use crate::{
         output::Runtime,
         position::State,
         session::{Options, Prepared, Session, Signal},
+        visible,
     },
     config::Config,
     error::Error,
     resource::Resource,
-    serve, topics, validate,
+    serve,
+    shard::{Serving, Shard},
+    topics, validate,
 };
 
 /// A binding that this process is to capture.
@@ -50,7 +52,7 @@ where
     let Open { capture, range, state, .. } = request;
     let config = Config::parse(config_of(&capture)?)?;
     let state = State::parse(&state)?;
-    let wanted = wanted(&capture, range)?;
+    let (wanted, serving) = wanted(&capture, Shard::of(range)?, state.shard.unwrap_or_default())?;
     responses.send(&Response::Opened { explicit_acknowledgements: true }).await?;
 
     let (signal, mut signals) = mpsc::unbounded_channel();
@@ -59,6 +61,7 @@ where
     let org = crate::org(&config)?;
     let prepared = prepare(&org, &capture.name, &wanted, &state, &mut signals).await?;
     let Some(prepared) = prepared else { return Ok(()) };
+    let prepared = Prepared { serving, ..prepared };
     Session::new(org, &capture.name, prepared, Runtime::new(responses), Options::of(&config)).run(signals).await?;
     Ok(())
 }
@@ -79,20 +82,21 @@ pub(crate) fn config_of(capture: &CaptureSpec) -> Result<&RawValue, Error> {
     capture.config.as_deref().ok_or(Error::OutOfPlace { request: "open or apply", why: "its capture has no config" })
 }
 
-/// The bindings that fall into this shard's range. A binding belongs to one shard as a whole.
-fn wanted(capture: &CaptureSpec, range: Range) -> Result<Vec<Wanted>, Error> {
+/// The bindings of a shard: each binding belongs to one shard as a whole.
+fn wanted(capture: &CaptureSpec, shard: Shard, before: Shard) -> Result<(Vec<Wanted>, Serving), Error> {
     let resources = serve::resources(capture.bindings.iter().map(|binding| &*binding.resource_config))?;
+    let streams: Vec<_> = resources.iter().map(|resource| resource.stream.as_str()).collect();
+    let serving = Serving::of(shard, before, &streams);
     let all = capture.bindings.iter().zip(resources).zip(0..);
-    let ours = all.filter(|((_, resource), _)| range.contains(key_of(resource)));
-    Ok(ours
-        .map(|((binding, resource), index)| Wanted { index, state_key: binding.state_key.clone(), resource })
-        .collect())
-}
-
-/// Where a binding stands in the key space that shards divide.
-fn key_of(resource: &Resource) -> u32 {
-    let hash = Sha256::digest(resource.stream.as_bytes());
-    u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]])
+    let wanted = all
+        .filter(|((_, resource), _)| shard.owns(&resource.stream))
+        .map(|((binding, resource), index)| Wanted { index, state_key: binding.state_key.clone(), resource });
+    let wanted: Vec<_> = wanted.collect();
+    if serving.is_split() {
+        let streams = wanted.iter().map(|wanted| wanted.resource.stream.as_str()).collect::<Vec<_>>().join(", ");
+        tracing::info!(%shard, streams, "this shard serves {} of {} bindings", serving.own, serving.all);
+    }
+    Ok((wanted, serving))
 }
 
 /// Reads stdin for the whole session, whatever else is busy: acknowledgements until its end, which means stop.
@@ -171,7 +175,10 @@ async fn try_to_prepare(org: &Org, capture: &str, wanted: &[Wanted], state: &Sta
             resource,
             feed,
             changes,
+            visible: None,
         });
-    let bound = bound.collect();
-    Ok(Prepared { org_id, bound, calls: state.calls.clone() })
+    let mut bound: Vec<_> = bound.collect();
+    visible::before_history(org, &mut bound).await?;
+    let serving = Serving::everything(wanted.len());
+    Ok(Prepared { org_id, bound, calls: state.calls.clone(), deliveries: state.deliveries.clone(), serving })
 }

@@ -1,27 +1,30 @@
 //! A capture without a Flow runtime: documents as JSON lines on stdout, the position in a file.
 
 use std::{
-    collections::BTreeMap,
     io::Write as _,
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use flow_protocol::state;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
+
+use salesforce_client::Org;
 
 use crate::{
     capture::{
         output::Output,
-        position::State,
-        session::{self, Session, Signal},
+        position::{Position, State},
+        report::Standing,
+        session::{self, Prepared, Session, Signal},
     },
     config::Config,
     error::Error,
     interrupt,
     open::{self, Wanted},
+    progress::{Moved, Progress, terminal::Terminal},
     resource::Resource,
 };
 
@@ -36,8 +39,10 @@ pub struct Options {
     pub tagged: bool,
     /// When to end.
     pub until: Until,
-    /// Whether to show progress on stderr.
-    pub progress: bool,
+    /// Whether stderr is a terminal, which shows how far it has come.
+    pub is_terminal: bool,
+    /// Whether stdout is a terminal: documents then share it with that.
+    pub prints_to_terminal: bool,
 }
 
 /// When to end. Ctrl-C always does.
@@ -45,7 +50,7 @@ pub struct Options {
 pub enum Until {
     /// Never, otherwise.
     Interrupted,
-    /// When history is complete and no change waits.
+    /// When all that was there at its start is captured.
     CaughtUp,
     /// After this time.
     Elapsed(Duration),
@@ -76,6 +81,9 @@ pub async fn pull(config: &Config, resources: Vec<Resource>, options: Options) -
     let prepared = open::prepare(&org, &options.name, &wanted, &state, &mut signals).await?;
     let Some(prepared) = prepared else { return Ok(()) };
     let output = Lines::new(streams, known, &options);
+    if options.is_terminal {
+        output.expect_rows(&org, &prepared, config).await;
+    }
     let until_caught_up = options.until == Until::CaughtUp;
     let session_options = session::Options { until_caught_up, ..session::Options::of(config) };
     let output = Session::new(org, &options.name, prepared, output, session_options).run(signals).await?;
@@ -91,6 +99,9 @@ fn read_state(file: &Path) -> Result<Value, Error> {
     }
 }
 
+/// Time between two looks at what moved, for the log.
+const LOOKS: Duration = Duration::from_secs(10);
+
 /// Documents as lines, the state as a file.
 struct Lines {
     streams: Vec<String>,
@@ -98,33 +109,86 @@ struct Lines {
     collected: Vec<u8>,
     state: Value,
     file: Option<PathBuf>,
-    counts: BTreeMap<u32, u64>,
-    progress: ProgressBar,
+    progress: Arc<Mutex<Progress>>,
+    /// `None` where progress goes to the log.
+    terminal: Option<Terminal>,
+    prints_to_terminal: bool,
+    /// When the log is told of it next.
+    due: Instant,
 }
 
 impl Lines {
     fn new(streams: Vec<String>, state: Value, options: &Options) -> Self {
-        let progress = if options.progress { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {pos} documents, {per_sec} {msg}") {
-            progress.set_style(style);
-        }
+        let now = now();
+        let progress = Arc::new(Mutex::new(Progress::new(streams.clone(), now)));
         Self {
+            terminal: options.is_terminal.then(|| Terminal::show(Arc::clone(&progress))),
+            progress,
             streams,
             tagged: options.tagged,
             collected: Vec::new(),
             state,
             file: options.state.clone(),
-            counts: BTreeMap::new(),
-            progress,
+            prints_to_terminal: options.prints_to_terminal,
+            due: now + LOOKS,
         }
     }
 
-    fn finish(self) {
-        self.progress.finish_and_clear();
-        let count = |(index, stream): (u32, &String)| (stream.clone(), self.counts.get(&index).copied().unwrap_or(0));
-        for (stream, documents) in (0..).zip(&self.streams).map(count) {
-            tracing::info!(stream, documents, "pulled");
+    /// Asks about how many rows there are to be read, of streams that begin and have no start date.
+    async fn expect_rows(&self, org: &Org, prepared: &Prepared, config: &Config) {
+        let is_whole = |start_date: Option<_>| start_date.or(config.start_date).is_none();
+        let begins = |position: &Position| *position == Position::default();
+        let bound = prepared.bound.iter();
+        let new: Vec<_> =
+            bound.filter(|bound| begins(&bound.position) && is_whole(bound.resource.start_date)).collect();
+        let objects: Vec<_> = new.iter().map(|bound| bound.feed.object.clone()).collect();
+        match org.record_counts(&objects).await {
+            Ok(counts) => {
+                for bound in new {
+                    if let Some(rows) = counts.get(bound.feed.object.as_str()) {
+                        self.progress().expects(bound.index as usize, *rows);
+                    }
+                }
+            }
+            Err(error) => tracing::debug!(%error, "how many rows there are is not known"),
         }
+    }
+
+    fn finish(mut self) {
+        self.terminal = None;
+        for stream in self.progress().streams() {
+            let complete_until = stream.complete().map(|until| until.to_string());
+            tracing::info!(stream = stream.name, documents = stream.documents, complete_until, "pulled");
+        }
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the log how far it has come, now and then.
+    fn tell(&mut self) {
+        let now = now();
+        if self.terminal.is_some() || now < self.due {
+            return;
+        }
+        self.due = now + LOOKS;
+        for Moved { stream, documents, per_second, of_about } in self.progress().moved(now) {
+            tracing::info!(stream, documents, per_second, of_about, "pulling");
+        }
+    }
+
+    fn print(&mut self) -> std::io::Result<()> {
+        let write = || {
+            let mut stdout = std::io::stdout().lock();
+            stdout.write_all(&self.collected).and_then(|()| stdout.flush())
+        };
+        match self.terminal.as_ref().filter(|_| self.prints_to_terminal) {
+            Some(terminal) => terminal.above(write)?,
+            None => write()?,
+        }
+        self.collected.clear();
+        Ok(())
     }
 
     fn write_state(&self) -> Result<(), Error> {
@@ -151,8 +215,7 @@ impl Output for Lines {
         // Replies may be pretty-printed; between tokens a line feed means nothing.
         self.collected[start..].iter_mut().filter(|byte| **byte == b'\n').for_each(|byte| *byte = b' ');
         self.collected.extend_from_slice(if self.tagged { b"]\n" } else { b"\n" });
-        *self.counts.entry(binding).or_default() += 1;
-        self.progress.inc(1);
+        self.progress().wrote(binding as usize);
     }
 
     fn sourced_schema(&mut self, _binding: u32, _schema: &Value) {}
@@ -161,10 +224,13 @@ impl Output for Lines {
         self.collected.len()
     }
 
+    fn stands(&mut self, binding: u32, standing: Standing) {
+        self.progress().stands(binding as usize, standing);
+        self.tell();
+    }
+
     async fn commit(&mut self, patch: Option<&Value>) -> Result<(), Error> {
-        let mut stdout = std::io::stdout().lock();
-        stdout.write_all(&self.collected).and_then(|()| stdout.flush()).map_err(Error::Stdout)?;
-        self.collected.clear();
+        self.print().map_err(Error::Stdout)?;
         if let Some(patch) = patch {
             state::apply(&mut self.state, patch);
             self.write_state()?;
@@ -181,4 +247,9 @@ impl Output for Lines {
     fn is_congested(&self) -> bool {
         false
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "progress is shown at times of this machine")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
 }

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::error::Error;
+use crate::{error::Error, schedule::Schedule};
 
 /// What the user writes for one binding.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -24,9 +24,9 @@ pub struct RawResource {
     #[serde(default, deserialize_with = "setting::blank_is_absent")]
     #[schemars(with = "Option<String>", title = "Mode", extend("order" = 1, "enum" = ["auto", "stream", "poll"], "default" = "auto"))]
     pub mode: Option<String>,
-    /// How often changes are asked for when the object is polled: an ISO 8601 duration. Each time costs two API calls. Objects without a date of their last change are read as a whole, once a day by default.
+    /// How often changes are asked for when the object is polled: an ISO 8601 duration. Each time costs at most two API calls, which objects polled at the same time share. When empty it is five minutes, or longer where all polls and sweeps would take more than half of the API budget. Objects without a date of their last change are read as a whole, once a day by default.
     #[serde(default, deserialize_with = "setting::blank_is_absent")]
-    #[schemars(with = "Option<String>", title = "Polling Interval", extend("order" = 2, "format" = "duration", "default" = "PT5M"))]
+    #[schemars(with = "Option<String>", title = "Polling Interval", extend("order" = 2, "format" = "duration"))]
     pub interval: Option<String>,
     /// Which fields are captured; all that the user may read when empty.
     #[serde(default, deserialize_with = "setting::object")]
@@ -44,6 +44,18 @@ pub struct RawResource {
     #[serde(default, deserialize_with = "setting::blank_is_absent")]
     #[schemars(with = "Option<String>", title = "PushTopic", extend("order" = 6))]
     pub push_topic: Option<String>,
+    /// What a deletion does: remove takes the record out of the collection, keep leaves it there as a row with IsDeleted true and, where the org still shows them, its last values. A record kept has true in /_meta/deleted until it is restored.
+    #[serde(default, deserialize_with = "setting::blank_is_absent")]
+    #[schemars(with = "Option<String>", title = "Deletions", extend("order" = 7, "enum" = ["remove", "keep"], "default" = "remove"))]
+    pub deletions: Option<String>,
+    /// When all rows are read again and written as they are: a cron expression in UTC, such as 30 3 * * * for each day at 03:30. Formula fields, and roll-ups of other records, change without a change of their record, so nothing else brings their new values. Never when empty.
+    #[serde(default, deserialize_with = "setting::blank_is_absent")]
+    #[schemars(with = "Option<String>", title = "Refresh", extend("order" = 8))]
+    pub refresh: Option<String>,
+    /// Adds _meta/complete_until to each document: a time before which no change of the object is missing from the documents so far.
+    #[serde(default)]
+    #[schemars(title = "Complete Until", extend("order" = 9, "default" = false))]
+    pub complete_until: bool,
     /// Kept by the user interface for itself.
     #[serde(default, rename = "_meta")]
     #[schemars(skip)]
@@ -81,6 +93,22 @@ pub struct Resource {
     pub start_date: Option<Timestamp>,
     /// The name of the PushTopic that an administrator made for it.
     pub push_topic: Option<TopicName>,
+    /// What deletions do.
+    pub deletions: Deletions,
+    /// When all its rows are read again.
+    pub refresh: Option<Schedule>,
+    /// Whether documents tell up to when the stream is complete.
+    pub complete_until: bool,
+}
+
+/// What the deletion of a record does to its row in the collection.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Deletions {
+    /// The row is removed.
+    #[default]
+    Remove,
+    /// The row stays, and says that it is deleted.
+    Keep,
 }
 
 /// How changes of an object are learned of.
@@ -130,6 +158,9 @@ impl Resource {
             fields: FieldChoice::default(),
             start_date: None,
             push_topic: None,
+            deletions: Deletions::default(),
+            refresh: None,
+            complete_until: false,
         })
     }
 
@@ -143,7 +174,19 @@ impl TryFrom<RawResource> for Resource {
     type Error = Error;
 
     fn try_from(raw: RawResource) -> Result<Self, Error> {
-        let RawResource { stream, mode, interval, fields, base64, start_date, push_topic, meta: _ } = raw;
+        let RawResource {
+            stream,
+            mode,
+            interval,
+            fields,
+            base64,
+            start_date,
+            push_topic,
+            deletions,
+            refresh,
+            complete_until,
+            meta: _,
+        } = raw;
         let resource = Self::named(stream)?;
         let bad = |key: &str, problem: String| Error::option(&resource.stream, key, problem);
         let mode = match mode.as_deref() {
@@ -161,6 +204,13 @@ impl TryFrom<RawResource> for Resource {
             Some("omit") => true,
             Some(_) => return Err(bad("base64", "it is link or omit".into())),
         };
+        let deletions = match deletions.as_deref() {
+            None | Some("remove") => Deletions::Remove,
+            Some("keep") => Deletions::Keep,
+            Some(_) => return Err(bad("deletions", "it is remove or keep".into())),
+        };
+        let refresh =
+            refresh.map(|text| Schedule::parse(&text)).transpose().map_err(|problem| bad("refresh", problem))?;
         if push_topic.is_some() && mode == Mode::Poll {
             return Err(bad(
                 "push_topic",
@@ -184,7 +234,7 @@ impl TryFrom<RawResource> for Resource {
         let (include, exclude) = (names("include", fields.include)?, names("exclude", fields.exclude)?);
         let fields = FieldChoice { include, exclude, omit_base64 };
         fields.keeps_the_essential().map_err(|(place, problem)| bad(&place, problem))?;
-        Ok(Self { mode, interval, fields, start_date, push_topic, ..resource })
+        Ok(Self { mode, interval, fields, start_date, push_topic, deletions, refresh, complete_until, ..resource })
     }
 }
 

@@ -6,7 +6,9 @@ use serde_json::{Map, Value, json};
 /// The schema of every collection: the key, the operation, and what a deletion does. It knows no fields, so that no change in the
 /// org can fail a running task; inference and the sourced schema add them.
 ///
-/// Documents are whole records, so the last one wins: a field removed in the org vanishes from the collection.
+/// Documents are whole records, so the last one wins: a field removed in the org vanishes from the collection. The one exception says
+/// so itself: that a record is gone for good whose last values nobody shows any more (`/_meta/partial`) is merged into what is known
+/// of it.
 pub fn document() -> Value {
     json!({
         "type": "object",
@@ -15,18 +17,31 @@ pub fn document() -> Value {
             "_meta": {
                 "type": "object",
                 "required": ["op"],
-                "properties": { "op": { "type": "string", "enum": ["c", "u", "d"], "title": "Operation", "description": OP } },
+                "properties": {
+                    "op": { "type": "string", "enum": ["c", "u", "d"], "title": "Operation", "description": OP },
+                    "deleted": { "type": "boolean", "title": "Deleted", "description": DELETED },
+                    "partial": { "type": "boolean", "title": "Partial", "description": PARTIAL },
+                },
             },
             "Id": { "type": "string", "title": "Record Id", "description": "The record's id in its 18-character form." },
         },
         "x-infer-schema": true,
         "if": { "properties": { "_meta": { "properties": { "op": { "const": "d" } } } } },
         "then": { "reduce": { "strategy": "lastWriteWins", "delete": true } },
-        "else": { "reduce": { "strategy": "lastWriteWins" } },
+        "else": {
+            "if": { "properties": { "_meta": { "required": ["partial"], "properties": { "partial": { "const": true } } } } },
+            "then": { "reduce": { "strategy": "merge" } },
+            "else": { "reduce": { "strategy": "lastWriteWins" } },
+        },
     })
 }
 
 const OP: &str = "c: created, undeleted, or part of the history; u: updated; d: deleted.";
+
+const DELETED: &str = "true: the record is deleted, and the capture is asked to keep such rows.";
+
+const PARTIAL: &str =
+    "true: nothing is said but that the record is deleted, and what was captured of it before stands.";
 
 /// The exact schema of the documents of an object with these fields, closed at every level.
 ///
@@ -43,6 +58,25 @@ pub fn exact<'a>(fields: impl IntoIterator<Item = &'a Field>) -> Value {
         "properties": properties,
         "additionalProperties": false,
     })
+}
+
+/// Adds to the exact schema what documents say of deleted records that are kept.
+pub fn keep_deleted(exact: &mut Value) {
+    if let Some(meta) = exact.pointer_mut("/properties/_meta/properties").and_then(Value::as_object_mut) {
+        for flag in ["deleted", "partial"] {
+            meta.insert(flag.into(), json!({ "type": "boolean" }));
+        }
+    }
+}
+
+/// Has the schema of an object's documents say that they tell up to when the stream is complete.
+pub fn tell_complete_until(schema: &mut Value) {
+    schema["properties"]["_meta"]["properties"]["complete_until"] = json!({
+        "type": "string",
+        "format": "date-time",
+        "title": "Complete Until",
+        "description": "Every change of the object before this time is in this document or those before it.",
+    });
 }
 
 fn meta() -> Value {

@@ -19,34 +19,68 @@ use crate::{
 /// A binding's wishes, and how its object is read.
 pub type Wanted<'a> = (&'a Resource, &'a Feed);
 
+/// Looks at the topics, before somebody else's hand in them is a matter for people.
+const LOOKS: usize = 5;
+
 /// Sees to it that each feed that is to be streamed has its topic. Answers in order how changes are learned of, and what was
-/// done to the org in words.
+/// done to the org in words. If somebody else makes or deletes one of the topics meanwhile, they are looked at again.
 ///
 /// # Errors
 /// When a topic cannot be made, its name is taken by somebody else's, or one of an administrator's does not serve.
 pub async fn ensure(org: &Org, capture: &str, wanted: &[Wanted<'_>]) -> Result<(Vec<Changes>, Vec<String>), Error> {
     let before = look(org, capture, wanted).await?;
     let mut keeper = Keeper { org, capture, is_full: false, deeds: Vec::new() };
-    let mut kept: Vec<Option<Kept>> = wanted.iter().map(|_| None).collect();
-    // Who insists on a topic comes first: there may be few left.
-    let insisting = |resource: &Resource| resource.mode == Mode::Stream;
-    let (first, then): (Vec<_>, Vec<_>) = wanted.iter().enumerate().partition(|(_, (resource, _))| insisting(resource));
-    for (n, (resource, feed)) in first.into_iter().chain(then) {
-        kept[n] = Some(match plan(resource, feed) {
-            Plan::Poll(why) => Kept::Polled(why),
-            Plan::Given(name) => Kept::Topic { name: name.clone(), whole: judge(&before, name, resource, feed)? },
-            Plan::Own => keeper.keep(resource, feed, &before).await?,
-        });
+    let (mut now, mut looks) = (before.clone(), 1);
+    loop {
+        let done = keeper.deeds.len();
+        let outcome = match keeper.keep_all(wanted, &now).await {
+            Ok(kept) => {
+                if keeper.deeds.len() > done {
+                    // What was done has moved the topics' modstamps.
+                    now = look(org, capture, wanted).await?;
+                }
+                changes(kept, wanted, &before, &now, looks > 1)
+            }
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Err(error) if looks < LOOKS && is_overtaken(&error) => {
+                tracing::info!("looking at the PushTopics again, as somebody else is at them: {error}");
+                now = look(org, capture, wanted).await?;
+                looks += 1;
+            }
+            outcome => return Ok((outcome?, keeper.deeds)),
+        }
     }
-    // What was done has moved the topics' modstamps.
-    let after = if keeper.deeds.is_empty() { before.clone() } else { look(org, capture, wanted).await? };
-    let changes = kept.into_iter().flatten().zip(wanted).map(|(kept, (_, feed))| match kept {
+}
+
+/// Whether what was seen of the topics is true no more.
+fn is_overtaken(error: &Error) -> bool {
+    match error {
+        Error::TopicGone { .. } => true,
+        Error::Streaming(error) => {
+            matches!(**error, streaming::Error::Topic { problem: Problem::Gone | Problem::NameTaken, .. })
+        }
+        _ => false,
+    }
+}
+
+/// What the topics that were kept amount to, as they were found and as they are now. If somebody else was at them in between, any may
+/// have been silent for a moment that neither look shows.
+fn changes(
+    kept: Vec<Kept>,
+    wanted: &[Wanted<'_>],
+    before: &Look,
+    now: &Look,
+    overtaken: bool,
+) -> Result<Vec<Changes>, Error> {
+    let changes = kept.into_iter().zip(wanted).map(|(kept, (_, feed))| match kept {
         Kept::Polled(why) => Ok(Changes::Polled(why)),
-        Kept::Topic { name, whole } => seen(&before, &after, &name, whole)
-            .map(Changes::Announced)
+        Kept::Topic { name, whole } => seen(before, now, &name, whole)
+            .map(|topic| Changes::Announced(Topic { was_silent: overtaken || topic.was_silent, ..topic }))
             .ok_or_else(|| Error::TopicGone { object: feed.object.clone(), topic: name }),
     });
-    Ok((changes.collect::<Result<_, _>>()?, keeper.deeds))
+    changes.collect()
 }
 
 /// Checks the topics that administrators made, without touching anything.
@@ -158,6 +192,23 @@ struct Keeper<'a> {
 }
 
 impl Keeper<'_> {
+    /// Keeps the topics of all that want one, in their order.
+    async fn keep_all(&mut self, wanted: &[Wanted<'_>], look: &Look) -> Result<Vec<Kept>, Error> {
+        let mut kept: Vec<Option<Kept>> = wanted.iter().map(|_| None).collect();
+        // Who insists on a topic comes first: there may be few left.
+        let insisting = |resource: &Resource| resource.mode == Mode::Stream;
+        let (first, then): (Vec<_>, Vec<_>) =
+            wanted.iter().enumerate().partition(|(_, (resource, _))| insisting(resource));
+        for (n, (resource, feed)) in first.into_iter().chain(then) {
+            kept[n] = Some(match plan(resource, feed) {
+                Plan::Poll(why) => Kept::Polled(why),
+                Plan::Given(name) => Kept::Topic { name: name.clone(), whole: judge(look, name, resource, feed)? },
+                Plan::Own => self.keep(resource, feed, look).await?,
+            });
+        }
+        Ok(kept.into_iter().flatten().collect())
+    }
+
     async fn keep(&mut self, resource: &Resource, feed: &Feed, look: &Look) -> Result<Kept, Error> {
         let object = feed.object.as_str();
         let define = |query| Definition::new(self.capture, object, query, *self.org.api_version());

@@ -173,6 +173,10 @@ fn options_of_a_binding_that_mean_nothing_are_refused_by_place() {
         ("a path for a field", json!({"stream": "Account", "fields": {"include": ["Id", "Owner.Name"]}})),
         ("files", json!({"stream": "Account", "base64": "bytes"})),
         ("start date", json!({"stream": "Account", "start_date": "yesterday"})),
+        ("deletions", json!({"stream": "Account", "deletions": "flag"})),
+        ("refresh in words", json!({"stream": "Account", "refresh": "daily"})),
+        ("refresh with seconds", json!({"stream": "Account", "refresh": "0 30 3 * * *"})),
+        ("refresh on no day", json!({"stream": "Account", "refresh": "30 3 30 2 *"})),
         ("a channel for a topic", json!({"stream": "Account", "push_topic": "/topic/Accounts"})),
         ("a topic for polls", json!({"stream": "Account", "push_topic": "Accounts", "mode": "poll"})),
     ];

@@ -7,7 +7,7 @@ use serde_json::{Value, json, value::to_raw_value};
 use source_salesforce::{
     capture::position::Read,
     discover,
-    document::{Op, Source, Writer, write_deleted},
+    document::{Op, Source, Writer},
     feed::Feed,
     given_topic,
     resource::Resource,
@@ -115,10 +115,45 @@ fn fields_may_change_their_places() {
     }
 }
 
+/// A deleted record that is kept is a row, no deletion; of a purged one nothing is invented.
+#[test]
+fn a_kept_deletion_carries_the_last_values() {
+    let record =
+        r#"{"attributes":{},"Id":"00Q50000017qdkyEAA","IsDeleted":true,"CreatedDate":"2024-01-02T03:04:05.000+0000"}"#;
+    let record: Record<'_> = serde_json::from_str(record).expect("a record");
+    let id = record.id().expect("an id");
+    let written = |write: &dyn Fn(&mut Vec<u8>)| {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8(out).expect("UTF-8")
+    };
+    let head = r#"{"_meta":{"op":"u","deleted":true"#;
+    for (document, expect) in [
+        (
+            written(&|out| Writer::new(&lead().fields).write_kept(out, id, &record)),
+            r#"},"Id":"00Q50000017qdkyEAA","IsDeleted":true,"CreatedDate":"2024-01-02T03:04:05.000Z"}"#,
+        ),
+        (
+            written(&|out| Writer::new(&lead().fields).write_purged(out, id, true)),
+            r#","partial":true},"Id":"00Q50000017qdkyEAA","IsDeleted":true}"#,
+        ),
+        (
+            written(&|out| Writer::new(&lead().fields).write_purged(out, id, false)),
+            r#","partial":true},"Id":"00Q50000017qdkyEAA"}"#,
+        ),
+    ] {
+        assert_eq!(document, format!("{head}{expect}"));
+    }
+    let kept = Feed::of(&lead(), &leads(json!({ "deletions": "keep" }))).expect("a feed").schema();
+    let removed = Feed::of(&lead(), &leads(json!({}))).expect("a feed").schema();
+    let flags = |schema: &Value| schema["properties"]["_meta"]["properties"].get("deleted").is_some();
+    assert!(flags(&kept) && !flags(&removed), "{kept}");
+}
+
 #[test]
 fn a_deletion_carries_its_key() {
     let mut out = Vec::new();
-    write_deleted(&mut out, "00Q50000017qdky".parse().expect("an id"), None);
+    Writer::new([]).write_deleted(&mut out, "00Q50000017qdky".parse().expect("an id"), None);
     assert_eq!(out, br#"{"_meta":{"op":"d"},"Id":"00Q50000017qdkyEAA"}"#);
 }
 

@@ -2,12 +2,12 @@
 //! and with its fields apart, as somebody needs them who respells some.
 
 use std::{
-    fmt, fs,
-    io::{PipeReader, PipeWriter, Read as _, Write as _},
-    thread,
+    fmt,
+    io::{PipeWriter, Read as _, Write as _},
     time::Duration,
 };
 
+use e2e::measure::{cpu_of_this_thread, with_pipe};
 use flate2::read::GzDecoder;
 use serde::{
     Deserialize, Deserializer,
@@ -97,25 +97,20 @@ impl<'de> Visitor<'de> for FieldsVisitor {
 impl Floor {
     /// Goes through the replies in the same order and pieces as the connector.
     pub(crate) fn measure(replies: &[Vec<u8>]) -> Result<Self> {
-        thread::scope(|scope| {
-            let (reader, writer) = std::io::pipe()?;
-            scope.spawn(|| swallow(reader));
-            let measured = scope.spawn(|| Self::measure_here(replies, writer)).join();
-            measured.map_err(|_| "the floor's thread panicked")?
-        })
+        with_pipe(|out| Self::measure_here(replies, out))?
     }
 
     fn measure_here(replies: &[Vec<u8>], mut out: PipeWriter) -> Result<Self> {
-        let start = cpu()?;
+        let start = cpu_of_this_thread()?;
         let bodies = replies.iter().map(|reply| unpacked(reply)).collect::<Result<Vec<_>>>()?;
-        let is_unpacked = cpu()?;
+        let is_unpacked = cpu_of_this_thread()?;
         let events = write::<&RawValue>(&bodies, &mut out)?;
-        let has_records = cpu()?;
+        let has_records = cpu_of_this_thread()?;
         write::<Fields<'_>>(&bodies, &mut out)?;
         Ok(Self {
             unpacking: is_unpacked - start,
             records: has_records - is_unpacked,
-            fields: cpu()? - has_records,
+            fields: cpu_of_this_thread()? - has_records,
             events,
             bytes: bodies.iter().map(Vec::len).sum(),
         })
@@ -157,16 +152,4 @@ pub(crate) fn unpacked(reply: &[u8]) -> Result<Vec<u8>> {
     let mut body = Vec::new();
     GzDecoder::new(reply).read_to_end(&mut body)?;
     Ok(body)
-}
-
-/// Plays the runtime's part at the other end of the pipe.
-fn swallow(mut reader: PipeReader) {
-    let mut buffer = vec![0; 64 << 10];
-    while reader.read(&mut buffer).is_ok_and(|read| read > 0) {}
-}
-
-/// CPU time of this thread: nanoseconds, the first field of its `schedstat`.
-fn cpu() -> Result<Duration> {
-    let stat = fs::read_to_string("/proc/thread-self/schedstat")?;
-    Ok(Duration::from_nanos(stat.split_whitespace().next().unwrap_or_default().parse()?))
 }

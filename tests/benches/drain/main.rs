@@ -4,25 +4,31 @@
 //! It is measured in the same run, on the same replies, so that the ratio means something on a busy machine too. What unpacking
 //! the replies takes is told apart: the org sends them compressed.
 //!
-//! `cargo bench -p e2e`, or with another number of events `cargo bench -p e2e --bench drain -- 20000`. Linux only: `/proc` is
+//! `cargo bench -p e2e --bench drain`, or with another number of events `cargo bench -p e2e --bench drain -- 20000`. Linux only: `/proc` is
 //! asked for CPU time and memory.
 
 mod connector;
+#[path = "../org/door.rs"]
+mod door;
 mod floor;
+#[path = "../connector/history.rs"]
+mod history;
 mod org;
+#[path = "../connector/session.rs"]
+mod session;
 mod subscription;
 mod table;
+#[path = "../org/token.rs"]
+mod token;
 
 use std::{error::Error, time::Duration};
 
-use demo::{
-    binaries,
-    runtime::{Capture, Connector},
-};
-
+use demo::{binaries, runtime::Connector};
+use e2e::measure::Wanted;
+use serde_json::json;
 use tokio::time::timeout;
 
-use self::{connector::Drain, floor::Floor, org::Org, table::Run};
+use self::{floor::Floor, org::Org, table::Run};
 
 /// How the pieces fail: whatever it is, the benchmark ends with it.
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
@@ -36,16 +42,10 @@ const RUNS: usize = 3;
 const PATIENCE: Duration = Duration::from_secs(300);
 /// How often the program is started for the time that takes.
 const STARTS: usize = 20;
-/// Pace and number of the events whose latency is measured.
-const PACE: Duration = Duration::from_millis(5);
-const PACED: usize = 2_000;
 
 fn main() -> Result<()> {
-    // `cargo bench` says so; `cargo test --all-targets` starts benchmarks too, and does not want minutes of it.
-    if !std::env::args().any(|argument| argument == "--bench") {
-        return Ok(());
-    }
-    let documents = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(DOCUMENTS);
+    let Some(wanted) = Wanted::here() else { return Ok(()) };
+    let documents = wanted.number_or(DOCUMENTS, 10);
     tokio::runtime::Runtime::new()?.block_on(run(documents))
 }
 
@@ -60,32 +60,18 @@ async fn run(documents: usize) -> Result<()> {
     )?;
 
     let org = Org::start(STREAM).await?;
-    let mut capture = connector::capture(&connector, org.config(), STREAM).await?;
-    connector::read_history(&connector, &mut capture).await?;
+    let mut capture = session::capture(&connector, org.config(), json!({ "stream": STREAM })).await?;
+    history::read(&connector, &mut capture).await?;
     org.make_events(documents)?;
     let replies = subscription::replies(&org, documents).await?;
 
     let mut runs = Vec::new();
     for _ in 0..RUNS {
-        let (drain, session) = drained(&connector, &capture, documents).await?;
-        session.end().await?;
+        let drain = timeout(PATIENCE, connector::drain(&connector, &capture, documents)).await??;
         let floor = Floor::measure(&replies)?;
         runs.push(Run { drain, floor });
     }
     table::write_runs(&mut out, STREAM, &runs)?;
-
-    let (_, mut session) = drained(&connector, &capture, documents).await?;
-    let changes = org.change_steadily(PACED, PACE);
-    let latencies = timeout(PATIENCE, session.latencies(PACED, || org.now())).await??;
-    changes.await??;
-    table::write_latencies(&mut out, PACE, &latencies)?;
-    session.end().await?;
     org.shutdown().await;
     Ok(())
-}
-
-/// Drains the whole backlog from the state of the capture, which stays as it is.
-async fn drained(connector: &Connector, capture: &Capture, documents: usize) -> Result<(Drain, connector::Session)> {
-    let mut session = connector::Session::open(connector, capture).await?;
-    Ok((timeout(PATIENCE, session.drain(documents)).await??, session))
 }

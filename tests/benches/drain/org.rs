@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-use salesforce_emulator::{Config, Credentials, Emulator, Settings, org::Id};
-use serde_json::{Map, Value, json};
-use tokio::task::{JoinHandle, block_in_place};
+use salesforce_emulator::{Config, Emulator, Settings, org::Id};
+use serde_json::{Map, Value};
+use tokio::task::block_in_place;
 
-use crate::Result;
+use crate::{Result, door};
 
 /// Records of the object. Each is changed at most once in a second, which is all that stamps can tell apart: an event of a
 /// record that was written with the same stamp is answered by a fetch.
@@ -34,24 +33,11 @@ impl Org {
 
     /// The connector's configuration for it.
     pub(crate) fn config(&self) -> Value {
-        let Credentials { client_id, client_secret, refresh_token, .. } = self.credentials();
-        json!({
-            "credentials": { "client_id": client_id, "client_secret": client_secret, "refresh_token": refresh_token },
-            "advanced": { "login_url": self.url() },
-        })
+        door::config(&self.emulator)
     }
 
-    pub(crate) fn url(&self) -> &str {
-        self.emulator.url()
-    }
-
-    pub(crate) fn credentials(&self) -> &Credentials {
-        self.emulator.credentials()
-    }
-
-    /// Now, by the clock that events are stamped with.
-    pub(crate) fn now(&self) -> Timestamp {
-        self.emulator.org().now()
+    pub(crate) fn emulator(&self) -> &Emulator {
+        &self.emulator
     }
 
     /// The channel of the org's only PushTopic.
@@ -67,7 +53,7 @@ impl Org {
         block_in_place(|| {
             // Beyond doubt after the history was read.
             org.advance(Duration::from_secs(60))?;
-            let mut changes = self.changes("Backlog").take(count);
+            let mut changes = self.changes().take(count);
             for _ in 0..count.div_ceil(RECORDS) {
                 let round: Vec<_> = changes.by_ref().take(RECORDS).collect();
                 for batch in round.chunks(BATCH) {
@@ -79,26 +65,10 @@ impl Org {
         })
     }
 
-    /// Makes so many more update events, one each `pace`.
-    pub(crate) fn change_steadily(&self, count: usize, pace: Duration) -> JoinHandle<Result<()>> {
-        let (org, object) = (self.emulator.org().clone(), self.object.clone());
-        let changes: Vec<_> = self.changes("Later").take(count).collect();
-        tokio::task::spawn_blocking(move || {
-            let mut due = crate::connector::now();
-            for (id, body) in changes {
-                std::thread::sleep(due.saturating_duration_since(crate::connector::now()));
-                org.update(&object, id, &body)?;
-                due += pace;
-            }
-            Ok(())
-        })
-    }
-
     /// Changes of one record after the other, round and round. No two are the same: a change of nothing is no event.
-    fn changes(&self, series: &str) -> impl Iterator<Item = (Id, Map<String, Value>)> {
+    fn changes(&self) -> impl Iterator<Item = (Id, Map<String, Value>)> {
         self.ids.iter().cycle().enumerate().map(move |(n, id)| {
-            let text =
-                format!("{series} no. {n} – renewal pending, “priority” given to the follow-up in the warehouse");
+            let text = format!("Backlog no. {n} – renewal pending, “priority” given to the follow-up in the warehouse");
             (*id, Map::from_iter([("Description".to_owned(), text.into())]))
         })
     }

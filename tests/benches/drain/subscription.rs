@@ -1,12 +1,12 @@
 //! A CometD client that only keeps the replies, compressed as they came.
 
 use reqwest::{
-    Client, Response, Url,
+    Client, Response,
     header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderValue, SET_COOKIE},
 };
 use serde_json::{Value, json};
 
-use crate::{Result, floor, org::Org};
+use crate::{Result, floor, org::Org, token};
 
 /// The replies that carry the events retained on the org's channel, so many of them.
 pub(crate) async fn replies(org: &Org, events: usize) -> Result<Vec<Vec<u8>>> {
@@ -42,8 +42,9 @@ struct Cometd {
 impl Cometd {
     async fn handshake(org: &Org) -> Result<(Self, Value)> {
         let http = Client::builder().gzip(false).build()?;
-        let bearer = format!("Bearer {}", access_token(&http, org).await?);
-        let mut client = Self { http, url: format!("{}/cometd/62.0", org.url()), bearer, cookies: String::new() };
+        let bearer = format!("Bearer {}", token::access_token(&http, org.emulator()).await?);
+        let mut client =
+            Self { http, url: format!("{}/cometd/62.0", org.emulator().url()), bearer, cookies: String::new() };
         let handshake = json!([{
             "channel": "/meta/handshake",
             "version": "1.0",
@@ -72,21 +73,6 @@ impl Cometd {
             .body(messages.to_string());
         Ok(request.send().await?.error_for_status()?)
     }
-}
-
-async fn access_token(http: &Client, org: &Org) -> Result<String> {
-    let credentials = org.credentials();
-    let form = [
-        ("grant_type", "refresh_token"),
-        ("client_id", &credentials.client_id),
-        ("client_secret", &credentials.client_secret),
-        ("refresh_token", &credentials.refresh_token),
-    ];
-    let endpoint = format!("{}/services/oauth2/token", org.url());
-    let form = Url::parse_with_params(&endpoint, form)?.query().unwrap_or_default().to_owned();
-    let request = http.post(endpoint).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form);
-    let reply: Value = serde_json::from_slice(&request.send().await?.error_for_status()?.bytes().await?)?;
-    Ok(reply["access_token"].as_str().ok_or("no access token")?.to_owned())
 }
 
 /// Name and value of a cookie, without its attributes.

@@ -16,8 +16,8 @@ pub struct Collection {
 pub struct Unusable(pub(super) &'static str);
 
 impl Collection {
-    /// Reduces a document into the collection: a deletion (`/_meta/op` is `d`) removes its key, anything else replaces
-    /// the whole row.
+    /// Reduces a document into the collection: a deletion (`/_meta/op` is `d`) removes its key, one that says it is partial
+    /// (`/_meta/partial`) is merged into the row, anything else replaces the whole row.
     ///
     /// # Errors
     /// When the document has no key, or its operation is none of `c`, `u`, `d`.
@@ -27,6 +27,10 @@ impl Collection {
             Some("d") => {
                 self.rows.remove(&id);
             }
+            Some("c" | "u") if document["_meta"]["partial"] == true => match (self.rows.get_mut(&id), document) {
+                (Some(Value::Object(row)), Value::Object(members)) => row.extend(members),
+                (_, document) => drop(self.rows.insert(id, document)),
+            },
             Some("c" | "u") => {
                 self.rows.insert(id, document);
             }
@@ -38,5 +42,30 @@ impl Collection {
     /// The rows by key.
     pub fn rows(&self) -> &BTreeMap<String, Value> {
         &self.rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn documents_replace_merge_or_remove() {
+        let mut collection = Collection::default();
+        let partial = json!({"_meta": {"op": "u", "partial": true}, "Id": "1", "IsDeleted": true});
+        for (document, row) in [
+            (partial.clone(), Some(partial.clone())),
+            (
+                json!({"_meta": {"op": "u"}, "Id": "1", "Name": "a"}),
+                Some(json!({"_meta": {"op": "u"}, "Id": "1", "Name": "a"})),
+            ),
+            (partial, Some(json!({"_meta": {"op": "u", "partial": true}, "Id": "1", "Name": "a", "IsDeleted": true}))),
+            (json!({"_meta": {"op": "d"}, "Id": "1"}), None),
+        ] {
+            collection.reduce(document.clone()).unwrap();
+            assert_eq!(collection.rows().get("1"), row.as_ref(), "after {document}");
+        }
     }
 }

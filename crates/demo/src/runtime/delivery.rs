@@ -5,12 +5,7 @@ use std::collections::BTreeMap;
 use data_encoding::BASE64;
 use serde_json::{Value, json};
 
-use super::{
-    Connector, Patch, Process,
-    materialization::Target,
-    process::Exit,
-    tuple::pack,
-};
+use super::{Connector, Patch, Process, materialization::Target, process::Exit, tuple::pack};
 use crate::error::Error;
 
 /// A running materialization session. Dropping it kills the connector.

@@ -140,7 +140,8 @@ impl Target {
             return Err(broken("no resource path"));
         }
         for Projection { pointer, field, .. } in &self.projections {
-            let of_field = constraints.remove(field.as_str()).ok_or_else(|| broken("a projection without constraint"))?;
+            let of_field =
+                constraints.remove(field.as_str()).ok_or_else(|| broken("a projection without constraint"))?;
             let is_key = self.key.contains(pointer);
             let is_demanded = of_field.iter().any(|(kind, _)| REQUIRED.contains(kind));
             let is_wanted = is_key || is_demanded || self.require.contains_key(field);
@@ -219,7 +220,8 @@ impl Materialization {
     /// # Errors
     /// When the connector fails.
     pub async fn apply(&self, connector: &Connector) -> Result<String, Error> {
-        let request = json!({ "apply": { "materialization": self.spec(), "version": "0000000000000001", "state": {} } });
+        let request =
+            json!({ "apply": { "materialization": self.spec(), "version": "0000000000000001", "state": {} } });
         let applied = connector.ask(&request, "applied").await?;
         Ok(applied["actionDescription"].as_str().unwrap_or_default().to_owned())
     }

@@ -1,19 +1,14 @@
-//! Requests as they stand in JSON.
-//!
-//! The runtime writes them by protobuf's JSON mapping: a field at its default is absent, a `null` means the same, the
-//! kinds are sibling fields of which one is set, and 32-bit numbers may be strings. A binding refers to its collection
-//! in one of two ways: inline, or by index into the `linkedCollections` of the message around it.
+//! Requests as they stand in JSON. What they have in common with those of materializations is in [`crate::wire`].
 
-use std::{fmt, sync::Arc};
-
-use serde::{
-    Deserialize, Deserializer,
-    de::{self, IgnoredAny},
-};
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value, value::RawValue};
 
 use super::{Binding, Collection, Range, ValidateBinding, empty_config};
-use crate::{error::RequestFault, parse};
+use crate::{
+    error::RequestFault,
+    parse,
+    wire::{Linked, Linking, RangeSpec, U32},
+};
 
 pub(super) fn request(line: &str) -> Result<super::Request, RequestFault> {
     let Request { spec, discover, validate, apply, open, acknowledge } = parse::from_str(line)?;
@@ -38,7 +33,7 @@ pub(super) fn request(line: &str) -> Result<super::Request, RequestFault> {
         (None, None, None, None, None, Some(acknowledge)) => {
             super::Request::Acknowledge { checkpoints: acknowledge.checkpoints.unwrap_or_default().0 }
         }
-        _ => return Err(RequestFault::Kinds { found }),
+        _ => return Err(RequestFault::Kinds { expected: &super::Request::KINDS, found }),
     })
 }
 
@@ -119,15 +114,6 @@ struct CollectionSpec {
     key: Option<Vec<String>>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RangeSpec {
-    key_begin: Option<U32>,
-    key_end: Option<U32>,
-    r_clock_begin: Option<U32>,
-    r_clock_end: Option<U32>,
-}
-
 impl From<Discover> for super::Discover {
     fn from(wire: Discover) -> Self {
         Self { name: wire.name.unwrap_or_default(), config: wire.config.unwrap_or_else(empty_config) }
@@ -136,7 +122,7 @@ impl From<Discover> for super::Discover {
 
 impl Validate {
     fn resolve(self) -> Result<super::Validate, RequestFault> {
-        let linked = Linked::new(self.linked_collections);
+        let linked = Linked::<Collection>::new(self.linked_collections);
         let bindings = linked.resolve_all(self.bindings, "validate.bindings", |wire, collection| ValidateBinding {
             resource_config: wire.resource_config.unwrap_or_else(empty_config),
             collection,
@@ -176,7 +162,7 @@ impl Open {
 
 impl CaptureSpec {
     fn resolve(self, path: &str) -> Result<super::CaptureSpec, RequestFault> {
-        let linked = Linked::new(self.linked_collections);
+        let linked = Linked::<Collection>::new(self.linked_collections);
         let binding = |wire: BindingSpec, collection| Binding {
             resource_config: wire.resource_config.unwrap_or_else(empty_config),
             resource_path: wire.resource_path.unwrap_or_default(),
@@ -198,83 +184,17 @@ impl CaptureSpec {
     }
 }
 
-impl From<RangeSpec> for Range {
-    fn from(wire: RangeSpec) -> Self {
-        Self {
-            key_begin: wire.key_begin.unwrap_or_default().0,
-            key_end: wire.key_end.unwrap_or_default().0,
-            r_clock_begin: wire.r_clock_begin.unwrap_or_default().0,
-            r_clock_end: wire.r_clock_end.unwrap_or_default().0,
-        }
+impl Linking for BindingSpec {
+    type Spec = CollectionSpec;
+    type Collection = Collection;
+
+    fn link(&mut self) -> (Option<CollectionSpec>, Option<U32>) {
+        (self.collection.take(), self.collection_index)
     }
 }
 
 impl From<CollectionSpec> for Collection {
     fn from(wire: CollectionSpec) -> Self {
         Self { name: wire.name.unwrap_or_default(), key: wire.key.unwrap_or_default() }
-    }
-}
-
-/// The collections a message's bindings refer to by index. Empty when they carry them inline.
-struct Linked(Vec<Arc<Collection>>);
-
-impl Linked {
-    fn new(table: Option<Vec<CollectionSpec>>) -> Self {
-        Self(table.unwrap_or_default().into_iter().map(|wire| Arc::new(wire.into())).collect())
-    }
-
-    /// Converts bindings, each with its collection. `path` is where they stand, for the error.
-    fn resolve_all<T>(
-        &self,
-        bindings: Option<Vec<BindingSpec>>,
-        path: &str,
-        convert: impl Fn(BindingSpec, Arc<Collection>) -> T,
-    ) -> Result<Vec<T>, RequestFault> {
-        let resolve = |(position, mut wire): (usize, BindingSpec)| {
-            let collection = match (wire.collection.take(), wire.collection_index) {
-                (Some(inline), _) => Arc::new(inline.into()),
-                // Neither form: the binding says nothing about its collection.
-                (None, None) if self.0.is_empty() => Arc::default(),
-                (None, index) => {
-                    let index = index.unwrap_or_default().0;
-                    self.0.get(index as usize).cloned().ok_or_else(|| RequestFault::Collection {
-                        binding: format!("{path}[{position}]"),
-                        index,
-                        count: self.0.len(),
-                    })?
-                }
-            };
-            Ok(convert(wire, collection))
-        };
-        bindings.unwrap_or_default().into_iter().enumerate().map(resolve).collect()
-    }
-}
-
-/// A 32-bit number. Protobuf's JSON mapping allows it to come as a decimal string.
-#[derive(Clone, Copy, Default)]
-struct U32(u32);
-
-impl<'de> Deserialize<'de> for U32 {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-
-        impl de::Visitor<'_> for Visitor {
-            type Value = U32;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an integer from 0 to 4294967295, as number or string")
-            }
-
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<U32, E> {
-                let misfit = |_| E::invalid_value(de::Unexpected::Unsigned(number), &self);
-                u32::try_from(number).map(U32).map_err(misfit)
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<U32, E> {
-                text.parse().map(U32).map_err(|_| E::invalid_value(de::Unexpected::Str(text), &self))
-            }
-        }
-
-        deserializer.deserialize_any(Visitor)
     }
 }

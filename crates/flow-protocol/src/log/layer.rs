@@ -64,7 +64,8 @@ where
         };
         let line = Line { ts: (self.now)(), level: *event.metadata().level(), message: &message, fields: &fields.0 };
         // A log that cannot be written cannot be reported either.
-        let _ = self.output.make_writer().write_all(line.render(self.format).as_bytes());
+        let text = line.render(self.format);
+        super::shared(|| _ = self.output.make_writer().write_all(text.as_bytes()));
     }
 }
 

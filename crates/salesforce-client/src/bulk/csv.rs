@@ -8,7 +8,7 @@ use std::fmt;
 use bytes::{Buf, Bytes};
 use csv_core::ReadRecordResult;
 
-use crate::{Error, FieldName, RecordId};
+use crate::{Error, RecordId, bulk::Column};
 
 /// The longest row that is read, in bytes. Of the text fields of one object, all together hold less.
 const LONGEST_ROW: usize = 16 << 20;
@@ -75,7 +75,7 @@ pub enum Defect {
     #[error("the header has no column {column}")]
     NoColumn {
         /// The column that was asked for.
-        column: FieldName,
+        column: Column,
     },
     /// The header has a column too many.
     #[error("nobody asked for column {position} of the header, or it is there twice")]
@@ -84,10 +84,12 @@ pub enum Defect {
         position: usize,
     },
     /// A row has too few cells or too many.
-    #[error("{} does not have {expected} cells", place(*.row))]
+    #[error("{}{} does not have {expected} cells", place(*.row), named(*.id))]
     Cells {
         /// The row, from 1; 0 is the header.
         row: u64,
+        /// Its record, as far as it can be told.
+        id: Option<RecordId>,
         /// How many there should be.
         expected: usize,
     },
@@ -98,12 +100,14 @@ pub enum Defect {
         row: u64,
     },
     /// A cell is no text.
-    #[error("row {row}, column {column}: no UTF-8")]
+    #[error("row {row}{}, column {column}: no UTF-8", named(*.id))]
     NoText {
         /// The row, from 1.
         row: u64,
+        /// Its record, as far as it can be told.
+        id: Option<RecordId>,
         /// The column.
-        column: FieldName,
+        column: Column,
     },
 }
 
@@ -111,10 +115,14 @@ fn place(row: u64) -> String {
     if row == 0 { "the header".to_owned() } else { format!("row {row}") }
 }
 
+fn named(id: Option<RecordId>) -> String {
+    id.map(|id| format!(" ({id})")).unwrap_or_default()
+}
+
 impl Reader {
     /// A reader of a text with these columns, in whatever order its header has them.
     #[must_use]
-    pub fn new(columns: &[FieldName]) -> Reader {
+    pub fn new(columns: &[Column]) -> Reader {
         Reader {
             core: csv_core::Reader::new(),
             columns: Columns::asked(columns),
@@ -182,7 +190,7 @@ impl Reader {
             Ok(text) if ends.iter().all(|end| text.is_char_boundary(*end)) => {
                 Ok(Row { number, text, ends, columns: &self.columns })
             }
-            _ => Err(Defect::NoText { row: number, column: self.first_without_text() }),
+            _ => Err(Defect::NoText { row: number, id: self.id(), column: self.first_without_text() }),
         }
     }
 
@@ -222,10 +230,17 @@ impl Reader {
     }
 
     fn misshapen(&self) -> Defect {
-        Defect::Cells { row: self.number(), expected: self.columns.names.len() }
+        Defect::Cells { row: self.number(), id: self.id(), expected: self.columns.names.len() }
     }
 
-    fn first_without_text(&self) -> FieldName {
+    /// The record of the row at hand, if the cell in the place of its `Id` names one.
+    fn id(&self) -> Option<RecordId> {
+        self.rows?;
+        let cell = cells(&self.cells, &self.ends[..self.ended]).nth(self.columns.places[self.columns.id?])?;
+        std::str::from_utf8(cell).ok()?.parse().ok()
+    }
+
+    fn first_without_text(&self) -> Column {
         let no_text = cells(&self.cells, &self.ends[..self.ended]).position(|cell| std::str::from_utf8(cell).is_err());
         self.columns.name_at(no_text.unwrap_or_default())
     }
@@ -244,13 +259,13 @@ fn cells<'a>(all: &'a [u8], ends: &'a [usize]) -> impl Iterator<Item = &'a [u8]>
 
 /// The columns that were asked for, and where the text has them.
 struct Columns {
-    names: Box<[FieldName]>,
+    names: Box<[Column]>,
     places: Box<[usize]>,
     id: Option<usize>,
 }
 
 impl Columns {
-    fn asked(names: &[FieldName]) -> Columns {
+    fn asked(names: &[Column]) -> Columns {
         let id = names.iter().position(|name| name.same_as("Id"));
         Columns { names: names.into(), places: (0..names.len()).collect(), id }
     }
@@ -267,7 +282,7 @@ impl Columns {
     }
 
     /// The name of the column in this place of the text.
-    fn name_at(&self, place: usize) -> FieldName {
+    fn name_at(&self, place: usize) -> Column {
         let nth = self.places.iter().position(|&at| at == place).unwrap_or_default();
         self.names[nth].clone()
     }
@@ -292,14 +307,14 @@ impl<'a> Row<'a> {
     /// The cells in the order in which the columns were asked for; a null is empty.
     pub fn cells(&self) -> impl ExactSizeIterator<Item = &'a str> + use<'a> {
         let row = *self;
-        row.columns.places.iter().map(move |&place| row.cell(place))
+        row.columns.places.iter().map(move |&place| row.at(place))
     }
 
     /// The cell of a column, empty if it is null; `None` if the column was not asked for.
     #[must_use]
     pub fn get(&self, column: &str) -> Option<&'a str> {
         let nth = self.columns.names.iter().position(|name| name.same_as(column))?;
-        Some(self.cell(self.columns.places[nth]))
+        self.cell(nth)
     }
 
     /// The record's own id.
@@ -308,12 +323,18 @@ impl<'a> Row<'a> {
     /// [`Error::Invalid`] if `Id` was not asked for or is no record id.
     pub fn id(&self) -> Result<RecordId, Error> {
         match self.columns.id {
-            Some(nth) => self.cell(self.columns.places[nth]).parse(),
+            Some(nth) => self.at(self.columns.places[nth]).parse(),
             None => Err(Error::invalid_unseen("row", "it has no Id; was the field selected?")),
         }
     }
 
-    fn cell(&self, place: usize) -> &'a str {
+    /// The cell of the column that was asked for as the `nth`, from 0; empty if it is null.
+    #[must_use]
+    pub fn cell(&self, nth: usize) -> Option<&'a str> {
+        self.columns.places.get(nth).map(|&place| self.at(place))
+    }
+
+    fn at(&self, place: usize) -> &'a str {
         let start = if place == 0 { 0 } else { self.ends[place - 1] };
         &self.text[start..self.ends[place]]
     }

@@ -4,7 +4,10 @@ use std::{fmt, str::FromStr};
 
 use http::Method;
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer, Serialize, de};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, DeserializeOwned},
+};
 
 use crate::{
     Action, ApiVersion, Error, Org, RecordId, SObjectName,
@@ -111,11 +114,11 @@ impl QueryJob {
 }
 
 /// `62.0`, which is a number here.
-fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ApiVersion, D::Error> {
+pub(super) fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ApiVersion, D::Error> {
     format!("{:.1}", f64::deserialize(deserializer)?).parse().map_err(de::Error::custom)
 }
 
-fn message<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+pub(super) fn message<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let message = Option::<String>::deserialize(deserializer)?;
     Ok(message.map(|message| one_line(&message)).filter(|message| !message.is_empty()))
 }
@@ -131,24 +134,30 @@ pub struct QueryJobs {
 
 impl QueryJobs {
     fn read(reply: &Reply) -> Result<QueryJobs, Failure> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Wire {
-            done: bool,
-            records: Vec<QueryJob>,
-            #[serde(default)]
-            next_records_url: Option<String>,
-        }
-
-        let Wire { done, records, next_records_url } = reply.json()?;
-        let elsewhere = || Failure::unexpected(reply, "the next jobs are not below /services/data/");
-        let next = next_records_url.filter(|_| !done);
-        let next = next.map(|path| Locator::on_instance(&path).ok_or_else(elsewhere)).transpose()?;
-        if next.is_none() && !done {
-            return Err(Failure::unexpected(reply, "it says there is more but not where"));
-        }
-        Ok(QueryJobs { jobs: records, next })
+        let (jobs, next) = jobs(reply)?;
+        Ok(QueryJobs { jobs, next })
     }
+}
+
+/// A list of jobs, and where the next ones are.
+pub(super) fn jobs<J: DeserializeOwned>(reply: &Reply) -> Result<(Vec<J>, Option<Locator>), Failure> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Wire<J> {
+        done: bool,
+        records: Vec<J>,
+        #[serde(default)]
+        next_records_url: Option<String>,
+    }
+
+    let Wire { done, records, next_records_url } = reply.json()?;
+    let elsewhere = || Failure::unexpected(reply, "the next jobs are not below /services/data/");
+    let next = next_records_url.filter(|_| !done);
+    let next = next.map(|path| Locator::on_instance(&path).ok_or_else(elsewhere)).transpose()?;
+    if next.is_none() && !done {
+        return Err(Failure::unexpected(reply, "it says there is more but not where"));
+    }
+    Ok((records, next))
 }
 
 impl Org {
@@ -201,14 +210,17 @@ impl Org {
     /// # Errors
     /// As any call.
     pub async fn abort_query_job(&self, object: &SObjectName, id: JobId) -> Result<(), Error> {
+        self.abort_job(Action::AbortQueryJob(object.clone(), id), self.job_path(id)).await
+    }
+
+    /// Aborts a job of either family.
+    pub(super) async fn abort_job(&self, action: Action, path: String) -> Result<(), Error> {
         #[derive(Serialize)]
         struct Asked {
             state: &'static str,
         }
 
-        let call = Call::write(Action::AbortQueryJob(object.clone(), id), Method::PATCH, Effect::Repeatable)
-            .path(self.job_path(id))
-            .body(&Asked { state: "Aborted" });
+        let call = Call::write(action, Method::PATCH, Effect::Repeatable).path(path).body(&Asked { state: "Aborted" });
         match self.send(&call, |_| Ok(())).await {
             Err(error) if matches!(error.obstacle(), Some(Obstacle::Gone | Obstacle::State)) => Ok(()),
             outcome => outcome,
@@ -220,8 +232,12 @@ impl Org {
     /// # Errors
     /// [`Obstacle::State`] while it waits or runs: abort it first. Otherwise as any call.
     pub async fn delete_query_job(&self, object: &SObjectName, id: JobId) -> Result<(), Error> {
-        let call = Call::write(Action::DeleteQueryJob(object.clone(), id), Method::DELETE, Effect::Repeatable)
-            .path(self.job_path(id));
+        self.delete_job(Action::DeleteQueryJob(object.clone(), id), self.job_path(id)).await
+    }
+
+    /// Deletes a job of either family.
+    pub(super) async fn delete_job(&self, action: Action, path: String) -> Result<(), Error> {
+        let call = Call::write(action, Method::DELETE, Effect::Repeatable).path(path);
         match self.send(&call, |_| Ok(())).await {
             Err(error) if error.obstacle() == Some(Obstacle::Gone) => Ok(()),
             outcome => outcome,

@@ -1,4 +1,4 @@
-//! Bulk API 2.0: queries the org runs as jobs, for as many rows as there are.
+//! Bulk API 2.0: queries and writes the org runs as jobs, for as many rows as there are.
 //!
 //! A job is created, asked how it stands until it ends, and read page by page; each page is streamed. What Bulk refuses
 //! to read is told by [`Error::obstacle`](crate::Error::obstacle), and [`Org::query`](crate::Org::query) reads it.
@@ -33,14 +33,47 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! Rows are written likewise: a job is created, given its rows, closed, and asked how it stands until it ends; then its
+//! results tell what became of each row.
+//!
+//! ```no_run
+//! # async fn example(org: salesforce_client::Org) -> Result<(), salesforce_client::Error> {
+//! use salesforce_client::{FieldName, SObjectName, bulk};
+//!
+//! let (account, key): (SObjectName, FieldName) = ("Account".parse()?, "Ext__c".parse()?);
+//! let mut job = org.create_ingest_job(&account, bulk::Ingest::Upsert(&key)).await?;
+//! org.upload_rows(&account, job.id, "Ext__c,Name\nA/17,Ngo & Co\n".into()).await?;
+//! job = org.close_ingest_job(&account, job.id).await?;
+//! let mut poll = bulk::Poll::default();
+//! while !job.state.is_final() {
+//!     tokio::time::sleep(poll.pause()).await;
+//!     job = org.ingest_job(&account, job.id).await?;
+//! }
+//! let (which, columns) = (bulk::Ingested::Refused, ["Ext__c".parse()?, "Name".parse()?]);
+//! let wanted = bulk::IngestResults { object: &account, job: job.id, which, columns: &columns };
+//! let mut rows = org.ingest_results(&wanted).await?;
+//! while let Some(row) = rows.next_row().await? {
+//!     println!("{:?}: {:?}", row.get("Ext__c"), row.outcome());
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
+mod column; // fields, and fields of parents
 pub mod csv; // rows out of pieces of a body
-mod job; // create, ask, abort, delete, list
+pub mod ingest; // jobs that write: create, upload, close, ask, abort, delete, list
+mod ingested; // what became of their rows
+mod job; // jobs that read: create, ask, abort, delete, list
 mod obstacle; // what stands in the way of a job
 mod poll; // when to ask
-mod results; // pages, streamed
+mod results; // their pages, streamed
+mod stream; // rows that arrive, and are asked for again where their reply breaks
 
+pub use column::Column;
 pub use csv::Row;
+pub use ingest::{Ingest, IngestJob, IngestJobs, IngestOperation, IngestState, IngestStep};
+pub use ingested::{IngestResults, IngestRow, IngestRows, Ingested};
 pub use job::{JobId, JobState, Operation, QueryJob, QueryJobs};
 pub use obstacle::Obstacle;
 pub(crate) use obstacle::is_quota;

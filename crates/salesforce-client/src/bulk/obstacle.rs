@@ -1,4 +1,4 @@
-//! What stands in the way of a query job, told by codes and texts. Pure.
+//! What stands in the way of a job, told by codes and texts. Pure.
 
 use http::StatusCode;
 
@@ -10,20 +10,23 @@ use crate::{
 /// Why Bulk does not do what was asked, where there is another way to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Obstacle {
-    /// Bulk cannot read this object or one of the fields, now or ever: use [`Org::query`](crate::Org::query).
+    /// Bulk cannot do this with the object or one of the fields, now or ever: read by [`Org::query`](crate::Org::query),
+    /// write by [`Org::write_rows`](crate::Org::write_rows).
     Unsupported,
-    /// The org has used up its jobs or its bytes of results of the last 24 hours.
+    /// The org has used up its jobs, its bytes of results, or its batches of rows to be written, of the last 24 hours.
     Quota,
     /// There is no such job: it was deleted, or made more than seven days ago.
     Gone,
     /// The job was made with another version of the API than the one that is spoken now.
     OtherVersion,
-    /// The job is not in the state for it: results are asked of one that has none, or a running one is deleted.
+    /// The job is not in the state for it: results are asked of one that has none, a running one is deleted, or one that
+    /// has its rows is given others.
     State,
 }
 
 impl Obstacle {
-    /// Whether the job's results are out of reach for good: the query must be run again.
+    /// Whether the job's results are out of reach for good: a query must be run again, and what became of rows that
+    /// were to be written is to be looked up.
     #[must_use]
     pub fn is_job_lost(self) -> bool {
         matches!(self, Obstacle::Gone | Obstacle::OtherVersion)
@@ -32,7 +35,11 @@ impl Obstacle {
     /// What the reason of a failed job or a refusal comes to. The texts were collected by users of the API.
     pub(crate) fn told_by(message: &str) -> Option<Obstacle> {
         let says_any = |texts: &[&str]| texts.iter().any(|text| message.contains(text));
-        if says_any(&[
+        // A failed job puts the code in front.
+        if says_any(&["ExceededQuota", "EXCEEDEDQUOTA"]) {
+            Some(Obstacle::Quota)
+        } else if says_any(&[
+            "FeatureNotEnabled",
             "Selecting compound data not supported in Bulk Query",
             "is not supported by the Bulk API",
             "does not support query",
@@ -54,7 +61,11 @@ impl Obstacle {
             Some(Obstacle::Unsupported)
         } else if is("InvalidJob") {
             Some(Obstacle::Gone)
-        } else if is("InvalidJobState") || is("JOB_NOT_COMPLETE") || fault.message.contains("job is not terminated") {
+        } else if is("InvalidJobState")
+            || is("JOB_NOT_COMPLETE")
+            || fault.message.contains("Found multiple contents for job")
+            || fault.message.contains("job is not terminated")
+        {
             Some(Obstacle::State)
         } else {
             Obstacle::told_by(&fault.message)
@@ -69,10 +80,12 @@ pub(crate) fn is_quota(fault: &Fault) -> bool {
 
 fn obstacle(action: &Action, refusal: &Refusal) -> Option<Obstacle> {
     let creates = match action {
-        Action::CreateQueryJob(_) => true,
-        Action::QueryJob(..) | Action::AbortQueryJob(..) | Action::DeleteQueryJob(..) | Action::QueryResults(..) => {
-            false
-        }
+        Action::CreateQueryJob(_) | Action::CreateIngestJob(_) => true,
+        Action::QueryJob(..)
+        | Action::AbortQueryJob(..)
+        | Action::DeleteQueryJob(..)
+        | Action::QueryResults(..)
+        | Action::IngestJob(..) => false,
         _ => return None,
     };
     // An answer without a fault came from the edge, which knows of no jobs.
@@ -88,7 +101,7 @@ fn obstacle(action: &Action, refusal: &Refusal) -> Option<Obstacle> {
 }
 
 impl Error {
-    /// What stood in the way of a query job, if that is known by name.
+    /// What stood in the way of a job, if that is known by name.
     #[must_use]
     pub fn obstacle(&self) -> Option<Obstacle> {
         match self {

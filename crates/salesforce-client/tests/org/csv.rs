@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use salesforce_client::{
-    FieldName,
-    bulk::csv::{Defect, Found, Reader},
+use salesforce_client::bulk::{
+    Column,
+    csv::{Defect, Found, Reader},
 };
 
 use crate::server::names;
@@ -12,7 +12,7 @@ use crate::server::names;
 type Table = Vec<Vec<String>>;
 
 /// The rows of a text that arrives in these pieces.
-fn read(columns: &[FieldName], pieces: impl IntoIterator<Item = Bytes>) -> Result<Table, Defect> {
+fn read(columns: &[Column], pieces: impl IntoIterator<Item = Bytes>) -> Result<Table, Defect> {
     let mut reader = Reader::new(columns);
     let mut table = Table::new();
     let mut keep = |reader: &Reader, found| -> Result<(), Defect> {
@@ -166,7 +166,7 @@ fn tables() -> impl Strategy<Value = (Table, Vec<usize>)> {
     })
 }
 
-fn written(header: &[FieldName], table: &Table, line_end: &str, last_line_end: bool) -> Vec<u8> {
+fn written(header: &[Column], table: &Table, line_end: &str, last_line_end: bool) -> Vec<u8> {
     let quoted = |cell: &str| format!("\"{}\"", cell.replace('"', "\"\""));
     let line = |cells: &[String]| cells.iter().map(|cell| quoted(cell)).collect::<Vec<_>>().join(",");
     let header: Vec<String> = header.iter().map(|name| name.to_string()).collect();
@@ -184,14 +184,14 @@ proptest! {
         line_end in prop_oneof![Just("\n"), Just("\r\n")],
         last_line_end in any::<bool>(),
     ) {
-        let header: Vec<FieldName> = (0..order.len()).map(|nth| format!("F{nth}__c").parse().unwrap()).collect();
+        let header: Vec<Column> = (0..order.len()).map(|nth| format!("F{nth}__c").parse().unwrap()).collect();
         let text = Bytes::from(written(&header, &table, line_end, last_line_end));
         let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(text.len())).collect();
         cuts.extend([0, text.len()]);
         cuts.sort_unstable();
         let pieces = cuts.windows(2).map(|cut| text.slice(cut[0]..cut[1]));
 
-        let asked: Vec<FieldName> = order.iter().map(|&nth| header[nth].clone()).collect();
+        let asked: Vec<Column> = order.iter().map(|&nth| header[nth].clone()).collect();
         let expect: Table = table.iter().map(|row| order.iter().map(|&nth| row[nth].clone()).collect()).collect();
         prop_assert_eq!(read(&asked, pieces).expect("a table"), expect);
     }

@@ -1,6 +1,7 @@
 //! Several reads in one call: describes by the dozen, what is repeated, and what is one object's own failure.
 
-use salesforce_client::{Class, Describe, Error, Org, SObjectName};
+use jiff::Timestamp;
+use salesforce_client::{Class, Describe, Error, Org, SObjectName, query::Query};
 use serde_json::{Value, json};
 
 use crate::server::{
@@ -48,6 +49,58 @@ async fn objects_are_described_by_twenty_five() {
         assert_eq!(found, objects.iter().collect::<Vec<_>>());
         assert_eq!((server.count(COMPOSITE), server.count("/services/data")), (together, together + alone));
         assert_eq!(org.calls() as usize, together + alone);
+    }
+}
+
+/// What the org says of seven objects' rows, times and deletions; it refuses one of them.
+fn of_seven(seen: &Seen) -> Reply {
+    composite(seen, |subrequest| {
+        let url = subrequest["url"].as_str().expect("a URL");
+        let covered = "2024-01-01T10:02:00.000+0000";
+        match url {
+            url if url.contains("Thing3__c") => {
+                (404, json!({}), fault("NOT_FOUND", "The requested resource does not exist"))
+            }
+            url if url.contains("/updated/") => (200, json!({}), json!({ "ids": [], "latestDateCovered": covered })),
+            url if url.contains("/deleted/") => (
+                200,
+                json!({}),
+                json!({ "deletedRecords": [], "earliestDateAvailable": covered, "latestDateCovered": covered }),
+            ),
+            url if url.contains("/queryAll") => {
+                (200, json!({}), json!({ "totalSize": 0, "done": true, "records": [] }))
+            }
+            url => panic!("{url} is not asked for"),
+        }
+    })
+}
+
+#[tokio::test]
+async fn rows_go_together_by_five_and_spans_by_twenty_five() {
+    let server = Server::granting(|seen| of_seven(&seen)).await;
+    let org = server.org();
+    let objects: Vec<SObjectName> = (0..7).map(|n| format!("Thing{n}__c").parse().expect("a name")).collect();
+    let (from, until) = ("2024-01-01T10:00:00Z", "2024-01-01T10:05:00Z");
+    let [from, until] = [from, until].map(|time| time.parse::<Timestamp>().expect("a time"));
+    let query = |object: &SObjectName| Query {
+        object: object.clone(),
+        soql: format!("SELECT Id FROM {object}"),
+        deleted: true,
+    };
+    let queries: Vec<_> = objects.iter().map(query).collect();
+    let since: Vec<_> = objects.iter().map(|object| (object.clone(), from)).collect();
+
+    let rows = shown(&org.query_many(&queries).await.expect("outcomes"), |page| page.rows().len().to_string());
+    assert_eq!(server.count(COMPOSITE), 2);
+    let updated =
+        shown(&org.updated_many(&objects, from, until).await.expect("outcomes"), |it| it.ids.len().to_string());
+    let deleted = shown(&org.deleted_many(&since, until).await.expect("outcomes"), |it| it.records.len().to_string());
+    assert_eq!((server.count(COMPOSITE), org.calls()), (4, 4));
+    for outcomes in [rows, updated, deleted] {
+        for (n, outcome) in outcomes.iter().enumerate() {
+            let is_refused = outcome.contains("Thing3__c") && outcome.contains("NOT_FOUND");
+            assert!(if n == 3 { is_refused } else { outcome == "0" }, "{n}: {outcome}");
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::Next;
-use http::header::{DATE, HeaderName};
+use http::header::{ACCEPT_ENCODING, DATE, HeaderName};
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 
@@ -30,7 +30,7 @@ pub(super) async fn enter(
     request: Request,
     next: Next,
 ) -> Response<Body> {
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
     let method = effective_method(&head);
     let path = head.uri.path().to_owned();
     let face = head.extensions.get().copied().unwrap_or_default();
@@ -39,6 +39,9 @@ pub(super) async fn enter(
     let action = action.or_else(|| app.trouble.request(resource.kind()));
     if let Some(FaultAction::ExpireSession) = action {
         app.org.expire_sessions();
+    }
+    if let Some(FaultAction::Respell { .. }) = action {
+        head.headers.remove(ACCEPT_ENCODING);
     }
     let now = app.org.now();
     let settings = app.org.settings();

@@ -88,6 +88,27 @@ async fn bodies_that_stall_or_drip() {
     assert!(response.chunk().await.is_err());
 }
 
+/// The same for those who take compressed bodies; the length is that of what is sent.
+#[tokio::test]
+async fn bodies_with_another_text() {
+    let client = Client::new().await;
+    for (encoding, latin1, expect) in [
+        ("identity", false, &b"{\"D\xc3\xa4ily"[..]),
+        ("gzip", true, b"{\"D\xe4ily"),
+        ("gzip", false, b"{\"D\xc3\xa4ily"),
+    ] {
+        script(&client, "limits", json!({"respell": {"text": "{\"Daily", "into": "{\"Däily", "latin1": latin1}})).await;
+        let http = reqwest::Client::builder().gzip(false).build().unwrap();
+        let request = http.get(format!("{}{LIMITS}", client.emulator.url())).header("accept-encoding", encoding);
+        let response = request.header("authorization", format!("Bearer {}", client.token)).send().await.unwrap();
+        let length: usize = response.headers()["content-length"].to_str().unwrap().parse().unwrap();
+        let body = response.bytes().await.unwrap();
+        assert_eq!(body.len(), length, "{encoding}");
+        assert!(body.starts_with(expect), "{encoding}: {}", String::from_utf8_lossy(&body));
+    }
+    limits(&client, &[]).await.unwrap().json();
+}
+
 #[tokio::test]
 async fn calls_run_out_for_a_while() {
     let client = Client::new().await;

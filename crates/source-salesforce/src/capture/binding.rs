@@ -24,10 +24,11 @@ use salesforce_streaming::{Kind, ReplayFrom, ReplayId};
 
 use super::{
     fetches::{Door, Fetch, Fetches, Wanted},
-    freshness::{EVALUATION_LAG, Freshness, PageRead, Verdict},
+    freshness::{CLOCK_SKEW, EVALUATION_LAG, Freshness, PageRead, Verdict},
     ledger::Ledger,
     position::{Bulk, Checked, Position, Read},
     second::Second,
+    tally::Purpose,
 };
 use crate::document::Op;
 
@@ -60,7 +61,7 @@ const MOST_DURING_PAGE: usize = 100_000;
 const MOST_DURING_JOB: usize = 2_000;
 
 /// Where one binding stands and what is on its way for it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Binding {
     /// The topic that announces changes; `None` where they are polled.
     topic: Option<RecordId>,
@@ -70,6 +71,7 @@ pub struct Binding {
     live: Option<Second>,
     swept: Option<Second>,
     listed: Option<Second>,
+    refreshed: Option<Second>,
     heard: Option<Second>,
     reads: Vec<Read>,
     subscribed: bool,
@@ -78,12 +80,20 @@ pub struct Binding {
     ledger: Ledger,
     fetches: Fetches,
     page: Option<PageRead>,
+    /// Its latest row.
+    latest: Option<RecordId>,
     /// The page is a job that an earlier session has begun, and that this one has not gone on with yet.
     left_job: bool,
     /// Up to where the read at hand covers is told by the time at which it begins.
     covers_by_time: bool,
-    /// Polls done in this life.
+    /// Up to here all is written, what had to be fetched by id included.
+    proved: Option<Second>,
+    /// The read at hand has begun in this life.
+    begun: bool,
+    /// Reads that cover something and were begun and done in this life.
     polled: bool,
+    /// Deleted records are fetched for their last values.
+    keeps_deleted: bool,
 }
 
 /// An event as the machine sees it.
@@ -114,7 +124,7 @@ impl Binding {
     /// Takes up where `position` stands, with the topic that exists now, or none where changes are to be polled. `start` bounds
     /// the history of a new binding.
     pub fn resume(position: Position, topic: Option<RecordId>, start: Option<Second>) -> (Self, Start) {
-        let is_new = position.live.is_none() && position.reads.is_empty();
+        let is_new = position.is_new();
         let was_streamed = position.topic.is_some();
         let topic_replaced = was_streamed && topic.is_some() && position.topic != topic;
         let keeps_numbering = topic.is_some() && position.topic == topic;
@@ -128,6 +138,7 @@ impl Binding {
             live: position.live,
             swept: position.swept,
             listed: position.listed,
+            refreshed: position.refreshed,
             heard: None,
             covers_by_time: position.reads.first().is_some_and(covers_nothing_yet),
             reads: position.reads,
@@ -137,8 +148,12 @@ impl Binding {
             ledger: Ledger::resuming_after(position.replay.filter(|_| keeps_numbering)),
             fetches: Fetches::default(),
             page: left_job.then(|| PageRead::resuming(position.written)),
+            latest: None,
             left_job,
+            proved: None,
+            begun: false,
             polled: false,
+            keeps_deleted: false,
         };
         for id in position.fetch {
             binding.fetches.want(id, Wanted::by_page());
@@ -170,6 +185,11 @@ impl Binding {
         (binding, Start { from, topic_replaced })
     }
 
+    /// Deleted records are to be kept: their last values, which no event carries, are fetched.
+    pub fn keep_deleted(&mut self) {
+        self.keeps_deleted = true;
+    }
+
     /// Whether this is the topic that announces changes.
     pub fn is_topic(&self, id: RecordId) -> bool {
         self.topic == Some(id)
@@ -196,9 +216,75 @@ impl Binding {
         self.reads.push(Read { since, deleted: complete.is_some(), covers: Some(covers), ..Read::default() });
     }
 
+    /// Before anything is subscribed, the org has said that all changes up to `visible` are visible: the first read of a new
+    /// binding covers that.
+    pub fn history_covers(&mut self, visible: Second) {
+        if let Some(read) = self.reads.first_mut().filter(|read| read.after.is_none() && self.covers_by_time) {
+            read.covers = Some(visible);
+            self.covers_by_time = false;
+        }
+    }
+
+    /// All rows are to be read again, whether they have changed or not: formula fields are then as they were computed at `at` or later.
+    pub fn refresh(&mut self, at: Second) {
+        self.refreshed = Some(at);
+        self.reads.push(Read { refresh: true, ..Read::default() });
+    }
+
+    /// The next refresh is due at the first time of its schedule after this one.
+    pub fn count_refreshes_from(&mut self, at: Second) {
+        self.refreshed = Some(at);
+    }
+
+    /// When the last refresh has begun, or they are counted from.
+    pub fn refreshed(&self) -> Option<Second> {
+        self.refreshed
+    }
+
+    /// Whether the read at hand is a refresh.
+    pub fn is_refreshing(&self) -> bool {
+        self.reads.first().is_some_and(|read| read.refresh)
+    }
+
     /// Up to here everything is captured, announced or not. `None` while history is read for the first time.
     pub fn complete(&self) -> Option<Second> {
         if self.topic.is_some() { self.swept } else { self.live }
+    }
+
+    /// Complete up to here: every change of the object that is stamped before is written, announced or not. It stays where it
+    /// was while records that a read has come by are still to be fetched, and never goes back in one life.
+    pub fn complete_until(&mut self) -> Option<Second> {
+        if !self.fetches.has_of_pages() {
+            self.proved = self.proved.max(self.complete());
+        }
+        self.proved
+    }
+
+    /// Whether a read that began in this life is done: it has seen all that could be seen when this life began.
+    pub fn has_read(&self) -> bool {
+        self.polled
+    }
+
+    /// Whether all that could be seen when this life began is written, and nothing that a read came by is still to be fetched.
+    pub fn is_current(&self) -> bool {
+        self.subscribed && self.polled && self.reads.is_empty() && !self.fetches.has_of_pages()
+    }
+
+    /// Whether events were heard that are newer than `at`: all older ones have arrived.
+    pub fn has_heard_since(&self, at: Second) -> bool {
+        self.heard.is_some_and(|heard| heard > at)
+    }
+
+    /// What the read at hand, or the next one, is for.
+    pub fn purpose(&self) -> Option<Purpose> {
+        let read = self.reads.first()?;
+        Some(match (read.covers, read.deleted, self.topic) {
+            (None, ..) if read.refresh => Purpose::Refresh,
+            (None, ..) => Purpose::Repair,
+            (Some(_), false, _) => Purpose::History,
+            (Some(_), true, Some(_)) => Purpose::Sweep,
+            (Some(_), true, None) => Purpose::Poll,
+        })
     }
 
     /// Whether a poll or a sweep can begin: all that was to be read is read.
@@ -213,7 +299,8 @@ impl Binding {
 
     /// The channel is subscribed since `at`, starting `from`.
     pub fn subscribed(&mut self, from: ReplayFrom, at: Second) {
-        // From now on rows are captured that nothing may take back: a first read must not claim more.
+        // From now on rows are captured that nothing may take back: a first read must not claim more. What the org has said before
+        // is less.
         self.covers_from(at);
         self.subscribed = true;
         self.heard = None;
@@ -260,6 +347,17 @@ impl Binding {
         }
     }
 
+    /// From when on the repairs that are left read again, without the overlap: when the stream was last known to be complete.
+    pub fn lost_since(&self) -> Option<Second> {
+        let repairs = self.reads.iter().filter(|read| read.is_repair());
+        repairs.map(|read| read.since.map(|since| since.plus(REPAIR_OVERLAP))).min().flatten()
+    }
+
+    /// Whether a repair is left.
+    pub fn is_repairing(&self) -> bool {
+        self.reads.iter().any(Read::is_repair)
+    }
+
     /// What to do with an event. [`Verdict::Write`] obliges the caller to write its row before it asks for the position.
     pub fn event(&mut self, event: Announced) -> Verdict {
         let ticket = self.ledger.receive(event.replay);
@@ -273,8 +371,10 @@ impl Binding {
             (_, stamp) => stamp,
         };
         let newer = second.is_some_and(|second| self.freshness.is_newer(event.id, second));
-        if !newer || self.fetches.concerns(event.id) {
-            self.fetches.want(event.id, Wanted::by_event(event.kind, ticket));
+        let is_kept = self.keeps_deleted && event.kind == Kind::Deleted;
+        if is_kept || !newer || self.fetches.concerns(event.id) {
+            let wanted = Wanted::by_event(event.kind, ticket);
+            self.fetches.want(event.id, if is_kept { wanted.with_last_values() } else { wanted });
             return Verdict::Fetch;
         }
         let second = event.whole.unwrap_or(event.created);
@@ -286,6 +386,11 @@ impl Binding {
         Verdict::Write
     }
 
+    /// Whether the read at hand, if there is one, is still to begin.
+    pub fn begins_read(&self) -> bool {
+        self.reads.first().is_some_and(|read| read.after.is_none())
+    }
+
     /// The next page to read, if one is due and none is on its way; or the job to go on with. It counts as sent. Instead of by
     /// the page, its rows may come by a new job.
     pub fn next_page(&mut self) -> Option<Read> {
@@ -294,9 +399,14 @@ impl Binding {
             return None;
         }
         let read = self.reads.first()?.clone();
+        // A read is done when what it came by is written; so each can say what it found, and up to when all is complete.
+        if read.after.is_none() && self.fetches.has_of_pages() {
+            return None;
+        }
         if !std::mem::take(&mut self.left_job) {
             if read.after.is_none() {
                 self.freshness.read_begins();
+                self.begun = true;
             }
             self.page = Some(PageRead::default());
         }
@@ -343,10 +453,18 @@ impl Binding {
 
     /// The page that was sent for will not come, or no more of its job's rows: it is asked for again from the last row written.
     pub fn page_lost(&mut self) {
-        (self.page, self.left_job) = (None, false);
+        (self.page, self.latest, self.left_job) = (None, None, false);
         if let Some(read) = self.reads.first_mut() {
             read.bulk = None;
         }
+    }
+
+    /// The page has a row of `id`. Answers whether it comes behind those before it, or once more: what is written moves the read
+    /// behind the last of them, so that a row out of the order of ids could be passed over.
+    pub fn row_follows(&mut self, id: RecordId) -> bool {
+        let before = self.latest.or(self.reads.first().and_then(|read| read.after));
+        self.latest = Some(id);
+        before.is_none_or(|before| before <= id)
     }
 
     /// What to do with a row of the page, in the order of ids. Rows to be fetched are noted here.
@@ -383,7 +501,7 @@ impl Binding {
             Some(_) => self.swept = self.swept.max(read.covers),
             None => self.live = self.live.max(read.covers),
         }
-        self.polled |= read.covers.is_some();
+        self.polled |= std::mem::take(&mut self.begun) && read.covers.is_some();
     }
 
     /// From when on the org's list of deletions is to be read, before the read whose last page is written is done: at most
@@ -396,7 +514,8 @@ impl Binding {
 
     /// The org lists the record as deleted, and the read did not come by it.
     pub fn list(&mut self, id: RecordId) {
-        self.fetches.want(id, Wanted::by_list());
+        let wanted = Wanted::by_list();
+        self.fetches.want(id, if self.keeps_deleted { wanted.with_last_values() } else { wanted });
     }
 
     /// The list is read, and true up to `until`.
@@ -446,7 +565,8 @@ impl Binding {
     pub fn fetch_done(&mut self, answered: Second) -> Vec<RecordId> {
         let mut gone = Vec::new();
         for (id, wanted) in self.fetches.missing() {
-            self.settle_fetched(id, answered, answered, &wanted);
+            // When it was deleted is not known, but not after this.
+            self.settle_fetched(id, answered.plus(CLOCK_SKEW), answered, &wanted);
             gone.push(id);
         }
         gone
@@ -489,9 +609,10 @@ impl Binding {
         self.live
     }
 
-    /// Whether reads through the object are left that are more than a sweep.
+    /// Whether reads through the object are left that are more than a sweep or a refresh.
     pub fn is_reading(&self) -> bool {
-        self.reads.len() > usize::from(self.is_sweeping())
+        let reads = self.reads.iter().filter(|read| !read.refresh).count();
+        reads > usize::from(self.is_sweeping())
     }
 
     /// The last event written, with all before it.
@@ -514,6 +635,7 @@ impl Binding {
             live: self.live,
             swept: self.swept.filter(|_| self.topic.is_some()),
             listed: self.listed,
+            refreshed: self.refreshed,
             fence: Some(self.freshness.newest()),
             reads: self.reads.clone(),
             fetch: self.fetches.by_pages(),

@@ -36,6 +36,19 @@ impl Share {
     pub fn percent(percent: u64) -> Option<Self> {
         (1..=100).contains(&percent).then(|| Self(percent as f64 / 100.0))
     }
+
+    /// The part of it that one of several processes may use.
+    #[must_use]
+    pub fn part(self, part: f64) -> Self {
+        Self(self.0 * part)
+    }
+}
+
+impl Share {
+    /// This share of so many calls.
+    pub fn of(self, limit: u64) -> u64 {
+        (limit as f64 * self.0) as u64
+    }
 }
 
 impl Default for Share {
@@ -45,7 +58,7 @@ impl Default for Share {
     }
 }
 
-/// The calls of a task by the hour in which they were made, as the state keeps them.
+/// The calls of a task by the hour in which they were made, as the state keeps them; or the events delivered to it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Calls(BTreeMap<Second, u64>);
@@ -56,12 +69,19 @@ impl Calls {
         self.0.is_empty()
     }
 
+    /// The part of them that one of several processes answers for, rounded up; above 1, what several have probably made.
+    #[must_use]
+    pub fn part(&self, part: f64) -> Self {
+        Self(self.0.iter().map(|(hour, calls)| (*hour, (*calls as f64 * part).ceil() as u64)).collect())
+    }
+
     /// Calls made in the last 24 hours; those of the hour that ends them count as a whole.
     pub fn made(&self) -> u64 {
         self.0.values().sum()
     }
 
-    fn add(&mut self, calls: u64, now: Second) {
+    /// So many more are made.
+    pub(super) fn add(&mut self, calls: u64, now: Second) {
         let oldest = now.plus(-DAY);
         self.0.retain(|hour, _| hour.plus(HOUR) > oldest);
         if calls > 0 {
@@ -168,7 +188,7 @@ impl Budget {
 
     /// Calls that the capture may make in 24 hours; `None` before the org has told its allocation.
     pub fn allowed(&self) -> Option<u64> {
-        self.usage.map(|usage| (usage.limit as f64 * self.share.0) as u64)
+        self.usage.map(|usage| self.share.of(usage.limit))
     }
 
     /// The latest word of the org on the calls of everybody.
@@ -265,6 +285,23 @@ mod tests {
         let later = at(2);
         budget.spend(1, usage(949), later);
         assert_eq!(budget.pace(later), Pace::Going(1.0));
+    }
+
+    #[test]
+    fn shards_divide_the_calls_allowed_and_the_calls_made() {
+        let mut calls = Calls::default();
+        calls.add(9, at(0));
+        calls.add(400, at(60));
+        // Part of the share, part of the calls made; then calls allowed, and calls counted.
+        for (share, made, expect) in
+            [(1.0, 1.0, (500, 409)), (0.5, 0.5, (250, 205)), (1.0 / 3.0, 0.0, (166, 0)), (1.0, 2.0, (500, 818))]
+        {
+            let mut budget = Budget::new(Share::default().part(share), calls.part(made));
+            budget.spend(0, None, at(60));
+            assert_eq!(budget.allowed(), None, "before the org has said anything");
+            budget.spend(1, usage(500), at(60));
+            assert_eq!((budget.allowed().unwrap(), budget.calls().made() - 1), expect);
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Records to be fetched by id: in the order they were asked for, each at most once on its way.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use salesforce_client::RecordId;
 use salesforce_streaming::Kind;
@@ -34,7 +34,7 @@ pub enum Door {
 }
 
 /// Why a record is fetched, and what waits for it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Wanted {
     /// The operation of the document to write.
     pub op: Op,
@@ -42,7 +42,7 @@ pub struct Wanted {
     pub tickets: Vec<Ticket>,
     by_page: bool,
     tries: u8,
-    /// It was asked for and not found.
+    /// It was asked for and not found, or is known to be deleted.
     doubted: bool,
 }
 
@@ -56,6 +56,12 @@ impl Wanted {
             Kind::Deleted => (Op::Update, 1),
         };
         Self { op, tickets: vec![ticket], by_page: false, tries, doubted: false }
+    }
+
+    /// Its deletion is announced or listed, and its last values are wanted: only a query shows them, and what it does not show
+    /// is purged.
+    pub fn with_last_values(self) -> Self {
+        Self { tries: 1, doubted: true, ..self }
     }
 
     /// A page holds a row of it that may be older or newer than the one an event brought.
@@ -84,11 +90,11 @@ impl Wanted {
 }
 
 /// The queue of one binding.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Fetches {
     order: VecDeque<RecordId>,
-    waiting: HashMap<RecordId, Wanted>,
-    flying: HashMap<RecordId, Wanted>,
+    waiting: BTreeMap<RecordId, Wanted>,
+    flying: BTreeMap<RecordId, Wanted>,
 }
 
 impl Fetches {
@@ -162,7 +168,6 @@ impl Fetches {
                 self.want(id, wanted);
             }
         }
-        gone.sort_by_key(|(id, _)| *id);
         gone
     }
 
@@ -171,12 +176,16 @@ impl Fetches {
         self.waiting.values_mut().chain(self.flying.values_mut()).for_each(|wanted| wanted.tickets.clear());
     }
 
+    /// Whether records asked for by pages are still to be fetched.
+    pub fn has_of_pages(&self) -> bool {
+        self.waiting.values().chain(self.flying.values()).any(|wanted| wanted.by_page)
+    }
+
     /// Records asked for by pages, in order: no event will ask for them again after a restart.
     pub fn by_pages(&self) -> Vec<RecordId> {
-        let mut ids: Vec<_> =
-            self.waiting.iter().chain(&self.flying).filter(|(_, wanted)| wanted.by_page).map(|(id, _)| *id).collect();
-        ids.sort_unstable();
-        ids
+        let wanted = self.waiting.iter().chain(&self.flying).filter(|(_, wanted)| wanted.by_page);
+        let ids: BTreeSet<_> = wanted.map(|(id, _)| *id).collect();
+        ids.into_iter().collect()
     }
 }
 
@@ -212,6 +221,19 @@ mod tests {
         assert_eq!(fetches.send(|_| 10), not_found, "a query tells deleted rows from those not there yet");
         fetches.lost();
         assert_eq!(fetches.send(|_| 10), not_found, "a call that failed counts for nothing");
+    }
+
+    #[test]
+    fn last_values_are_queried_for_once() {
+        let mut ledger = Ledger::default();
+        let mut fetches = Fetches::default();
+        let deleted = Wanted::by_event(Kind::Deleted, ledger.receive(ReplayId::new(1).unwrap()));
+        fetches.want(id(1), deleted.with_last_values());
+        fetches.want(id(2), Wanted::by_list().with_last_values());
+        assert_eq!(fetches.send(|_| 10), Some(Fetch { ids: vec![id(1), id(2)], door: Door::Query }));
+        assert!(fetches.arrived(id(1)).is_some_and(|wanted| wanted.tickets.len() == 1));
+        let gone: Vec<_> = fetches.missing().into_iter().map(|(id, _)| id).collect();
+        assert_eq!(gone, [id(2)], "what no query shows is purged");
     }
 
     #[test]

@@ -39,7 +39,7 @@ const RECENT: usize = 20_000;
 const PAGES: usize = 64;
 
 /// What is remembered of the rows written for one binding.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Freshness {
     floor: Second,
     newest: Second,
@@ -129,7 +129,7 @@ pub enum Verdict {
 ///
 /// The rows were read at some moment in between. What was written for a record *before* the request was sent is older
 /// than its page row or the same. What is written *since* may be either, and is remembered here with its stamp.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct PageRead {
     since: BTreeMap<RecordId, Second>,
 }

@@ -1,7 +1,8 @@
 //! A look at what a session rests on: whether its objects are still as they were described, and its topics in order.
 
-use salesforce_client::Org;
+use salesforce_client::{Org, composite::MOST_SUBREQUESTS};
 
+use super::outlook::{Answer, Outlook};
 use crate::{
     changes::{Changes, Topic},
     error::Error,
@@ -34,12 +35,22 @@ pub struct Finding {
     pub topic: Option<Topic>,
 }
 
-/// Looks at the objects, then at the topics, which are brought in step with them.
+/// Looks at the objects, then at the topics, which are brought in step with them. Many objects are looked at only if any object of the
+/// org has changed since `outlook`, which is answered as it is now.
 ///
 /// # Errors
 /// When an object cannot be captured any more, or a topic cannot be mended.
-pub async fn inspect(org: &Org, capture: &str, subjects: Vec<Subject>) -> Result<Vec<Finding>, Error> {
-    let changed = validate::changed_feeds(org, &subjects).await?;
+pub async fn inspect(
+    org: &Org,
+    capture: &str,
+    subjects: Vec<Subject>,
+    outlook: Outlook,
+) -> Result<(Vec<Finding>, Outlook), Error> {
+    let (outlook, looks) = look_out(org, &subjects, outlook).await?;
+    let changed = match looks {
+        true => validate::changed_feeds(org, &subjects).await?,
+        false => subjects.iter().map(|_| None).collect(),
+    };
     let feeds = || subjects.iter().zip(&changed).map(|(subject, changed)| changed.as_ref().unwrap_or(&subject.feed));
     let streamed = subjects.iter().zip(feeds()).filter(|(subject, _)| subject.is_streamed);
     let wanted: Vec<_> = streamed.map(|(subject, feed)| (&subject.resource, feed)).collect();
@@ -56,5 +67,18 @@ pub async fn inspect(org: &Org, capture: &str, subjects: Vec<Subject>) -> Result
         };
         Ok(Finding { lane: subject.lane, feed, topic })
     });
-    findings.collect()
+    Ok((findings.collect::<Result<_, _>>()?, outlook))
+}
+
+/// Whether these objects are to be looked at. Who needs one call for them anyway, or has a doubt, does not ask.
+async fn look_out(org: &Org, subjects: &[Subject], outlook: Outlook) -> Result<(Outlook, bool), Error> {
+    let is_doubted = subjects.iter().any(|subject| subject.is_doubted);
+    if subjects.len() <= MOST_SUBREQUESTS || is_doubted || outlook == Outlook::Undated {
+        return Ok((outlook, true));
+    }
+    let list = match outlook.since() {
+        None => Some(org.describe_global().await?),
+        Some(since) => org.describe_global_changed(since).await?,
+    };
+    Ok(outlook.after(list.map_or(Answer::Same, |list| Answer::Changed(list.last_modified))))
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use salesforce_client::{
-    Class, Error, Org, Record,
+    Class, Error, Org,
     bulk::{JobId, JobState, Obstacle, Poll, QueryJob, ResultPage},
 };
 use tokio::time::Instant;
@@ -14,6 +14,7 @@ use super::{
     position::Read,
     reads::{self, Call},
 };
+use crate::row::{Facts, Fields, Row};
 
 /// The most rows that one job is asked for, at first.
 const ROWS: usize = 250_000;
@@ -61,19 +62,21 @@ enum Stage {
     InHand(Box<ResultPage>, Batch, usize),
 }
 
-/// Rows of a job, as the records that a page would bring.
+/// Rows of a job, their fields as documents spell them.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     text: Vec<u8>,
-    ends: Vec<usize>,
+    /// Each row, and where its fields end.
+    rows: Vec<(Facts, usize)>,
     /// They are the last of their page of results.
     is_last: bool,
 }
 
 impl Batch {
-    fn row(&self, n: usize) -> Result<Record<'_>, serde_json::Error> {
-        let start = n.checked_sub(1).map_or(0, |before| self.ends[before]);
-        serde_json::from_slice(&self.text[start..self.ends[n]])
+    fn row(&self, n: usize) -> Row<'_> {
+        let start = n.checked_sub(1).map_or(0, |before| self.rows[before].1);
+        let (facts, end) = self.rows[n];
+        Row { facts, fields: Fields::Spelled(&self.text[start..end]) }
     }
 }
 
@@ -133,14 +136,18 @@ pub(super) async fn batch(
     page: &mut ResultPage,
 ) -> Result<Batch, crate::Error> {
     let mut batch = Batch::default();
-    while batch.text.len() < GROUP / 2 && batch.ends.len() < PAGE {
+    while batch.text.len() < GROUP / 2 && batch.rows.len() < PAGE {
         let Some(row) = page.next_row().await? else {
             batch.is_last = true;
             break;
         };
-        let id = row.id()?;
-        columns.write(&mut batch.text, &row).map_err(|bad| bad.of(object, id))?;
-        batch.ends.push(batch.text.len());
+        let facts = columns.facts(&row).map_err(|source| crate::Error::Row {
+            object: object.clone(),
+            feed: "the results of a Bulk job",
+            source: Box::new(source),
+        })?;
+        columns.write(&mut batch.text, &row).map_err(|bad| bad.of(object, facts.id))?;
+        batch.rows.push((facts, batch.text.len()));
     }
     Ok(batch)
 }
@@ -228,7 +235,7 @@ impl Lane {
     ) -> Result<(), crate::Error> {
         match result {
             Ok((page, batch)) => {
-                self.weigh(batch.text.len(), batch.ends.len());
+                self.weigh(batch.text.len(), batch.rows.len());
                 self.way.stage(Stage::InHand(page, batch, 0));
                 Ok(())
             }
@@ -249,16 +256,14 @@ impl Lane {
         };
         let Some(bulk) = self.machine.job().cloned() else { return Ok(()) };
         let (begun, mut upper) = (next, None);
-        while next < batch.ends.len() && output.collected() < GROUP {
-            let row = batch.row(next);
-            let row = row.map_err(|source| crate::Error::BulkRow { object: self.feed.object.clone(), source })?;
-            upper = Some(self.write_read_row(output, self.machine.reads_deleted(), &row)?);
+        while next < batch.rows.len() && output.collected() < GROUP {
+            upper = Some(self.write_read_row(output, self.machine.reads_deleted(), batch.row(next))?);
             next += 1;
         }
         if let Some(upper) = upper {
             self.machine.page_written(upper, answered(page.answered()));
         }
-        let is_done = next >= batch.ends.len();
+        let is_done = next >= batch.rows.len();
         if !is_done || !batch.is_last {
             self.machine.job_written(bulk.page, bulk.rows + (next - begun) as u64);
             self.way.stage(if is_done { Stage::Ready(Some(page)) } else { Stage::InHand(page, batch, next) });

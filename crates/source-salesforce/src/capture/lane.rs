@@ -1,4 +1,7 @@
-//! A lane: one binding in a running session. Its machine decides; here its rows become documents.
+//! A lane: one binding in a running session. Its machine decides; here its rows become documents. How far it has come stands in
+//! `standing`.
+
+mod standing;
 
 use std::time::Duration;
 
@@ -15,16 +18,21 @@ use super::{
     freshness::Verdict,
     jobs::Way,
     output::Output,
+    plan::LISTS,
     position::{Position, Read},
+    reads::LOG_OF_DELETIONS,
+    refresh::Refreshes,
     second::Second,
     seen::Seen,
+    tally::{By, Counter, Purpose},
 };
 use crate::{
     changes::{Changes, Polls, Topic},
     document::{self, Op, Print, Source},
     error::Error,
     feed::{Feed, QUERIED_IDS},
-    resource::Resource,
+    resource::{Deletions, Resource},
+    row::{Facts, Row},
 };
 
 /// Rows asked for in one page: the most that Salesforce answers at once.
@@ -33,20 +41,8 @@ pub(super) const PAGE: usize = 2_000;
 /// Bytes after which what a page has brought so far is committed, so that events do not wait behind it.
 pub(super) const GROUP: usize = 1 << 20;
 
-/// A stream that has announced nothing for this long has nothing to say: topics are evaluated about once a second.
-const QUIET: Duration = Duration::from_secs(3);
-
 /// Bytes of a field, until rows have shown how large they are.
 const FIELD: usize = 30;
-
-/// Seconds between two readings of the org's list of deletions. Salesforce shortens a long list every two hours or so.
-const LISTS: i64 = 3_600;
-
-/// Time between two polls, unless the binding says otherwise.
-const POLLS: Duration = Duration::from_secs(300);
-
-/// Time between two polls of an object that each poll must read as a whole.
-const WHOLE_READS: Duration = Duration::from_secs(86_400);
 
 /// A binding as the session is asked to capture it.
 pub struct Bound {
@@ -62,6 +58,8 @@ pub struct Bound {
     pub changes: Changes,
     /// Where it stands.
     pub position: Position,
+    /// Up to when changes were visible before anything was subscribed, if the org was asked and says so.
+    pub visible: Option<Second>,
 }
 
 /// A binding with all that belongs to it.
@@ -78,7 +76,7 @@ pub(super) struct Lane {
     /// Why they are polled, if they are.
     pub(super) polls: Option<Polls>,
     /// When the next poll or sweep is due.
-    pub(super) sweep_due: Instant,
+    sweep_due: Instant,
     /// Time between two of them.
     interval: Duration,
     whole: bool,
@@ -92,6 +90,8 @@ pub(super) struct Lane {
     list: List,
     /// A page is on its way.
     paging: bool,
+    /// What it takes of the session's room for pages.
+    pub(super) room: usize,
     fetching: bool,
     /// What the org refused, if the object or its topic may have changed: nothing more is read until both are looked at.
     pub(super) doubt: Option<Error>,
@@ -99,24 +99,20 @@ pub(super) struct Lane {
     pub(super) fresh: Option<Feed>,
     /// The org is asked up to when changes are visible.
     covering: bool,
-    seen: Seen,
+    pub(super) seen: Seen,
+    pub(super) refreshes: Refreshes,
     /// Since when this session knows what was written; `None` before the org has told its time.
     knows_since: Option<Second>,
-    /// What the sweep at hand has found.
-    found: Found,
+    /// What reads have brought, and gaps have cost.
+    pub(super) counter: Counter,
+    /// Up to here all was complete at the last commit.
+    pub(super) complete: Option<Second>,
+    /// The binding is to be captured as it is now, and no longer: it does not wait for the time of a sweep.
+    hurries: bool,
     /// Bytes of a row, by the latest reply that had some.
     row_bytes: usize,
     /// When the stream last said something.
     heard: Instant,
-}
-
-/// Rows that a sweep has written.
-#[derive(Debug, Default, Clone, Copy)]
-struct Found {
-    /// Which nothing had announced, deletions included.
-    rows: u64,
-    /// Which may have been written before: by an earlier session, or too long ago to remember.
-    again: u64,
 }
 
 /// What the org lists as deleted, as far as it is read.
@@ -137,40 +133,55 @@ struct PageInHand {
     page: Page,
     next: usize,
     deleted: bool,
+    /// So many rows were asked for.
+    most: usize,
 }
 
 impl Lane {
-    /// Takes up where the binding stands. Answers where its channel is to be subscribed, if it has one.
+    /// Takes up where the binding stands; polls or sweeps come at this interval. Answers where its channel is to be subscribed, if it has one.
     pub(super) fn new(
         bound: Bound,
         start_date: Option<Second>,
-        sweeps: Duration,
+        interval: Duration,
         way: Way,
+        hurries: bool,
         now: Instant,
     ) -> (Self, Option<(Channel, ReplayFrom)>) {
-        let Bound { index, state_key, resource, feed, changes, position } = bound;
+        let Bound { index, state_key, resource, feed, changes, position, visible } = bound;
         let (persisted, persisted_live) = (serde_json::to_value(&position).unwrap_or_default(), position.live);
         let (topic, polls) = match changes {
             Changes::Announced(topic) => (Some(topic), None),
             Changes::Polled(why) => (None, Some(why)),
         };
+        let was_streamed = position.topic.is_some();
         let start_date = resource.start_date.map(Second::from).or(start_date);
         let (mut machine, start) = Binding::resume(position, topic.as_ref().map(|topic| topic.id), start_date);
+        if feed.deletions == Deletions::Keep {
+            machine.keep_deleted();
+        }
+        if let Some(visible) = visible {
+            machine.history_covers(visible);
+        }
         let stream = &resource.stream;
         let was_changed =
             topic.as_ref().is_some_and(|topic| machine.topic_seen(topic.found, topic.was_silent, topic.now));
+        let mut counter = Counter::default();
+        // A repair may have been begun by an earlier session.
+        if was_streamed && machine.is_repairing() {
+            counter.lost(machine.lost_since());
+        }
         if start.topic_replaced {
             tracing::warn!(
                 stream,
-                "the PushTopic was deleted and made anew since the last session: reading all changes since then; rows \
-                 deleted and purged from the recycle bin meanwhile cannot be found out"
+                since = since(&counter),
+                "the PushTopic was deleted and made anew since the last session: reading all changes since then"
             );
-        } else if was_changed {
-            warn_of_changed_topic(stream);
+        } else if let Some(topic) = topic.as_ref().filter(|_| was_changed) {
+            counter.heard(topic.now.at);
+            warn_of_changed_topic(stream, &counter);
         }
         let channel = topic.as_ref().map(|topic| topic.channel.clone());
-        let polls_by_default = if feed.has_cursor() { POLLS } else { WHOLE_READS };
-        let interval = if topic.is_some() { sweeps } else { resource.interval.unwrap_or(polls_by_default) };
+        let refreshes = Refreshes::new(resource.refresh.clone(), machine.refreshed());
         let lane = Self {
             writer: document::Writer::new(&feed.fields),
             row_bytes: feed.fields.len() * FIELD,
@@ -190,13 +201,17 @@ impl Lane {
             page: None,
             list: List::None,
             paging: false,
+            room: 0,
             fetching: false,
             doubt: None,
             fresh: None,
             covering: false,
             seen: Seen::default(),
+            refreshes,
             knows_since: None,
-            found: Found::default(),
+            counter,
+            complete: None,
+            hurries,
             heard: now,
         };
         (lane, channel.zip(start.from))
@@ -226,17 +241,6 @@ impl Lane {
         self.heard = now;
     }
 
-    /// When the lane will count as quiet, if it is not caught up before.
-    pub(super) fn quiet_at(&self) -> Instant {
-        self.heard + QUIET
-    }
-
-    /// Whether history is complete, nothing waits, and the stream is past the second `org_time` or has nothing more to say.
-    pub(super) fn is_caught_up(&self, org_time: Option<Second>, now: Instant) -> bool {
-        let is_quiet = || self.channel.is_none() || self.machine.live() > org_time || now >= self.quiet_at();
-        !self.is_held() && self.machine.is_caught_up() && is_quiet()
-    }
-
     /// Whether nothing more is to be sent for until the object is read in another way.
     fn is_held(&self) -> bool {
         self.doubt.is_some() || self.fresh.is_some()
@@ -246,6 +250,7 @@ impl Lane {
     /// one of the session before is old enough.
     pub(super) fn subscribed(&mut self, from: ReplayFrom, at: Second, now: Instant) {
         self.machine.subscribed(from, at);
+        self.counter.heard(at);
         self.heard = now;
         if self.knows_since.is_none() {
             self.knows_since = Some(at);
@@ -257,6 +262,11 @@ impl Lane {
     /// Whether a poll or a sweep is due at `sweep_due`.
     pub(super) fn awaits_sweep(&self) -> bool {
         !self.is_held() && !self.covering && self.machine.awaits_sweep()
+    }
+
+    /// Whether a poll or a sweep that is due for others may as well begin here: it is due, or will be within a twentieth of its interval.
+    pub(super) fn joins_sweep(&self, now: Instant) -> bool {
+        self.sweep_due(now) <= now + self.interval / 20
     }
 
     /// A poll or a sweep begins; the next is due after so many times the interval.
@@ -279,7 +289,6 @@ impl Lane {
     pub(super) fn sweep(&mut self, covers: Option<Second>) {
         self.covering = false;
         self.seen.sweep_begins();
-        self.found = Found::default();
         self.machine.sweep(covers);
     }
 
@@ -333,6 +342,7 @@ impl Lane {
         }
         let Some(feed) = self.fresh.take() else { return false };
         self.writer = document::Writer::new(&feed.fields);
+        self.tell_complete();
         self.row_bytes = feed.fields.len() * FIELD;
         (self.feed, self.doubt) = (feed, None);
         true
@@ -343,16 +353,25 @@ impl Lane {
         self.whole = topic.whole;
         if self.machine.is_topic(topic.id) {
             if self.machine.topic_seen(topic.found, topic.was_silent, topic.now) {
-                warn_of_changed_topic(self.stream());
+                self.counter.lost(self.machine.lost_since());
+                self.counter.heard(topic.now.at);
+                warn_of_changed_topic(self.stream(), &self.counter);
+                if let Some(Error::Refused { .. }) = self.doubt {
+                    // It was refused as the topic was then.
+                    self.machine.gap();
+                    return Some((topic.channel.clone(), ReplayFrom::Tip));
+                }
             }
             return None;
         }
-        tracing::warn!(
-            stream = self.stream(),
-            "the PushTopic was deleted and is made anew: reading all changes since the last look at it"
-        );
         self.machine.topic_replaced(topic.id);
         self.machine.topic_seen(topic.found, topic.was_silent, topic.now);
+        self.counter.lost(self.machine.lost_since());
+        tracing::warn!(
+            stream = self.stream(),
+            since = since(&self.counter),
+            "the PushTopic was deleted and is made anew: reading all changes since the last look at it"
+        );
         self.channel = Some(topic.channel.clone());
         Some((topic.channel.clone(), ReplayFrom::Tip))
     }
@@ -364,8 +383,8 @@ impl Lane {
             || matches!(self.list, List::InHand { .. }) && !self.machine.has_long_queue()
     }
 
-    /// A page arrived; with deleted rows, if those were asked for.
-    pub(super) fn take_page(&mut self, page: Page, deleted: bool) {
+    /// A page arrived, of at most so many rows; with deleted rows, if those were asked for.
+    pub(super) fn take_page(&mut self, page: Page, deleted: bool, most: usize) {
         self.machine.page_arrived(answered(page.answered()));
         self.weigh(page.size(), page.rows().len());
         if self.way.page_came(page.rows().len())
@@ -373,7 +392,7 @@ impl Lane {
         {
             tracing::info!(stream = self.stream(), %field, "reading on by pages, as Bulk API 2.0 does not carry a selected field");
         }
-        self.page = Some(PageInHand { page, next: 0, deleted });
+        self.page = Some(PageInHand { page, next: 0, deleted, most });
     }
 
     pub(super) fn weigh(&mut self, bytes: usize, rows: usize) {
@@ -397,7 +416,7 @@ impl Lane {
         let rows = hand.page.rows();
         let mut upper = None;
         while hand.next < rows.len() && output.collected() < GROUP {
-            let row = &rows[hand.next];
+            let row = self.feed.row(&rows[hand.next]).map_err(|source| self.bad_row("its history", source))?;
             hand.next += 1;
             upper = Some(self.write_read_row(output, hand.deleted, row)?);
         }
@@ -405,12 +424,18 @@ impl Lane {
             self.machine.page_written(upper, answered(hand.page.answered()));
         }
         if hand.next >= rows.len() {
-            let more = !hand.page.done() || rows.len() >= PAGE;
+            let more = !hand.page.done() || rows.len() >= hand.most;
             let at = answered(hand.page.answered());
-            let from = self.machine.to_list(at, LISTS).filter(|_| !more && self.feed.is_replicateable);
+            let every = if self.hurries { 0 } else { LISTS.into() };
+            let from = self.machine.to_list(at, every).filter(|_| !more && self.feed.is_replicateable);
             match from {
                 Some(from) => self.list = List::Due(from),
-                None => self.end_page(more),
+                None => {
+                    if !more && self.machine.purpose() == Some(Purpose::Repair) {
+                        self.counter.misses_purged();
+                    }
+                    self.end_page(more);
+                }
             }
         } else {
             self.page = Some(hand);
@@ -423,18 +448,28 @@ impl Lane {
         &mut self,
         output: &mut O,
         deleted: bool,
-        row: &Record<'_>,
+        row: Row<'_>,
     ) -> Result<RecordId, Error> {
-        let id = row.id().map_err(|source| self.bad_row("its history", source))?;
+        let Facts { id, stamp, is_new, is_deleted } = row.facts;
+        if !self.machine.row_follows(id) {
+            return Err(Error::OutOfOrder { object: self.feed.object.clone(), id });
+        }
+        self.counter.row();
         // What was never captured need not be deleted.
-        if !deleted && is_deleted(row) {
+        if !deleted && is_deleted {
             return Ok(id);
         }
-        if self.machine.page_row(id, self.feed.stamp(row)) == Verdict::Write {
-            let op = if deleted && !self.feed.is_new(row) { Op::Update } else { Op::Create };
-            match deleted {
-                true => self.write_found(output, op, id, row),
-                false => self.write_row(output, op, id, row),
+        match self.machine.page_row(id, stamp) {
+            Verdict::Drop => {}
+            Verdict::Fetch => self.counter.awaits(id, By::Page),
+            Verdict::Write if deleted => {
+                let op = if is_new { Op::Create } else { Op::Update };
+                self.write_found(output, op, row);
+            }
+            Verdict::Write if self.machine.is_refreshing() => self.write_refreshed(output, row),
+            Verdict::Write => {
+                self.counter.wrote(true, false);
+                self.write_row(output, Op::Create, row);
             }
         }
         Ok(id)
@@ -442,8 +477,9 @@ impl Lane {
 
     /// The page is done, and without `more` also the read.
     pub(super) fn end_page(&mut self, more: bool) {
-        if !more {
-            self.tell_found();
+        if !more && let Some(purpose) = self.machine.purpose() {
+            self.tell_refreshed();
+            self.counter.ended(purpose);
             self.way.read_done();
         }
         self.machine.page_done(more);
@@ -466,12 +502,16 @@ impl Lane {
         let stream = self.stream();
         match result {
             Ok(deleted) => {
-                let is_news = |id: &RecordId| !self.seen.repeats(*id, Print::DELETED);
+                let is_news = |id: &RecordId| !self.seen.knows_deleted(*id);
                 let ids: Vec<_> = deleted.records.into_iter().map(|(id, _)| id).filter(is_news).collect();
                 if !ids.is_empty() {
                     tracing::info!(stream, rows = ids.len(), "records are listed as deleted that no read has found");
                 }
-                self.list = List::InHand { ids, until: deleted.covered.into() };
+                let until = Second::from(deleted.covered);
+                if from < until.plus(-LOG_OF_DELETIONS) {
+                    self.counter.misses_purged();
+                }
+                self.list = List::InHand { ids, until };
                 Ok(false)
             }
             Err(error) if error.class() == Class::Fatal => {
@@ -486,6 +526,7 @@ impl Lane {
                 } else {
                     tracing::debug!(stream, "Salesforce does not list deleted records: {error}");
                 }
+                self.counter.misses_purged();
                 if let List::Asked(at) = std::mem::take(&mut self.list) {
                     self.machine.listed(at);
                 }
@@ -501,6 +542,7 @@ impl Lane {
         let List::InHand { ids, until } = &mut self.list else { return true };
         while let Some(id) = ids.pop_if(|_| !self.machine.has_long_queue()) {
             self.machine.list(id);
+            self.counter.awaits(id, By::List);
         }
         if ids.is_empty() {
             self.machine.listed(*until);
@@ -508,21 +550,6 @@ impl Lane {
             self.end_page(false);
         }
         !self.paging
-    }
-
-    /// The read at hand is done: if it was a sweep, says what it has found.
-    fn tell_found(&mut self) {
-        let Found { rows, again } = std::mem::take(&mut self.found);
-        if self.channel.is_none() || !self.machine.is_sweeping() {
-            return;
-        }
-        let stream = self.stream();
-        if rows > 0 {
-            tracing::info!(stream, rows, "a sweep has found rows that nothing announced");
-        }
-        if again > 0 {
-            tracing::info!(stream, rows = again, "a sweep has written rows that may have been written before");
-        }
     }
 
     /// Writes the records that a fetch has found, and deletions for those that are gone.
@@ -536,18 +563,20 @@ impl Lane {
         self.fetching = false;
         let (answered, mut count) = (answered(at), 0);
         for row in rows {
-            let id = row.id().map_err(|source| self.bad_row("a fetch by id", source))?;
+            let row = self.feed.row(row).map_err(|source| self.bad_row("a fetch by id", source))?;
             count += 1;
-            if let Some(op) = self.machine.fetched(id, self.feed.stamp(row), answered) {
+            if let Some(op) = self.machine.fetched(row.facts.id, row.facts.stamp, answered) {
+                self.counter.fetched(row.facts.id, row.facts.is_deleted);
                 let print = self.print(row);
-                self.seen.wrote(id, print);
-                self.write_row(output, op, id, row);
+                self.seen.wrote(row.facts.id, print);
+                self.write_row(output, op, row);
             }
         }
         self.weigh(bytes, count);
         for id in self.machine.fetch_done(answered) {
             self.seen.wrote(id, Print::DELETED);
-            output.document(self.index, |out| document::write_deleted(out, id, None));
+            self.counter.gone(id);
+            self.write_gone(output, id);
         }
         Ok(())
     }
@@ -571,40 +600,59 @@ impl Lane {
         if self.machine.event(announced) != Verdict::Write {
             return Ok(());
         }
-        let print = if *kind == Kind::Deleted { Print::DELETED } else { self.writer.print(record) };
-        self.seen.wrote(id, print);
-        let source = Some(Source { replay_id: replay_id.get(), created: *created });
-        output.document(self.index, |out| match kind {
-            Kind::Created | Kind::Undeleted => self.writer.write(out, Op::Create, id, source, record),
-            Kind::Updated => self.writer.write(out, Op::Update, id, source, record),
-            Kind::Deleted => document::write_deleted(out, id, source),
+        let source = Source { replay_id: replay_id.get(), created: *created };
+        let op = match kind {
+            Kind::Created | Kind::Undeleted => Some(Op::Create),
+            Kind::Updated => Some(Op::Update),
+            Kind::Deleted => None,
+        };
+        let mut print = Print::DELETED;
+        output.document(self.index, |out| match op {
+            Some(op) => print = self.writer.write_event(out, op, id, source, record),
+            None => self.writer.write_deleted(out, id, Some(source)),
         });
+        self.seen.wrote(id, print);
         Ok(())
     }
 
     /// Writes a row that was changed since some time ago, unless it was written as it is.
-    fn write_found<O: Output>(&mut self, output: &mut O, op: Op, id: RecordId, row: &Record<'_>) {
+    fn write_found<O: Output>(&mut self, output: &mut O, op: Op, row: Row<'_>) {
+        let Facts { id, stamp, .. } = row.facts;
         let print = self.print(row);
         let repeats = self.seen.repeats(id, print);
         self.seen.wrote(id, print);
         if repeats {
             return;
         }
-        let is_known = !self.seen.is_forgetful()
-            && self.knows_since.zip(self.feed.stamp(row)).is_some_and(|(since, stamp)| stamp > since);
-        *if is_known { &mut self.found.rows } else { &mut self.found.again } += 1;
-        self.write_row(output, op, id, row);
+        let is_known =
+            !self.seen.is_forgetful() && self.knows_since.zip(stamp).is_some_and(|(since, stamp)| stamp > since);
+        self.counter.wrote(is_known, row.facts.is_deleted);
+        self.write_row(output, op, row);
     }
 
-    fn print(&mut self, row: &Record<'_>) -> Print {
-        if is_deleted(row) { Print::DELETED } else { self.writer.print(row) }
+    pub(super) fn print(&mut self, row: Row<'_>) -> Print {
+        match (row.facts.is_deleted, self.feed.deletions) {
+            (true, Deletions::Remove) => Print::DELETED,
+            (true, Deletions::Keep) => self.writer.print(row.fields).deleted(),
+            (false, _) => self.writer.print(row.fields),
+        }
     }
 
     /// Writes a row that was read, or the deletion that it amounts to.
-    fn write_row<O: Output>(&mut self, output: &mut O, op: Op, id: RecordId, row: &Record<'_>) {
-        output.document(self.index, |out| match is_deleted(row) {
-            true => document::write_deleted(out, id, None),
-            false => self.writer.write(out, op, id, None, row),
+    pub(super) fn write_row<O: Output>(&mut self, output: &mut O, op: Op, row: Row<'_>) {
+        let Facts { id, is_deleted, .. } = row.facts;
+        output.document(self.index, |out| match (is_deleted, self.feed.deletions) {
+            (true, Deletions::Remove) => self.writer.write_deleted(out, id, None),
+            (true, Deletions::Keep) => self.writer.write_kept(out, id, row.fields),
+            (false, _) => self.writer.write(out, op, id, None, row.fields),
+        });
+    }
+
+    /// Writes the deletion of a record that nobody shows any more.
+    fn write_gone<O: Output>(&self, output: &mut O, id: RecordId) {
+        output.document(self.index, |out| match self.feed.deletions {
+            Deletions::Remove => self.writer.write_deleted(out, id, None),
+            Deletions::Keep => self.writer.write_purged(out, id, self.feed.tells_deleted()),
         });
     }
 
@@ -613,19 +661,21 @@ impl Lane {
     }
 }
 
-fn is_deleted(row: &Record<'_>) -> bool {
-    row.get("IsDeleted").is_some_and(|value| value.get() == "true")
-}
-
 /// When a reply was made, by the org's clock; by ours where a proxy has dropped the header.
 pub(super) fn answered(at: Option<Timestamp>) -> Second {
     #[expect(clippy::disallowed_methods, reason = "no better clock is at hand")]
     at.unwrap_or_else(Timestamp::now).into()
 }
 
-fn warn_of_changed_topic(stream: &str) {
+/// Since when changes may not have been heard, for the log.
+fn since(counter: &Counter) -> Option<String> {
+    counter.repair()?.since.map(|since| since.to_string())
+}
+
+fn warn_of_changed_topic(stream: &str, counter: &Counter) {
     tracing::warn!(
         stream,
+        since = since(counter),
         "the PushTopic was changed, or fields it names are gone, and it may have announced nothing for a while: reading all \
          changes since then"
     );

@@ -8,7 +8,7 @@ use salesforce_streaming::ReplayId;
 ///
 /// Events settle out of order: one whose record must be fetched waits while later ones are written. The position is the
 /// last event of the settled prefix, and resuming after it delivers every unsettled event again.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Ledger {
     received: VecDeque<Entry>,
     first: u64,
@@ -20,7 +20,7 @@ pub struct Ledger {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ticket(u64);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Entry {
     replay: ReplayId,
     settled: bool,

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use flow_protocol::state;
 use jiff::Timestamp;
-use salesforce_client::{Org, Usage};
+use salesforce_client::{Allocation, Class, Error, Limits, Org, Usage};
 use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{
-    budget::{self, Budget, Pace},
+    budget::{self, Budget, Calls, Pace},
+    deliveries::Deliveries,
     lane::answered,
     second::Second,
 };
@@ -26,12 +27,14 @@ pub(super) struct Meter {
     persisted: Value,
     tell_due: Instant,
     pace: Pace,
+    pub(super) deliveries: Deliveries,
 }
 
 impl Meter {
-    pub(super) fn new(budget: Budget, now: Instant) -> Self {
-        let persisted = serde_json::to_value(budget.calls()).unwrap_or_default();
-        Self { budget, counted: 0, persisted, tell_due: now + TELLS, pace: Pace::Going(1.0) }
+    /// Goes on with a budget; `persisted` are the calls as the state holds them.
+    pub(super) fn new(budget: Budget, persisted: &Calls, deliveries: Deliveries, now: Instant) -> Self {
+        let persisted = serde_json::to_value(persisted).unwrap_or_default();
+        Self { budget, counted: 0, persisted, tell_due: now + TELLS, pace: Pace::Going(1.0), deliveries }
     }
 
     /// Counts what was called for since the last time.
@@ -54,7 +57,17 @@ impl Meter {
             self.tell_due = now + TELLS;
             if let (Some(allowed), Some(Usage { used, limit })) = (self.budget.allowed(), self.budget.usage()) {
                 let made = self.budget.calls().made();
-                tracing::info!(made, allowed, org_used = used, org_limit = limit, "API calls of the last 24 hours");
+                let (events, org) = (self.deliveries.counted(), self.deliveries.org());
+                tracing::info!(
+                    made,
+                    allowed,
+                    org_used = used,
+                    org_limit = limit,
+                    events,
+                    org_events = org.map(|org| org.max.saturating_sub(org.remaining)),
+                    org_events_limit = org.map(|org| org.max),
+                    "API calls and events delivered in the last 24 hours"
+                );
             }
         }
     }
@@ -63,6 +76,36 @@ impl Meter {
     pub(super) fn refused(&mut self, error: &dyn std::error::Error) {
         tracing::debug!("{error}");
         self.budget.refused(clock());
+    }
+
+    /// So many events were delivered.
+    pub(super) fn delivered(&mut self, events: usize) {
+        self.deliveries.delivered(events as u64, clock());
+    }
+
+    /// The org has told its allocations, or will not.
+    pub(super) fn take_limits(&mut self, result: Result<Limits, Error>) {
+        match result {
+            Ok(limits) => {
+                if self.deliveries.told(&limits)
+                    && let Some(Allocation { max, remaining }) = self.deliveries.org()
+                {
+                    tracing::warn!(
+                        events = self.deliveries.counted(),
+                        org_events_left = remaining,
+                        org_events_limit = max,
+                        "the org has few deliveries of events left for these 24 hours, by whomever: once they are used up, Salesforce \
+                         keeps events back until it has some again, and keeps none for longer than a day; poll streams that change \
+                         much (mode), or ask Salesforce for a larger allocation"
+                    );
+                }
+            }
+            Err(error) if error.class() == Class::Wait => self.refused(&error),
+            Err(error) => {
+                tracing::debug!(%error, "the org does not tell its allocations");
+                self.deliveries.gives_up();
+            }
+        }
     }
 
     /// Until when no calls are to be made, if so.
@@ -90,12 +133,13 @@ impl Meter {
         }
     }
 
-    /// What the state lacks of the calls made. It counts as persisted.
-    pub(super) fn patch(&mut self) -> Option<Value> {
+    /// What the state lacks of the counts, member by member. It counts as persisted.
+    pub(super) fn patch(&mut self) -> impl Iterator<Item = (String, Value)> + use<> {
         let calls = serde_json::to_value(self.budget.calls()).unwrap_or_default();
         let patch = state::diff(&self.persisted, &calls);
         self.persisted = calls;
-        patch
+        let named = [("calls", patch), ("deliveries", self.deliveries.patch())];
+        named.into_iter().filter_map(|(name, patch)| Some((name.to_owned(), patch?)))
     }
 }
 

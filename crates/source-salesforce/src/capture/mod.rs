@@ -2,11 +2,13 @@
 //!
 //! In reading order: what is remembered ([`position`]); the pure rules ([`second`], [`freshness`], [`ledger`],
 //! [`fetches`], [`seen`]) and the machine of one binding that they make up ([`binding`]); where its documents go ([`output`]); a binding
-//! in a running session ([`lane`]) and the Bulk jobs by which it reads ([`jobs`]); what it may ask of the org ([`budget`]) and what it asks ([`reads`]), and whether all that a session rests on still holds
-//! ([`inspection`]); and the loop that feeds the machines and does what they say ([`session`]).
+//! in a running session ([`lane`]) and the Bulk jobs by which it reads ([`jobs`]), its refreshes ([`refresh`]); what it may ask of the org
+//! ([`budget`], [`plan`], [`deliveries`]) and what it asks ([`reads`], [`visible`]), and whether all that a session rests on still holds
+//! ([`inspection`], [`outlook`]); and the loop that feeds the machines and does what they say ([`session`]).
 
 pub mod binding;
 pub mod budget;
+pub mod deliveries;
 pub mod fetches;
 pub mod freshness;
 pub mod inspection;
@@ -14,9 +16,15 @@ mod jobs;
 pub mod lane;
 pub mod ledger;
 mod meter;
+pub mod outlook;
 pub mod output;
+pub mod plan;
 pub mod position;
 mod reads;
+mod refresh;
+pub mod report;
 pub mod second;
 pub mod seen;
 pub mod session;
+pub mod tally;
+pub mod visible;

@@ -6,6 +6,7 @@ use flow_protocol::{group::Group, stdio::Responses};
 use serde_json::Value;
 use tokio::io::AsyncWrite;
 
+use super::report::Standing;
 use crate::error::Error;
 
 /// The one writer of a session. Documents collect in it; a commit hands them over together with the state that they
@@ -19,6 +20,9 @@ pub trait Output {
 
     /// Bytes collected since the last commit.
     fn collected(&self) -> usize;
+
+    /// Where a binding stands, now that what it has written is committed.
+    fn stands(&mut self, _binding: u32, _standing: Standing) {}
 
     /// Hands over what was collected, with the patch that brings the persisted state up to it.
     fn commit(&mut self, patch: Option<&Value>) -> impl Future<Output = Result<(), Error>>;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{budget::Calls, second::Second};
-use crate::error::Error;
+use crate::{error::Error, shard::Shard};
 
 /// The state document of one task, as it is persisted between sessions.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -22,9 +22,15 @@ pub struct State {
     /// The org whose rows were captured. Positions mean nothing in another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub org: Option<RecordId>,
+    /// The shard that this process was, where the capture is split: `calls` are those of its bindings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
     /// The API calls made, by the hour: the budget is one of 24 hours, whatever restarts there are.
     #[serde(default, skip_serializing_if = "Calls::is_empty")]
     pub calls: Calls,
+    /// The events delivered, by the hour: their allocation is one of 24 hours, too.
+    #[serde(default, skip_serializing_if = "Calls::is_empty")]
+    pub deliveries: Calls,
     /// By `stateKey`. Keys of bindings that this shard does not serve are left alone.
     #[serde(default, rename = "bindingStateV1", skip_serializing_if = "BTreeMap::is_empty")]
     pub bindings: BTreeMap<String, Position>,
@@ -59,6 +65,10 @@ pub struct Position {
     /// history is read for the first time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listed: Option<Second>,
+    /// When all rows were last read again on a schedule, or that was first asked for: the next such read is due at the first time of
+    /// the schedule after it. If that read is under way, it stands among `reads`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refreshed: Option<Second>,
     /// The newest second of any row written, see [`super::freshness`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fence: Option<Second>,
@@ -72,6 +82,13 @@ pub struct Position {
     /// with the second of each.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub written: BTreeMap<RecordId, Second>,
+}
+
+impl Position {
+    /// Whether nothing was captured yet.
+    pub fn is_new(&self) -> bool {
+        self.live.is_none() && self.reads.is_empty()
+    }
 }
 
 /// A look at a topic that found it in order.
@@ -99,6 +116,9 @@ pub struct Read {
     /// for sweeps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub covers: Option<Second>,
+    /// It reads rows again that may not have changed, on a schedule.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refresh: bool,
     /// The Bulk job by which its next rows come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bulk: Option<Bulk>,
@@ -115,6 +135,13 @@ pub struct Bulk {
     /// Rows of that page that are written.
     #[serde(default)]
     pub rows: u64,
+}
+
+impl Read {
+    /// Whether it reads what a gap may have cost.
+    pub fn is_repair(&self) -> bool {
+        self.covers.is_none() && !self.refresh
+    }
 }
 
 impl Bulk {

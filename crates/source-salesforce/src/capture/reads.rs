@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use futures::{FutureExt as _, future::BoxFuture};
 use salesforce_client::{
-    Class, Deleted, Error, FieldName, Org, Page, RecordId, SObjectName,
+    Deleted, Error, FieldName, Limits, Org, Page, RecordId, SObjectName,
     bulk::{JobId, Obstacle, Operation, QueryJob, ResultPage, Results},
-    composite::MOST_COLLECTIONS,
+    composite::{MOST_COLLECTIONS, MOST_SUBREQUESTS},
+    query::Query,
     retrieve::{Retrieve, Retrieved},
 };
 
@@ -15,15 +16,14 @@ use super::{
     inspection::{self, Finding, Subject},
     jobs::{self, Batch},
     lane::{Lane, PAGE},
+    outlook::Outlook,
     position::{Bulk, Read},
     second::Second,
+    visible,
 };
 
-/// getUpdated is asked about this many seconds: its answer about ids is not wanted, only up to when it is complete.
-const WINDOW: i64 = 600;
-
 /// The org answers for deletions of the last fifteen days (REST API guide, "Get Deleted"); a minute is left for the way there.
-const LOG_OF_DELETIONS: i64 = 15 * 86_400 - 60;
+pub(super) const LOG_OF_DELETIONS: i64 = 15 * 86_400 - 60;
 
 /// A call under way.
 pub(super) type Call = BoxFuture<'static, Done>;
@@ -32,6 +32,8 @@ pub(super) type Call = BoxFuture<'static, Done>;
 pub(super) enum Done {
     /// A page of a read, with deleted rows or without.
     Page { lane: usize, deleted: bool, result: Result<Page, Error> },
+    /// The first pages of several reads, in their order.
+    FirstPages { pages: Vec<FirstPage>, result: Result<Vec<Result<Page, Error>>, Error> },
     /// A job is created, or how it stands.
     Job { lane: usize, result: Result<QueryJob, Error> },
     /// Rows of a job.
@@ -42,12 +44,34 @@ pub(super) enum Done {
     Queried { lane: usize, result: Result<Page, Error> },
     /// Records of several lanes, by id.
     Retrieved { lanes: Vec<usize>, result: Result<Vec<Result<Retrieved, Error>>, Error> },
-    /// Up to when the org's changes are visible, if it says so.
-    Covered { lane: usize, result: Result<Option<Second>, Error> },
-    /// What the org lists as deleted since `from`, and up to when that is true.
-    Listed { lane: usize, from: Second, result: Result<Deleted, Error> },
+    /// Up to when the changes of several lanes are visible, if the org says so.
+    Covered { lanes: Vec<usize>, result: Result<Vec<Result<Option<Second>, Error>>, Error> },
+    /// What the org lists as deleted of several lanes since some time each, and up to when that is true.
+    Listed { asked: Vec<(usize, Second)>, result: Result<Vec<Result<Deleted, Error>>, Error> },
+    /// The org's allocations.
+    Limits(Result<Limits, Error>),
     /// A look at the objects and topics, with the lanes that were in doubt when it began.
-    Inspected { doubted: Vec<usize>, result: Result<Vec<Finding>, crate::Error> },
+    Inspected { doubted: Vec<usize>, result: Result<(Vec<Finding>, Outlook), crate::Error> },
+}
+
+/// One of several first pages.
+pub(super) struct FirstPage {
+    pub(super) lane: usize,
+    /// Whether deleted rows are among them.
+    pub(super) deleted: bool,
+}
+
+/// The first pages of reads, of at most so many rows each.
+pub(super) fn first_pages(org: &Org, lanes: &[Lane], reads: &[(usize, Read)], most: usize) -> Call {
+    let query = |(n, read): &(usize, Read)| {
+        let feed = &lanes[*n].feed;
+        let deleted = read.deleted || feed.has_archive;
+        Query { object: feed.object.clone(), soql: feed.page(read, most), deleted }
+    };
+    let queries: Vec<_> = reads.iter().map(query).collect();
+    let pages = reads.iter().map(|(n, read)| FirstPage { lane: *n, deleted: read.deleted }).collect();
+    let org = org.clone();
+    async move { Done::FirstPages { pages, result: org.query_many(&queries).await } }.boxed()
 }
 
 /// The next page of a read.
@@ -151,39 +175,45 @@ fn retrieve(org: &Org, lanes: &[Lane], fetches: &[(usize, Fetch)]) -> Call {
     .boxed()
 }
 
-/// Up to when changes of a lane's object are visible. `now` is the org's latest known time.
-pub(super) fn covered(org: &Org, n: usize, lane: &Lane, now: Second) -> Call {
-    let (org, object) = (org.clone(), lane.feed.object.clone());
-    async move {
-        let result = match org.updated(&object, now.plus(-WINDOW).into(), now.into()).await {
-            Ok(updated) => Ok(Some(Second::from(updated.covered))),
-            // Not every object that says it is replicateable is.
-            Err(error) if error.class() == Class::Fatal => {
-                tracing::debug!(%object, %error, "the org does not say up to when changes are visible");
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        };
-        Done::Covered { lane: n, result }
-    }
-    .boxed()
+/// Up to when changes of these lanes' objects are visible, in as few calls as there can be. `now` is the org's latest known time.
+pub(super) fn covered(org: &Org, lanes: &[Lane], asking: &[usize], now: Second) -> Vec<Call> {
+    let together = |asking: &[usize]| {
+        let objects: Vec<_> = asking.iter().map(|n| lanes[*n].feed.object.clone()).collect();
+        let (org, lanes) = (org.clone(), asking.to_vec());
+        async move { Done::Covered { result: visible::visible(&org, &objects, now).await, lanes } }.boxed()
+    };
+    asking.chunks(MOST_SUBREQUESTS).map(together).collect()
 }
 
-/// What the org lists as deleted, from then until `now`, its latest known time.
-pub(super) fn deletions(org: &Org, n: usize, lane: &Lane, from: Second, now: Second) -> Call {
-    let (org, object) = (org.clone(), lane.feed.object.clone());
-    async move {
-        let oldest = now.plus(-LOG_OF_DELETIONS);
-        let result = org.deleted(&object, from.max(oldest).into(), now.into()).await;
-        Done::Listed { lane: n, from, result }
-    }
-    .boxed()
+/// What the org lists as deleted of these lanes' objects, each since some time, until `now`, its latest known time.
+pub(super) fn deletions(org: &Org, lanes: &[Lane], due: &[(usize, Second)], now: Second) -> Vec<Call> {
+    let oldest = now.plus(-LOG_OF_DELETIONS);
+    let together = |due: &[(usize, Second)]| {
+        let since = |(n, from): &(usize, Second)| (lanes[*n].feed.object.clone(), (*from).max(oldest).into());
+        let objects: Vec<_> = due.iter().map(since).collect();
+        let (org, asked) = (org.clone(), due.to_vec());
+        async move { Done::Listed { asked, result: org.deleted_many(&objects, now.into()).await } }.boxed()
+    };
+    due.chunks(MOST_SUBREQUESTS).map(together).collect()
+}
+
+/// The org's allocations.
+pub(super) fn limits(org: &Org) -> Call {
+    let org = org.clone();
+    async move { Done::Limits(org.limits().await) }.boxed()
 }
 
 /// A look at the objects and topics of lanes.
-pub(super) fn inspection(org: &Org, capture: &str, subjects: Vec<Subject>, doubted: Vec<usize>) -> Call {
+pub(super) fn inspection(
+    org: &Org,
+    capture: &str,
+    subjects: Vec<Subject>,
+    doubted: Vec<usize>,
+    outlook: Outlook,
+) -> Call {
     let (org, capture) = (org.clone(), capture.to_owned());
-    async move { Done::Inspected { doubted, result: inspection::inspect(&org, &capture, subjects).await } }.boxed()
+    async move { Done::Inspected { doubted, result: inspection::inspect(&org, &capture, subjects, outlook).await } }
+        .boxed()
 }
 
 /// Whether a refusal may come from a change of the object since it was described.

@@ -37,9 +37,25 @@ impl Seen {
         }
     }
 
+    /// This was written of the row by a read of all rows, too many to be remembered: what is remembered of it already is corrected.
+    pub fn rewrote(&mut self, id: RecordId, print: Print) {
+        if let Some(known) = self.now.get_mut(&id).or_else(|| self.before.get_mut(&id)) {
+            *known = print;
+        }
+    }
+
     /// Whether this is what was written last of the row.
     pub fn repeats(&self, id: RecordId, print: Print) -> bool {
-        self.now.get(&id).or_else(|| self.before.get(&id)) == Some(&print)
+        self.last(id) == Some(print)
+    }
+
+    /// Whether what was written last of the row is that its record is deleted.
+    pub fn knows_deleted(&self, id: RecordId) -> bool {
+        self.last(id).is_some_and(Print::is_deleted)
+    }
+
+    fn last(&self, id: RecordId) -> Option<Print> {
+        self.now.get(&id).or_else(|| self.before.get(&id)).copied()
     }
 
     /// Whether rows may have been written that are not remembered.
@@ -85,6 +101,37 @@ mod tests {
             }
         }
         assert_eq!(asked, [false, true, true, false, true, false, false, false, true]);
+    }
+
+    /// A record restored, changed and deleted once more has other last values.
+    #[test]
+    fn last_values_are_told_apart() {
+        let mut writer = Writer::new([]);
+        let mut print = |text: &'static str| writer.print(&serde_json::from_str(text).unwrap());
+        let (one, other) = (print(r#"{"Name":"a"}"#), print(r#"{"Name":"b"}"#));
+        let id: RecordId = "0015f000000000A".parse().unwrap();
+        let mut seen = Seen::default();
+        for (wrote, is_deleted) in [(one, false), (one.deleted(), true), (Print::DELETED, true), (other, false)] {
+            seen.wrote(id, wrote);
+            assert_eq!((seen.knows_deleted(id), seen.repeats(id, wrote)), (is_deleted, true), "{wrote:?}");
+            assert!(!seen.repeats(id, other.deleted()), "{wrote:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_is_corrected() {
+        let mut writer = Writer::new([]);
+        let mut print = |text: &'static str| writer.print(&serde_json::from_str(text).unwrap());
+        let (one, other) = (print(r#"{"Sum":1}"#), print(r#"{"Sum":2}"#));
+        let ids: Vec<RecordId> = ["0015f000000000A", "0015f000000000B"].map(|id| id.parse().unwrap()).into();
+        let mut seen = Seen::default();
+        seen.wrote(ids[0], one);
+        for spans in 0..2 {
+            ids.iter().for_each(|id| seen.rewrote(*id, other));
+            assert!(!seen.repeats(ids[0], one), "a value that comes back is news, {spans} sweeps later");
+            assert!(seen.repeats(ids[0], other) && !seen.repeats(ids[1], other) && !seen.is_forgetful());
+            seen.sweep_begins();
+        }
     }
 
     #[test]

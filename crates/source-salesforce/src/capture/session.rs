@@ -2,6 +2,7 @@
 //! machine says is done.
 
 mod events;
+mod together;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -10,26 +11,35 @@ use std::{
 
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use jiff::Timestamp;
-use salesforce_client::{Class, Org, RecordId, SObjectName, bulk::JobId, retrieve::Retrieved};
+use salesforce_client::{
+    Class, Org, RecordId, SObjectName, bulk::JobId, composite::MOST_COLLECTIONS, retrieve::Retrieved,
+};
 use salesforce_streaming::{Event, Stream};
 use serde_json::{Map, Value, json};
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
     budget::{Budget, Calls, Share},
+    deliveries::Deliveries,
     inspection::{Finding, Subject},
     jobs::Way,
-    lane::{Bound, GROUP, Lane, answered},
+    lane::{Bound, GROUP, Lane, PAGE, answered},
     meter::Meter,
+    outlook::Outlook,
     output::Output,
+    plan::{Plan, Turns},
     position::VERSION,
     reads::{self, Call, Done},
+    report::{self, Report},
     second::Second,
 };
-use crate::{changes, config::Config, error::Error};
+use crate::{config::Config, error::Error, shard::Serving};
 
-/// Pages on their way or in hand at a time, over all bindings: they bound the memory of a session.
-const PAGES: usize = 2;
+/// What a page takes of the room for pages: the first pages of several reads that go together take one each.
+const WHOLE: usize = MOST_COLLECTIONS;
+
+/// The room for pages on their way or in hand at a time, over all bindings: it bounds the memory of a session.
+const ROOM: usize = 2 * WHOLE;
 
 /// Bulk jobs at hand at a time, over all bindings.
 const JOBS: usize = 4;
@@ -57,6 +67,10 @@ pub struct Prepared {
     pub bound: Vec<Bound>,
     /// The API calls made by sessions before.
     pub calls: Calls,
+    /// The events delivered to sessions before.
+    pub deliveries: Calls,
+    /// What this process serves of the capture.
+    pub serving: Serving,
 }
 
 /// How a session is run.
@@ -68,8 +82,8 @@ pub struct Options {
     pub coalescing: Duration,
     /// Time between two looks at the objects and topics.
     pub inspection: Duration,
-    /// Time between two sweeps beside a stream.
-    pub sweeps: Duration,
+    /// Time between two sweeps beside a stream, if the user has chosen one.
+    pub sweeps: Option<Duration>,
     /// Rows of a read after which it goes on by Bulk API 2.0.
     pub bulk_threshold: u64,
     /// Which part of the org's API calls may be used.
@@ -100,13 +114,17 @@ pub struct Session<O> {
     options: Options,
     output: O,
     org_id: RecordId,
+    serving: Serving,
     lanes: Vec<Lane>,
     by_channel: HashMap<String, usize>,
     /// Where changes are announced; `None` where all are polled.
     stream: Option<Stream>,
     calls: FuturesUnordered<Call>,
     meter: Meter,
+    /// The room that pages take.
     pages: usize,
+    /// The lane whose turn it is to read a page: a small object does not wait for the history of large ones.
+    turn: usize,
     /// Commits so far, and how many of them are durable.
     commits: u64,
     durable: u64,
@@ -118,10 +136,12 @@ pub struct Session<O> {
     fetch_due: Instant,
     /// When the next look at the objects and topics is due; `None` while one is under way.
     inspection_due: Option<Instant>,
+    /// What the latest one has shown of the org's objects as a whole.
+    outlook: Outlook,
     introduced: bool,
-    /// The newest time that the org has answered with: once a stream has brought events created since, it is caught up.
+    /// The newest time that the org has answered with.
     org_time: Option<Second>,
-    status: String,
+    report: Report,
 }
 
 /// All that can wake the session.
@@ -141,9 +161,14 @@ impl<O: Output> Session<O> {
         let start_date = options.start_date.map(Second::from);
         let mut subscriptions = Vec::new();
         let mut lanes = Vec::new();
-        for bound in prepared.bound {
-            let (lane, subscription) =
-                Lane::new(bound, start_date, options.sweeps, Way::new(options.bulk_threshold), now);
+        let turns: Vec<_> = prepared.bound.iter().map(|bound| Turns::of(bound, options.sweeps)).collect();
+        let share = options.share.part(prepared.serving.part());
+        let allowed = org.usage().map(|usage| share.of(usage.limit));
+        let plan = Plan::of(&turns, options.inspection, allowed);
+        plan.tell();
+        for (bound, turns) in prepared.bound.into_iter().zip(&turns) {
+            let (interval, way) = (plan.interval(turns), Way::new(options.bulk_threshold));
+            let (lane, subscription) = Lane::new(bound, start_date, interval, way, options.until_caught_up, now);
             subscriptions.extend(subscription);
             lanes.push(lane);
         }
@@ -154,6 +179,8 @@ impl<O: Output> Session<O> {
         let by_channel: HashMap<_, _> = named.collect();
         let stream = (!subscriptions.is_empty())
             .then(|| Stream::open(org.clone(), salesforce_streaming::Options::default(), subscriptions));
+        let serving = prepared.serving;
+        let budget = Budget::new(options.share.part(serving.part()), prepared.calls.part(serving.heritage()));
         Self {
             org,
             capture: capture.to_owned(),
@@ -163,18 +190,21 @@ impl<O: Output> Session<O> {
             by_channel,
             stream,
             calls: FuturesUnordered::new(),
-            meter: Meter::new(Budget::new(options.share, prepared.calls), now),
+            meter: Meter::new(budget, &prepared.calls, Deliveries::new(prepared.deliveries, now), now),
+            serving,
             pages: 0,
+            turn: 0,
             commits: 0,
             durable: 0,
             obsolete: VecDeque::new(),
             deletions: 0,
             fetch_due: now,
             inspection_due: Some(now + options.inspection),
+            outlook: Outlook::default(),
             options,
             introduced: false,
             org_time: None,
-            status: String::new(),
+            report: Report::new(serving, now),
         }
     }
 
@@ -200,12 +230,9 @@ impl<O: Output> Session<O> {
             self.renew();
             let now = now();
             self.meter.read(&self.org, now);
-            self.report();
+            self.report(now);
             let is_tidy = self.obsolete.is_empty() && self.deletions == 0;
-            if self.options.until_caught_up
-                && is_tidy
-                && self.lanes.iter().all(|lane| lane.is_caught_up(self.org_time, now))
-            {
+            if self.options.until_caught_up && is_tidy && self.lanes.iter().all(|lane| lane.is_caught_up(now)) {
                 return Ok(());
             }
             self.send(now);
@@ -255,8 +282,8 @@ impl<O: Output> Session<O> {
 
     /// When something is due, if nothing happens before. What a full output holds back is not: it is due when there is room.
     fn due(&self, now: Instant) -> Option<Instant> {
-        let quiet = self.lanes.iter().filter(|lane| self.options.until_caught_up && lane.machine.is_caught_up());
-        let quiet = quiet.map(Lane::quiet_at).filter(|at| *at > now);
+        let quiet = self.lanes.iter().filter(|_| self.options.until_caught_up);
+        let quiet = quiet.filter_map(Lane::quiet_at).filter(|at| *at > now);
         if self.output.is_congested() {
             return quiet.min();
         }
@@ -264,9 +291,17 @@ impl<O: Output> Session<O> {
             return quiet.chain([until]).min();
         }
         let fetch = self.lanes.iter().any(Lane::wants_fetch).then_some(self.fetch_due);
-        let sweeps = self.lanes.iter().filter(|lane| lane.awaits_sweep()).map(|lane| lane.sweep_due);
+        let sweeps = self.lanes.iter().filter(|lane| lane.awaits_sweep()).map(|lane| lane.sweep_due(now));
         let jobs = self.lanes.iter().filter(|lane| lane.doubt.is_none()).filter_map(|lane| lane.way.due());
-        quiet.chain(fetch).chain(sweeps).chain(jobs).chain(self.inspection_due).min()
+        let time = self.time();
+        let refreshes = self.lanes.iter().filter_map(|lane| lane.refresh_due(time, now));
+        quiet.chain(fetch).chain(sweeps).chain(refreshes).chain(jobs).chain(self.inspection_due).min()
+    }
+
+    /// The org's time, as far as it is known: no earlier than ours.
+    fn time(&self) -> Second {
+        let ours = answered(None);
+        self.org_time.map_or(ours, |time| time.max(ours))
     }
 
     /// Sends for what is due.
@@ -285,32 +320,19 @@ impl<O: Output> Session<O> {
                 self.calls.extend(reads::fetches(&self.org, &self.lanes, wanted));
             }
         }
+        self.begin_sweeps(now, slower);
+        self.send_lists();
+        self.send_pages();
         let mut jobs = self.lanes.iter().filter(|lane| lane.way.has_job()).count();
+        let time = self.time();
         for (n, lane) in self.lanes.iter_mut().enumerate() {
-            if lane.awaits_sweep() && lane.sweep_due <= now {
-                lane.begin_sweep(now, slower);
-                if lane.feed.is_replicateable {
-                    // Before the org's first answer our own clock serves: a first poll too is to cover no more than is visible.
-                    let time = self.org_time.unwrap_or_else(|| answered(None));
-                    self.calls.push(reads::covered(&self.org, n, lane, time));
-                } else {
-                    lane.sweep(None);
-                }
-            }
-            if let Some(from) = lane.next_list(self.org_time) {
-                let now = self.org_time.unwrap_or(from);
-                self.calls.push(reads::deletions(&self.org, n, lane, from, now));
-            }
-            let by_job = lane.goes_by_job();
-            let has_room = if by_job { jobs < JOBS } else { self.pages < PAGES };
-            if has_room && let Some(read) = lane.next_page() {
-                if by_job {
-                    jobs += 1;
-                    self.calls.extend(lane.begin_job(&self.org, n, &read));
-                } else {
-                    self.pages += 1;
-                    self.calls.push(reads::page(&self.org, n, lane, &read));
-                }
+            lane.keep_fresh(time);
+            if lane.goes_by_job()
+                && jobs < JOBS
+                && let Some(read) = lane.next_page()
+            {
+                jobs += 1;
+                self.calls.extend(lane.begin_job(&self.org, n, &read));
             }
             self.calls.extend(lane.next_of_job(&self.org, n, now));
         }
@@ -320,10 +342,14 @@ impl<O: Output> Session<O> {
             self.deletions += 1;
             self.calls.push(reads::delete_job(&self.org, object, job));
         }
+        if self.meter.deliveries.asks(now) {
+            self.calls.push(reads::limits(&self.org));
+        }
         if self.inspection_due.is_some_and(|due| due <= now) {
             self.inspection_due = None;
             let (subjects, doubted) = self.subjects();
-            self.calls.push(reads::inspection(&self.org, &self.capture, subjects, doubted));
+            let outlook = self.outlook.clone();
+            self.calls.push(reads::inspection(&self.org, &self.capture, subjects, doubted, outlook));
         }
     }
 
@@ -343,16 +369,8 @@ impl<O: Output> Session<O> {
 
     async fn take(&mut self, done: Done) -> Result<(), Error> {
         match done {
-            Done::Page { lane: n, result: Err(error), .. } => {
-                self.pages -= 1;
-                self.lanes[n].lost_page();
-                self.refused(n, error)
-            }
-            Done::Page { lane, deleted, result: Ok(page) } => {
-                self.hear(page.answered());
-                self.lanes[lane].take_page(page, deleted);
-                Ok(())
-            }
+            Done::Page { lane, deleted, result } => self.take_page(lane, deleted, PAGE, result),
+            Done::FirstPages { pages, result } => self.take_pages(pages, result),
             Done::Job { lane: n, result } => {
                 if let Err(error) = self.lanes[n].take_job(result, now()) {
                     self.refused(n, error)?;
@@ -384,28 +402,22 @@ impl<O: Output> Session<O> {
                 Ok(())
             }
             Done::Retrieved { lanes, result } => self.take_retrieved(lanes, result?).await,
-            Done::Covered { lane: n, result: Err(error) } => {
-                self.lanes[n].lost_time(now());
-                self.refused(n, error)
-            }
-            Done::Covered { lane, result: Ok(covers) } => {
-                self.lanes[lane].sweep(covers);
+            Done::Covered { lanes, result } => self.take_covered(lanes, result),
+            Done::Listed { asked, result } => self.take_lists(asked, result).await,
+            Done::Limits(result) => {
+                self.meter.take_limits(result);
                 Ok(())
-            }
-            Done::Listed { lane: n, from, result: Err(error) } if error.class() == Class::Wait => {
-                self.lanes[n].lost_list(from);
-                self.refused(n, error)
-            }
-            Done::Listed { lane, from, result } => {
-                self.pages -= usize::from(self.lanes[lane].take_list(from, result)?);
-                self.commit([lane]).await
             }
             Done::Inspected { result: Err(error), .. } if error.passes_with_time() => {
                 self.inspection_due = Some(now());
                 self.meter.refused(&error);
                 Ok(())
             }
-            Done::Inspected { doubted, result } => self.take_findings(&doubted, result?).await,
+            Done::Inspected { doubted, result } => {
+                let (findings, outlook) = result?;
+                self.outlook = outlook;
+                self.take_findings(&doubted, findings).await
+            }
         }
     }
 
@@ -510,11 +522,11 @@ impl<O: Output> Session<O> {
         }
         if lane.gives_up_page() {
             tracing::info!(stream = lane.stream(), "too much changed while a page was read: reading it again");
-            self.pages -= 1;
+            self.page_over(n);
             return Ok(());
         }
         if lane.write_page(&mut self.output)? {
-            self.pages -= 1;
+            self.page_over(n);
         }
         self.commit(n..n + 1).await
     }
@@ -534,15 +546,20 @@ impl<O: Output> Session<O> {
         if !self.introduced {
             patch.insert("version".into(), json!(VERSION));
             patch.insert("org".into(), json!(self.org_id));
+            // With the calls, which are counted as this shard's from here on.
+            if self.serving.shard != self.serving.before {
+                patch.insert("shard".into(), json!(self.serving.is_split().then_some(self.serving.shard)));
+            }
         }
         if !bindings.is_empty() {
             patch.insert("bindingStateV1".into(), bindings.into());
         }
-        // For its own sake it is not worth a commit.
-        if let Some(calls) = self.meter.patch().filter(|_| !patch.is_empty() || self.output.collected() > 0) {
-            patch.insert("calls".into(), calls);
+        // For their own sake counts are not worth a commit.
+        if !patch.is_empty() || self.output.collected() > 0 {
+            patch.extend(self.meter.patch());
         }
         if self.output.collected() == 0 && patch.is_empty() {
+            self.settle(&touched);
             return Ok(());
         }
         let patch = (!patch.is_empty()).then(|| Value::from(patch));
@@ -552,6 +569,7 @@ impl<O: Output> Session<O> {
         if self.output.is_durable_at_once() {
             self.durable = self.commits;
         }
+        self.settle(&touched);
         for n in &touched {
             let lane = &mut self.lanes[*n];
             let obsolete = lane.way.take_obsolete().into_iter();
@@ -570,25 +588,22 @@ impl<O: Output> Session<O> {
         self.by_channel.get(channel).copied()
     }
 
-    /// Tells the user what the session is doing, whenever that changes.
-    fn report(&mut self) {
-        let all = self.lanes.len();
-        let reading = self.lanes.iter().filter(|lane| lane.is_backfilling()).count();
-        let status = match (all, reading) {
-            _ if self.meter.why().is_some() => self.meter.why().unwrap_or_default(),
-            (0, _) => "No bindings are enabled".into(),
-            (_, 0) => format!("Capturing changes of all {all} bindings: {}", self.summary()),
-            _ => format!("Backfilling {reading} out of {all} bindings: {}", self.summary()),
-        };
-        if status != self.status {
-            flow_protocol::log::connector_status(&status);
-            self.status = status;
+    /// All that these lanes have written is committed.
+    fn settle(&mut self, lanes: &[usize]) {
+        for lane in lanes {
+            let lane = &mut self.lanes[*lane];
+            if let Some(told) = lane.committed() {
+                self.report.read_done(lane.stream(), lane.complete, told);
+            }
+            self.output.stands(lane.index, lane.standing());
         }
     }
 
-    /// What is streamed, what is polled, and why.
-    fn summary(&self) -> String {
-        changes::summary(self.lanes.iter().map(|lane| (lane.stream(), lane.polls)))
+    /// Tells the user what the session is doing.
+    fn report(&mut self, now: Instant) {
+        let binding =
+            |lane| report::Binding { stream: Lane::stream(lane), polls: lane.polls, standing: lane.standing() };
+        self.report.tell(self.meter.why(), self.lanes.iter().map(binding), now);
     }
 }
 

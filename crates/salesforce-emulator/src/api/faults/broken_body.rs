@@ -14,6 +14,13 @@ use crate::fault::FaultAction;
 /// Spoils a reply's body where the action says so. The body is what goes over the wire, compressed or not.
 pub(in crate::api) async fn spoiled(response: Response<Body>, action: &FaultAction) -> Response<Body> {
     match *action {
+        FaultAction::Respell { ref text, ref into, latin1 } => {
+            let (mut response, body) = whole(response).await;
+            let into = if latin1 { in_latin1(into) } else { into.clone().into_bytes() };
+            let body = respelled(&body, text.as_bytes(), &into);
+            announce(response.headers_mut(), body.len());
+            response.map(|_| Body::from(body))
+        }
         FaultAction::Truncate { bytes } => response.map(|body| cut_after(body, bytes)),
         FaultAction::Cut { percent, chunked } => {
             let (mut response, body) = whole(response).await;
@@ -68,6 +75,28 @@ fn announce(headers: &mut HeaderMap, length: usize) {
 
 fn part(body: &Bytes, percent: u8) -> Bytes {
     body.slice(..body.len() * usize::from(percent.min(99)) / 100)
+}
+
+fn respelled(body: &[u8], text: &[u8], into: &[u8]) -> Vec<u8> {
+    let (mut respelled, mut rest) = (Vec::with_capacity(body.len()), body);
+    while let Some(first) = rest.first() {
+        match rest.strip_prefix(text).filter(|_| !text.is_empty()) {
+            Some(behind) => {
+                respelled.extend_from_slice(into);
+                rest = behind;
+            }
+            None => {
+                respelled.push(*first);
+                rest = &rest[1..];
+            }
+        }
+    }
+    respelled
+}
+
+/// What ISO 8859-1 does not have becomes a question mark.
+fn in_latin1(text: &str) -> Vec<u8> {
+    text.chars().map(|letter| u8::try_from(letter).unwrap_or(b'?')).collect()
 }
 
 /// A body that breaks off after so many bytes.

@@ -6,7 +6,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::middleware::Next;
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH};
 use http::request::Parts;
 use http::{Response, StatusCode};
 use serde_json::{Value as Json, json};
@@ -29,6 +29,8 @@ pub(in crate::api) async fn handled(app: &App, kind: &str, request: Request, nex
         return Reply::from(refusal).into_response();
     }
     let (mut head, body) = request.into_parts();
+    // The answer is read here before it is sent.
+    head.headers.remove(ACCEPT_ENCODING);
     let Ok(body) = to_bytes(body, LONGEST_BODY).await else {
         return page(StatusCode::PAYLOAD_TOO_LARGE, "Payload Too Large");
     };

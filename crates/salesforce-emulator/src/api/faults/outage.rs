@@ -33,6 +33,7 @@ pub(in crate::api) fn instead(action: &FaultAction) -> Option<Response<Body>> {
         | FaultAction::Cut { .. }
         | FaultAction::StallBody { .. }
         | FaultAction::Drip { .. }
+        | FaultAction::Respell { .. }
         | FaultAction::ExhaustCalls { .. }
         | FaultAction::LockRows { .. } => return None,
     })

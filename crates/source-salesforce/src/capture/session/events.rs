@@ -28,13 +28,15 @@ impl<O: Output> Session<O> {
             Event::Gap { channel, why } => {
                 let Some(n) = self.lane_of(channel.name()) else { return Ok(()) };
                 let lane = &mut self.lanes[n];
+                lane.machine.gap();
+                let since = lane.machine.lost_since();
+                lane.counter.lost(since);
                 tracing::warn!(
                     stream = lane.stream(),
                     why = %why,
-                    "events may be missing: reading all changes since the stream was last complete; rows deleted and \
-                     purged from the recycle bin since then cannot be found out"
+                    since = since.map(|since| since.to_string()),
+                    "events may be missing: reading all changes since the stream was last complete"
                 );
-                lane.machine.gap();
                 if let Some(stream) = &mut self.stream {
                     stream.resubscribe(channel, ReplayFrom::Tip);
                 }
@@ -71,6 +73,7 @@ impl<O: Output> Session<O> {
     async fn take_delivery(&mut self, delivery: &Delivery) -> Result<(), Error> {
         let now = now();
         let mut touched = Vec::new();
+        self.meter.delivered(delivery.notifications().len());
         for notification in delivery.notifications() {
             let Some(n) = self.lane_of(&notification.channel) else { continue };
             let lane = &mut self.lanes[n];

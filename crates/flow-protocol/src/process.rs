@@ -1,0 +1,62 @@
+//! A connector's process: its environment, its threads, how it ends, and what it prints for people.
+
+use std::{
+    error::Error,
+    future::Future,
+    io::{self, IsTerminal as _, Write as _},
+    process::ExitCode,
+};
+
+use serde::Serialize;
+
+use crate::log;
+
+/// Does a connector's work: starts logging, runs, and logs the error that ends it, if one does.
+///
+/// `default_level` is the log level where `LOG_LEVEL` does not say; `ours` are the targets that it applies to, as in [`log::init`].
+/// Called once, by `main`.
+pub fn run<E: Error + 'static>(
+    default_level: &str,
+    ours: &[&str],
+    work: impl Future<Output = Result<(), E>>,
+) -> ExitCode {
+    // The runtime says LOG_FORMAT=json; so does everyone who pipes stderr into a file.
+    let format = match (env("LOG_FORMAT").as_deref(), io::stderr().is_terminal()) {
+        (Some("json"), _) | (_, false) => log::Format::Json,
+        _ => log::Format::Human,
+    };
+    log::init(&env("LOG_LEVEL").unwrap_or_else(|| default_level.into()), format, ours);
+
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            log::final_error(&error);
+            return ExitCode::FAILURE;
+        }
+    };
+    let result = runtime.block_on(work);
+    // A thread that waits for stdin never ends by itself.
+    runtime.shutdown_background();
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log::final_error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints a value on stdout as JSON with indents.
+///
+/// # Errors
+/// When stdout takes no more.
+pub fn print(value: &impl Serialize) -> io::Result<()> {
+    let mut text = serde_json::to_vec_pretty(value)?;
+    text.push(b'\n');
+    io::stdout().write_all(&text)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment, on behalf of main")]
+fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}

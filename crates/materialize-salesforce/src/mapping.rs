@@ -1,0 +1,389 @@
+//! A binding held against its object: where each field of the collection goes, and where it cannot go and why. Pure.
+
+use std::collections::BTreeMap;
+
+use flow_protocol::materialize::{Collection, Constraint, ConstraintKind, Projection};
+use salesforce_client::{Describe, Field, FieldName, FieldType, SObjectName};
+use salesforce_endpoint::closest;
+use salesforce_sink::{LeftOut, Lookup, MatchBy, Missing, Operation, OtherReferences, Prepared, Target};
+use serde_json::value::RawValue;
+
+use crate::resource::{self, Deletion, FieldRule, Policy, Resource};
+
+/// Where the fields of a collection go.
+#[derive(Debug)]
+pub struct Mapping {
+    /// The object with the rules, ready to be written to.
+    pub prepared: Prepared,
+    /// What the user says of single fields, by field.
+    pub rules: BTreeMap<String, FieldRule>,
+    /// How documents are written.
+    pub operation: Operation,
+    key: KeyField,
+    object: SObjectName,
+}
+
+/// The field of the collection that holds its key.
+#[derive(Debug, Clone)]
+struct KeyField {
+    field: String,
+    matches: Option<FieldName>,
+}
+
+/// An object that another binding writes, whose records other objects refer to.
+#[derive(Debug, Clone)]
+pub struct Parent {
+    /// The object.
+    pub object: SObjectName,
+    /// The field that holds the Ids its records have where they come from.
+    pub match_field: FieldName,
+}
+
+impl Parent {
+    /// What this binding offers to the references of others: nothing, unless its collection's key is the Id of Salesforce records.
+    pub fn of(resource: &Resource, key: &[String]) -> Option<Self> {
+        let match_field = resource.match_field.clone().filter(|field| !field.same_as("Id"))?;
+        matches!(key, [pointer] if pointer == "/Id").then(|| Self { object: resource.object.clone(), match_field })
+    }
+}
+
+impl Mapping {
+    /// Holds a binding against its object. `keys` are the fields of the key, `rules` what the user says of single fields, `parents`
+    /// what the bindings of this materialization write.
+    ///
+    /// # Errors
+    /// All that is wrong, each in one line.
+    pub fn of(
+        resource: &Resource,
+        collection: &Collection,
+        keys: &[String],
+        rules: &BTreeMap<String, Box<RawValue>>,
+        describe: &Describe,
+        parents: &[Parent],
+    ) -> Result<Self, Vec<String>> {
+        let mut problems = Vec::new();
+        let rules = resource::rules(rules).unwrap_or_else(|problem| {
+            problems.push(problem);
+            BTreeMap::new()
+        });
+        let key = key_field(resource, collection, keys, describe).unwrap_or_else(|problem| {
+            problems.push(problem);
+            None
+        });
+        let target = target(resource, key.as_ref(), &rules, describe, parents, &mut problems);
+        let prepared = target.and_then(|target| match target.prepare(describe) {
+            Ok(prepared) => Some(prepared),
+            Err(complaints) => {
+                problems.extend(complaints.iter().map(ToString::to_string));
+                None
+            }
+        });
+        match (prepared, key) {
+            (Some(prepared), Some(key)) if problems.is_empty() => Ok(Self {
+                prepared,
+                rules,
+                operation: operation(resource.policy),
+                key,
+                object: describe.name().clone(),
+            }),
+            _ => Err(problems),
+        }
+    }
+
+    /// What each field of the collection is fit for.
+    ///
+    /// # Errors
+    /// The fields that Salesforce requires of a new record and no field of the collection fills, in one line.
+    pub fn constraints(&self, collection: &Collection, describe: &Describe) -> Result<Vec<Constraint>, String> {
+        let filled = |field: &Field| {
+            let goes_there = |projection: &Projection| {
+                self.destination(projection).is_ok_and(|destination| destination.name == field.name)
+            };
+            collection.projections.iter().any(goes_there)
+        };
+        let is_open = |field: &&Field| {
+            let is_matched = self.key.matches.as_ref().is_some_and(|name| field.name == *name);
+            field.required() && field.kind != FieldType::Boolean && !is_matched && !filled(field)
+        };
+        let open: Vec<&str> = match self.operation {
+            Operation::Update | Operation::Delete => Vec::new(),
+            Operation::Insert | Operation::Upsert => {
+                describe.fields.iter().filter(is_open).map(|field| field.name.as_str()).collect()
+            }
+        };
+        if !open.is_empty() {
+            return Err(format!(
+                "{} requires {} of a new record, and no field of the collection goes there: name one in its field config, or set \
+                 operation to update",
+                self.object,
+                open.join(", ")
+            ));
+        }
+        Ok(collection.projections.iter().map(|projection| self.constraint(projection, describe)).collect())
+    }
+
+    fn constraint(&self, projection: &Projection, describe: &Describe) -> Constraint {
+        let constraint = |kind, reason: String, folded_field: Option<String>| Constraint {
+            field: projection.field.clone(),
+            kind,
+            reason,
+            folded_field: folded_field.filter(|folded| *folded != projection.field),
+        };
+        if projection.ptr.is_empty() {
+            let reason =
+                "a field that is null is emptied, one that is not there is left alone: only the document tells which"
+                    .into();
+            return constraint(ConstraintKind::LocationRequired, reason, None);
+        }
+        if projection.field == self.key.field {
+            let reason = match &self.key.matches {
+                Some(field) => format!("the key finds the record, by {}.{field}", self.object),
+                None => "the key names the document in messages".to_owned(),
+            };
+            return constraint(ConstraintKind::LocationRequired, reason, None);
+        }
+        match self.destination(projection) {
+            Ok(field) => {
+                let is_required = field.required() && self.operation != Operation::Update;
+                let kind = match is_required && field.kind != FieldType::Boolean {
+                    true => ConstraintKind::LocationRequired,
+                    false => ConstraintKind::FieldOptional,
+                };
+                constraint(kind, described(&self.object, field, is_required), Some(field.name.to_string()))
+            }
+            Err(why) => constraint(ConstraintKind::FieldForbidden, self.forbidden(projection, describe, why), None),
+        }
+    }
+
+    /// The field that a location is written to.
+    fn destination(&self, projection: &Projection) -> Result<&Field, Forbidden> {
+        if projection.ptr == "/_meta/op" {
+            return Err(Forbidden::Operation);
+        }
+        let field = self.prepared.destination(&projection.field, self.operation).map_err(Forbidden::LeftOut)?;
+        let types = &projection.inference.types;
+        let is_structure =
+            |kind: &String| kind == "object" || (kind == "array" && field.kind != FieldType::MultiPicklist);
+        if types.iter().any(is_structure)
+            && !types.iter().any(|kind| matches!(kind.as_str(), "string" | "number" | "integer"))
+        {
+            return Err(Forbidden::Structure);
+        }
+        if matches!(field.kind, FieldType::Address | FieldType::Location) {
+            return Err(Forbidden::Structure);
+        }
+        Ok(field)
+    }
+
+    fn forbidden(&self, projection: &Projection, describe: &Describe, why: Forbidden) -> String {
+        let object = &self.object;
+        let name = self.rules.get(&projection.field).and_then(|rule| rule.name.as_deref()).unwrap_or(&projection.field);
+        match why {
+            Forbidden::Operation => {
+                "what happened to a record is read from the document, and written to no field".to_owned()
+            }
+            Forbidden::Structure => format!("{object}.{name} takes no objects or arrays: write their parts"),
+            Forbidden::LeftOut(LeftOut::Unknown) => {
+                let near = closest(name, describe.fields.iter().map(|field| field.name.as_str()));
+                let near = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+                format!("{object} has no field {name}, or the user may not see it{near}")
+            }
+            Forbidden::LeftOut(LeftOut::ReadOnly) => {
+                format!("{object}.{name} cannot be written by {}, or this user may not edit it", self.operation)
+            }
+            Forbidden::LeftOut(LeftOut::Reference) => {
+                let to = describe.field(name).map(|field| &field.reference_to[..]).unwrap_or_default();
+                let to: Vec<_> = to.iter().map(|object| object.as_str()).collect();
+                format!(
+                    "{object}.{name} refers to records of {}, whose Ids differ from org to org: give its field config a lookup or values, \
+                     write that object by its Id in this materialization too, or set references to keep",
+                    to.join(", ")
+                )
+            }
+            Forbidden::LeftOut(LeftOut::Key) => format!("{object}.{name} tells which record it is"),
+            Forbidden::LeftOut(why) => why.to_string(),
+        }
+    }
+}
+
+/// Why a location is written to no field.
+#[derive(Debug)]
+enum Forbidden {
+    Operation,
+    Structure,
+    LeftOut(LeftOut),
+}
+
+/// Where it goes, and what is accepted there.
+fn described(object: &SObjectName, field: &Field, is_required: bool) -> String {
+    let limit = match field.kind {
+        FieldType::String | FieldType::TextArea | FieldType::Url | FieldType::Email | FieldType::Phone
+            if field.length > 0 =>
+        {
+            format!(" of at most {} characters", field.length)
+        }
+        FieldType::Picklist | FieldType::MultiPicklist if field.restricted_picklist => {
+            " that takes the values of its list only".to_owned()
+        }
+        _ => String::new(),
+    };
+    let required = if is_required { ", which Salesforce requires" } else { "" };
+    format!("{object}.{}: {}{limit}{required}", field.name, field.kind)
+}
+
+fn operation(policy: Policy) -> Operation {
+    match policy {
+        Policy::Upsert => Operation::Upsert,
+        Policy::Update => Operation::Update,
+        Policy::Insert => Operation::Insert,
+    }
+}
+
+/// The one field that holds the key, held against the field that it is to match.
+fn key_field(
+    resource: &Resource,
+    collection: &Collection,
+    keys: &[String],
+    describe: &Describe,
+) -> Result<Option<KeyField>, String> {
+    let object = describe.name();
+    let matches = match (&resource.match_field, resource.policy) {
+        (Some(field), _) => {
+            Some(describe.field(field.as_str()).map_or_else(|| field.clone(), |field| field.name.clone()))
+        }
+        (None, Policy::Insert) => None,
+        (None, Policy::Upsert | Policy::Update) => {
+            let candidates: Vec<_> =
+                describe.fields.iter().filter(|field| field.external_id).map(|field| field.name.as_str()).collect();
+            let candidates = match &candidates[..] {
+                [] => "the object has no external id yet: make a text field, external id and unique".to_owned(),
+                some => format!("external ids of the object: {}", some.join(", ")),
+            };
+            return Err(format!(
+                "{object}: match_field is missing: it names the field that holds the collection's key ({candidates})"
+            ));
+        }
+    };
+    let [field] = keys else {
+        return Err(format!(
+            "{object}: the collection's key has {} parts ({}), and a record is found by one value: choose one field as the key (groupBy)",
+            keys.len(),
+            keys.join(", ")
+        ));
+    };
+    let Some(projection) = collection.projection(field) else {
+        return Err(format!("{object}: the collection has no field {field}, which is said to be its key"));
+    };
+    if projection.inference.types.iter().any(|kind| matches!(kind.as_str(), "object" | "array" | "boolean")) {
+        return Err(format!(
+            "{object}: the key {field} is no text and no number, so that no record can be found by it"
+        ));
+    }
+    Ok(Some(KeyField { field: field.clone(), matches }))
+}
+
+/// What the engine is told of the binding.
+fn target(
+    resource: &Resource,
+    key: Option<&KeyField>,
+    rules: &BTreeMap<String, FieldRule>,
+    describe: &Describe,
+    parents: &[Parent],
+    problems: &mut Vec<String>,
+) -> Option<Target> {
+    let matches = key?.matches.clone();
+    let match_by = match matches.clone().filter(|field| !field.same_as("Id") && resource.policy != Policy::Insert) {
+        Some(field) => MatchBy::ExternalId(field),
+        None => MatchBy::Id,
+    };
+    let mut target = Target::new(describe.name().clone(), match_by);
+    target.operations = vec![operation(resource.policy)];
+    match &resource.deletion {
+        Deletion::Delete => target.operations.push(Operation::Delete),
+        Deletion::Set(field, _) => {
+            if describe.field(field.as_str()).is_none_or(|field| !field.updateable) {
+                problems.push(format!(
+                    "{}: deletion_field: {field} cannot be set: there is no such field, or this user may not edit it",
+                    describe.name()
+                ));
+            }
+            target.operations.push(Operation::Update);
+        }
+        Deletion::Ignore => {}
+    }
+    target.operations.dedup();
+    target.missing = Missing::Done;
+    target.nulls = resource.nulls.into();
+    target.options = resource.options;
+    if resource.policy == Policy::Insert {
+        target.delivery_key = matches;
+    }
+    references(&mut target, resource, rules, describe, parents, problems);
+    Some(target)
+}
+
+/// Names of fields, and references.
+fn references(
+    target: &mut Target,
+    resource: &Resource,
+    rules: &BTreeMap<String, FieldRule>,
+    describe: &Describe,
+    parents: &[Parent],
+    problems: &mut Vec<String>,
+) {
+    use resource::References as Chosen;
+    target.references.others = match resource.references {
+        Chosen::Keep => OtherReferences::Keep,
+        Chosen::Match | Chosen::Drop => OtherReferences::Drop,
+    };
+    for (member, rule) in rules {
+        let mut bad = |key: &str, source: &salesforce_client::Error| {
+            problems.push(format!("{}: field config of {member}: {key}: {source}", describe.name()));
+        };
+        let name = rule.name.as_deref().unwrap_or(member);
+        let field = match describe.field(name) {
+            Some(field) => field.name.clone(),
+            None if rule.name.is_none() => continue,
+            None => match name.parse() {
+                Ok(field) => field,
+                Err(source) => {
+                    bad("name", &source);
+                    continue;
+                }
+            },
+        };
+        if rule.name.is_some() {
+            target.renamed.push((member.clone(), field.clone()));
+        }
+        let is_reference = describe.field(name).is_some_and(|field| field.kind == FieldType::Reference);
+        match rule.lookup.as_deref().map(str::parse) {
+            Some(Ok(by)) => {
+                let object = rule.object.as_deref().map(str::parse).transpose();
+                let object = object.unwrap_or_else(|source| {
+                    bad("object", &source);
+                    None
+                });
+                target.references.lookups.push(Lookup { reference: field, object, by });
+            }
+            Some(Err(source)) => bad("lookup", &source),
+            None if is_reference => target.references.kept.push(field),
+            None => {}
+        }
+    }
+    if resource.references == Chosen::Match {
+        let is_ruled = |field: &Field| {
+            let references = &target.references;
+            references.kept.contains(&field.name)
+                || references.lookups.iter().any(|lookup| lookup.reference == field.name)
+        };
+        let by_parent = |field: &Field| match &field.reference_to[..] {
+            [object] if field.relationship_name.is_some() && !is_ruled(field) => {
+                let parent = parents.iter().find(|parent| parent.object.same_as(object.as_str()))?;
+                Some(Lookup { reference: field.name.clone(), object: None, by: parent.match_field.clone() })
+            }
+            _ => None,
+        };
+        let found: Vec<_> = describe.fields.iter().filter_map(by_parent).collect();
+        target.references.lookups.extend(found);
+    }
+}

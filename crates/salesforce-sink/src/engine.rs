@@ -1,0 +1,443 @@
+//! The shell around the machines: one task that takes changes in, keeps calls going, and hands receipts out. It alone reads the clock and
+//! rolls the dice.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use salesforce_client::{RecordId, retry::Policy};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::Instant,
+};
+
+use crate::{
+    Error, Operation, Outcome, Prepared, Receipt, Rejection, State,
+    delivery::{Delivery, Effects, Errand, Line, Settled, Terms},
+    doors::{Answers, Doors, Question, Request, Stuck},
+    fields::{Address, Fitted},
+    job,
+    pace::Pace,
+    plan::{self, Batch, Site, Sizes, Way},
+    prepare::lower,
+    row::{Cell, Row},
+    target::MatchBy,
+    window::{Part, Run, TargetId, Window},
+};
+
+/// What comes in.
+pub(crate) enum Input<O> {
+    Change { target: TargetId, operation: Operation, fitted: Fitted, ticket: Ticket<O> },
+    Flush(oneshot::Sender<()>),
+}
+
+/// What a change leaves with the window until its receipt.
+pub(crate) struct Ticket<O> {
+    pub(crate) origin: O,
+    pub(crate) key: Option<Box<str>>,
+    pub(crate) since: Instant,
+    pub(crate) room: Room,
+}
+
+/// The room a change takes up until its receipt is taken.
+pub(crate) struct Room {
+    pub(crate) _rows: tokio::sync::OwnedSemaphorePermit,
+    pub(crate) _bytes: tokio::sync::OwnedSemaphorePermit,
+}
+
+/// A receipt on its way out.
+pub(crate) type Outgoing<O> = (Receipt<O>, Room);
+
+/// What the engine is told once.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) sizes: Sizes,
+    pub(crate) concurrency: usize,
+    pub(crate) linger: Duration,
+    pub(crate) policy: Policy,
+    pub(crate) quota_pause: Duration,
+}
+
+/// A batch on its way, with what it was made of.
+struct Journey<O> {
+    target: TargetId,
+    delivery: Delivery,
+    /// By line; taken when it is settled.
+    runs: Vec<Option<Run<Ticket<O>>>>,
+    calling: bool,
+}
+
+type JourneyId = u64;
+
+/// What a call came to.
+enum Reply {
+    Written(Vec<usize>, Answers),
+    Resolved(Vec<usize>, Vec<Vec<RecordId>>),
+    Looked(Vec<usize>, Vec<Vec<RecordId>>),
+    Failed(Errand, Box<Stuck>),
+}
+
+pub(crate) struct Engine<O> {
+    doors: Arc<dyn Doors>,
+    targets: Vec<Arc<Prepared>>,
+    sites: Vec<Site>,
+    settings: Settings,
+    window: Window<Ticket<O>>,
+    journeys: BTreeMap<JourneyId, Journey<O>>,
+    next_journey: JourneyId,
+    calls: FuturesUnordered<BoxFuture<'static, (JourneyId, Reply)>>,
+    pace: Pace,
+    /// The org is out of calls until then, perhaps.
+    paused: Option<Instant>,
+    /// Fields in lower case that refusals have told not to be writable.
+    learned: HashMap<(TargetId, Operation), HashSet<Box<str>>>,
+    flushes: Vec<(crate::window::Seq, oneshot::Sender<()>)>,
+    receipts: mpsc::UnboundedSender<Outgoing<O>>,
+    state: watch::Sender<State>,
+}
+
+/// How many batches there may be, for each call at once: those that wait for a lock must not keep the others waiting.
+const BATCHES_PER_CALL: usize = 4;
+/// How many changes are taken in before calls are looked after again.
+const AT_ONCE: usize = 1_000;
+
+impl<O: Send + 'static> Engine<O> {
+    pub(crate) fn new(
+        doors: Arc<dyn Doors>,
+        targets: Vec<Arc<Prepared>>,
+        settings: Settings,
+        receipts: mpsc::UnboundedSender<Outgoing<O>>,
+        state: watch::Sender<State>,
+    ) -> Engine<O> {
+        Engine {
+            doors,
+            sites: plan::sites(&targets),
+            targets,
+            window: Window::new(),
+            journeys: BTreeMap::new(),
+            next_journey: 0,
+            calls: FuturesUnordered::new(),
+            pace: Pace::new(settings.concurrency),
+            settings,
+            paused: None,
+            learned: HashMap::new(),
+            flushes: Vec::new(),
+            receipts,
+            state,
+        }
+    }
+
+    /// Works until nobody submits any more and everything has its receipt, or nobody wants receipts, or the sink fails.
+    pub(crate) async fn run(mut self, mut input: mpsc::Receiver<Input<O>>) {
+        let mut open = true;
+        let mut arrived = Vec::new();
+        while open || self.window.len() > 0 {
+            // Nobody adds to what waits any more, so waiting for more is in vain.
+            let wake = self.start_calls(!open);
+            tokio::select! {
+                count = input.recv_many(&mut arrived, AT_ONCE), if open => {
+                    open = count > 0;
+                    arrived.drain(..).for_each(|input| self.take_in(input));
+                }
+                Some((id, reply)) = self.calls.next(), if !self.calls.is_empty() => {
+                    if let Err(error) = self.hear(id, reply) {
+                        tracing::error!(%error, "the sink fails");
+                        self.state.send_replace(State::Failed(error));
+                        return;
+                    }
+                }
+                () = sleep_until(wake) => {}
+                () = self.receipts.closed() => return,
+            }
+        }
+    }
+
+    fn take_in(&mut self, input: Input<O>) {
+        match input {
+            Input::Change { target, operation, fitted, ticket } => self.window.push(target, operation, fitted, ticket),
+            Input::Flush(done) => {
+                self.flushes.push((self.window.next_seq(), done));
+                self.answer_flushes();
+            }
+        }
+    }
+
+    /// Answers those who wait until everything they submitted has its receipt.
+    fn answer_flushes(&mut self) {
+        let oldest = self.window.oldest();
+        for (_, done) in self.flushes.extract_if(.., |(bound, _)| oldest.is_none_or(|oldest| oldest >= *bound)) {
+            // Whoever asked may have gone.
+            let _ = done.send(());
+        }
+    }
+
+    /// Begins as many calls as may be under way; answers when to look again, if nothing happens before.
+    fn start_calls(&mut self, closing: bool) -> Option<Instant> {
+        let now = now();
+        if let Some(until) = self.paused {
+            if now < until {
+                return Some(until);
+            }
+            self.paused = None;
+        }
+        while self.pace.allows(self.calls.len()) {
+            let idle = self.journeys.iter().find(|(_, it)| !it.calling && it.delivery.wake <= now).map(|(id, _)| *id);
+            match idle.or_else(|| self.begin(now, closing)) {
+                Some(id) => self.call(id),
+                None => break,
+            }
+        }
+        let pauses = self.journeys.values().filter(|it| !it.calling).map(|it| it.delivery.wake);
+        pauses.chain(self.lingering()).filter(|wake| *wake > now).min()
+    }
+
+    /// When the oldest changes that could go must wait no longer, those of each target and operation.
+    fn lingering(&self) -> impl Iterator<Item = Instant> {
+        let ids = (0..self.targets.len() as u32).map(TargetId);
+        let kinds = ids.flat_map(|id| Operation::ALL.map(|operation| (id, operation)));
+        let oldest = kinds.filter_map(|(id, operation)| self.window.oldest_ready(id, operation));
+        oldest.map(|part| part.tag.since + self.settings.linger)
+    }
+
+    /// Makes a batch of what waits.
+    fn begin(&mut self, now: Instant, closing: bool) -> Option<JourneyId> {
+        if self.journeys.len() >= self.settings.concurrency.max(1) * BATCHES_PER_CALL {
+            return None;
+        }
+        let (linger, flushed) = (self.settings.linger, self.flushes.iter().map(|(bound, _)| *bound).max());
+        let due = |part: &Part<Ticket<O>>| {
+            closing || flushed.is_some_and(|bound| part.seq < bound) || part.tag.since + linger <= now
+        };
+        let fits_csv = |part: &Part<Ticket<O>>| part.row.fits_csv();
+        let batch = plan::next(&mut self.window, &self.sites, &self.settings.sizes, due, fits_csv)?;
+        let Batch { target, operation, way, runs } = batch;
+        let prepared = self.prepared(target);
+        let terms = Terms {
+            operation,
+            way,
+            missing: prepared.target.missing,
+            unique: prepared.matched.as_ref().is_some_and(|field| field.unique),
+            quota_pause: self.settings.quota_pause,
+        };
+        let learned = self.learned.get(&(target, operation));
+        let line = |run: &Run<Ticket<O>>| {
+            let mut row = run.row();
+            for field in learned.into_iter().flatten() {
+                row.leave_out(field);
+            }
+            let name = prepared.matched.as_ref().and_then(|field| row.get(field.name.as_str()).cloned());
+            Line::new(run.first().address.clone(), name, row)
+        };
+        let lines = runs.iter().map(line).collect();
+        let id = self.next_journey;
+        self.next_journey += 1;
+        let delivery = Delivery::new(terms, lines, now);
+        let runs = runs.into_iter().map(Some).collect();
+        self.journeys.insert(id, Journey { target, delivery, runs, calling: false });
+        Some(id)
+    }
+
+    fn prepared(&self, target: TargetId) -> Arc<Prepared> {
+        Arc::clone(&self.targets[target.0 as usize])
+    }
+
+    /// Begins the next call of a batch.
+    fn call(&mut self, id: JourneyId) {
+        let Some(journey) = self.journeys.get_mut(&id) else { return };
+        let Some(errand) = journey.delivery.next() else { return };
+        journey.calling = true;
+        let prepared = Arc::clone(&self.targets[journey.target.0 as usize]);
+        let lines = |numbers: &[usize]| numbers.iter().map(|&line| &journey.delivery.lines[line]).collect::<Vec<_>>();
+        let call: BoxFuture<'static, Reply> = match &errand {
+            Errand::Write(numbers) => {
+                let terms = journey.delivery.terms;
+                let request = request(&prepared, terms, &lines(numbers));
+                let (call, numbers) = (self.doors.write(request), numbers.clone());
+                Box::pin(async move {
+                    match call.await {
+                        Ok(answers) => Reply::Written(numbers, answers),
+                        Err(stuck) => Reply::Failed(errand, Box::new(stuck)),
+                    }
+                })
+            }
+            Errand::Resolve(numbers) | Errand::Look(numbers) => {
+                let keys = lines(numbers).into_iter().map(key_of).collect();
+                let Some(question) = question(&prepared, keys) else { return };
+                let (call, numbers) = (self.doors.find(question), numbers.clone());
+                let looking = matches!(errand, Errand::Look(_));
+                Box::pin(async move {
+                    match call.await {
+                        Ok(ids) if looking => Reply::Looked(numbers, ids),
+                        Ok(ids) => Reply::Resolved(numbers, ids),
+                        Err(error) => Reply::Failed(errand, Box::new(Stuck::before(error))),
+                    }
+                })
+            }
+        };
+        self.calls.push(Box::pin(async move { (id, call.await) }));
+    }
+
+    /// Takes the reply to a call.
+    fn hear(&mut self, id: JourneyId, reply: Reply) -> Result<(), Error> {
+        let Some(journey) = self.journeys.get_mut(&id) else { return Ok(()) };
+        journey.calling = false;
+        let (delivery, policy, now, roll) = (&mut journey.delivery, &self.settings.policy, now(), rand::random());
+        let answered = !matches!(reply, Reply::Failed(..));
+        let effects = match reply {
+            Reply::Written(lines, answers) => delivery.written(&lines, answers, policy, now, roll),
+            Reply::Resolved(lines, ids) => delivery.resolved(lines, ids),
+            Reply::Looked(lines, ids) => {
+                let effects = delivery.looked(lines, ids);
+                if !effects.settled.is_empty() {
+                    let (object, records) =
+                        (&self.targets[journey.target.0 as usize].target.object, effects.settled.len());
+                    tracing::warn!(%object, records, "the reply to creates was lost; records with their keys are there and are taken for them");
+                }
+                effects
+            }
+            Reply::Failed(errand, stuck) => {
+                tracing::warn!(error = %stuck.error, "a call failed");
+                if delivery.terms.way == Way::Bulk && job::is_closed(&stuck.error) {
+                    self.sites[journey.target.0 as usize].bulk.clear();
+                }
+                delivery.failed(errand, *stuck, policy, now, roll)?
+            }
+        };
+        if effects.congested {
+            self.pace.congested();
+        } else if answered {
+            self.pace.went_well();
+        }
+        self.note_quota(&effects, id, answered);
+        self.learn(id, effects.learned);
+        for (line, settled) in effects.settled {
+            self.settle(id, line, &settled);
+        }
+        if self.journeys.get(&id).is_some_and(|journey| journey.delivery.is_done()) {
+            self.journeys.remove(&id);
+        }
+        self.answer_flushes();
+        Ok(())
+    }
+
+    /// An org without calls concerns everybody.
+    fn note_quota(&mut self, effects: &Effects, id: JourneyId, answered: bool) {
+        if let Some(why) = &effects.exhausted {
+            tracing::warn!(%why, "an allocation of the org is used up; the sink pauses");
+            self.paused = self.journeys.get(&id).map(|journey| journey.delivery.wake);
+            self.state.send_replace(State::Paused { why: why.clone() });
+        } else if answered {
+            self.state.send_if_modified(|state| {
+                let was_paused = matches!(state, State::Paused { .. });
+                if was_paused {
+                    *state = State::Running;
+                }
+                was_paused
+            });
+        }
+    }
+
+    /// Remembers fields that an operation cannot write. One that an upsert can write in new records only, or in old ones only, is not
+    /// remembered: it would be missing where it can be written.
+    fn learn(&mut self, id: JourneyId, fields: Vec<String>) {
+        let Some(journey) = self.journeys.get(&id) else { return };
+        let (target, operation) = (journey.target, journey.delivery.terms.operation);
+        let prepared = Arc::clone(&self.targets[target.0 as usize]);
+        for field in fields {
+            let name = lower(&field);
+            let halves = prepared.slots.get(&name).is_some_and(|slot| slot.field.createable != slot.field.updateable);
+            if operation == Operation::Upsert && halves {
+                continue;
+            }
+            if self.learned.entry((target, operation)).or_default().insert(name) {
+                let object = &prepared.target.object;
+                tracing::warn!(%object, %operation, field, "the org refuses to write a field that its describe calls writable; it is left out");
+            }
+        }
+    }
+
+    /// Hands out the receipts of a row. A row of several changes that was refused is taken apart: the reason may lie in one of them.
+    fn settle(&mut self, id: JourneyId, line: usize, settled: &Settled) {
+        let Some(journey) = self.journeys.get_mut(&id) else { return };
+        let Some(run) = journey.runs[line].take() else { return };
+        if matches!(settled, Settled::Rejected { .. }) && run.parts.len() > 1 {
+            self.window.take_apart(run);
+            return;
+        }
+        let prepared = &self.targets[journey.target.0 as usize];
+        let row = &journey.delivery.lines[line].row;
+        let operations: Vec<Operation> = run.parts.iter().map(|part| part.operation).collect();
+        let address = run.first().address.clone();
+        for (nth, (ticket, operation)) in self.window.settle(run).into_iter().zip(operations).enumerate() {
+            let outcome = match settled {
+                Settled::Applied { id, created } => Outcome::Applied { id: *id, created: *created && nth == 0 },
+                Settled::Rejected { code, message, fields } => Outcome::Rejected(Box::new(Rejection {
+                    object: prepared.target.object.clone(),
+                    operation,
+                    key: ticket.key,
+                    code: code.as_str().into(),
+                    message: message.as_str().into(),
+                    fields: fields.iter().map(|field| field.as_str().into()).collect(),
+                    sent: shown(prepared, &address, row),
+                })),
+            };
+            // Nobody may want it any more; the loop then ends.
+            let _ = self.receipts.send((Receipt { origin: ticket.origin, outcome }, ticket.room));
+        }
+    }
+}
+
+/// What is shown of a row: what it is called, and its fields.
+fn shown(prepared: &Prepared, address: &Address, row: &Row) -> Box<serde_json::value::RawValue> {
+    let matched = |field: &Option<salesforce_client::Field>| field.as_ref().map(|field| field.name.to_string());
+    match address {
+        Address::New => row.shown(None),
+        Address::Id(id) => row.shown(Some(("Id", &Cell::text(id.as_str())))),
+        Address::Key(cell) => row.shown(Some((&matched(&prepared.matched).unwrap_or_default(), cell))),
+        Address::Delivery(cell) => row.shown(Some((&matched(&prepared.delivery).unwrap_or_default(), cell))),
+    }
+}
+
+/// The request that writes these lines.
+fn request(prepared: &Prepared, terms: Terms, lines: &[&Line]) -> Request {
+    let by = match (terms.operation, &prepared.target.match_by) {
+        (Operation::Insert, _) => prepared.delivery.as_ref().map(|field| field.name.clone()),
+        (_, MatchBy::ExternalId(_)) => prepared.matched.as_ref().map(|field| field.name.clone()),
+        (_, MatchBy::Id) => None,
+    };
+    Request {
+        object: prepared.target.object.clone(),
+        operation: terms.operation,
+        way: terms.way,
+        by,
+        options: prepared.target.options,
+        lines: lines.iter().map(|line| (line.address.clone(), Arc::clone(&line.row))).collect(),
+    }
+}
+
+fn question(prepared: &Prepared, keys: Vec<Cell>) -> Option<Question> {
+    let field = prepared.matched.clone()?;
+    Some(Question { object: prepared.target.object.clone(), field, keys })
+}
+
+fn key_of(line: &Line) -> Cell {
+    match (&line.address, &line.name) {
+        (Address::Key(cell), _) | (_, Some(cell)) => cell.clone(),
+        _ => Cell::Null,
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the engine is the shell that knows what time it is")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
+
+async fn sleep_until(wake: Option<Instant>) {
+    match wake {
+        Some(wake) => tokio::time::sleep_until(wake).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,7 @@
+//! The sink against an emulated org.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod operations;
+mod trouble;
+mod world;

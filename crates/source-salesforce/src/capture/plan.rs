@@ -1,0 +1,214 @@
+//! How often bindings are polled and swept where nobody has said it: as often as the calls that the capture may make allow. Pure.
+//!
+//! The budget slows a capture that has used half of it ([`super::budget`]). With hundreds of bindings that would be the rule: the
+//! defaults would use it up before noon. So what is known in advance, the calls that polls, sweeps and inspections make in a day,
+//! is kept to half of it; the other half serves what nobody can know: pages, fetches, history.
+
+use std::time::Duration;
+
+use salesforce_endpoint::setting;
+
+use super::lane::Bound;
+use crate::changes::Changes;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Time between two polls, unless the binding says otherwise.
+const POLLS: Duration = Duration::from_secs(300);
+
+/// Time between two polls of an object that each poll must read as a whole.
+const WHOLE_READS: Duration = DAY;
+
+/// Time between two sweeps beside a stream: what is not announced may wait for an hour.
+const SWEEPS: Duration = Duration::from_secs(3_600);
+
+/// Seldom enough: rows must be read before they leave the recycle bin.
+const SELDOM: Duration = DAY;
+
+/// Seconds between two readings of the org's list of deletions. Salesforce shortens a long list every two hours or so.
+pub(super) const LISTS: u32 = 3_600;
+
+/// Streams whose describes and topics one call looks at.
+const INSPECTED: u64 = 25;
+
+/// What a binding is read for, again and again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Turns {
+    /// What they are.
+    pub kind: Kind,
+    /// Whether the org is asked, each time, up to when its changes are visible, and now and then for its list of deletions.
+    pub is_replicateable: bool,
+    /// The time between two, if the user has chosen one.
+    pub chosen: Option<Duration>,
+}
+
+/// The kinds of reads that take turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Changes are asked for.
+    Poll,
+    /// As there is no telling what has changed, everything is read.
+    WholeRead,
+    /// What no event has announced is searched for.
+    Sweep,
+}
+
+/// How often everything is read.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Plan {
+    times: u32,
+    /// Calls that the turns and inspections make in a day.
+    pub calls: u64,
+    /// Calls that they should not exceed; `None` where the org's allocation is not known.
+    pub aim: Option<u64>,
+}
+
+impl Plan {
+    /// The plan for these turns, in a capture that may make so many calls a day and inspects its objects so often.
+    pub fn of(turns: &[Turns], inspection: Duration, allowed: Option<u64>) -> Self {
+        let aim = allowed.map(|allowed| allowed / 2);
+        let looks = 1 + (turns.len() as u64).div_ceil(INSPECTED);
+        let calls = |times| {
+            let of_turns: f64 = turns.iter().map(|turn| turn.calls(turn.interval(times))).sum();
+            (of_turns + a_day(inspection) * looks as f64).ceil() as u64
+        };
+        let most = (SELDOM.as_secs() / POLLS.as_secs()) as u32;
+        let times = (1..most).find(|times| aim.is_none_or(|aim| calls(*times) <= aim)).unwrap_or(most);
+        Self { times, calls: calls(times), aim }
+    }
+
+    /// The time between two turns.
+    pub fn interval(&self, turn: &Turns) -> Duration {
+        turn.interval(self.times)
+    }
+
+    /// Whether intervals are longer than they would be with calls in plenty.
+    pub fn is_stretched(&self) -> bool {
+        self.times > 1
+    }
+
+    /// Tells what came of it, where that is not what the manual says.
+    pub(super) fn tell(&self) {
+        let (Some(aim), calls) = (self.aim, self.calls) else { return };
+        let interval = |kind| setting::iso(Turns { kind, is_replicateable: true, chosen: None }.interval(self.times));
+        let (polls, sweeps) = (interval(Kind::Poll), interval(Kind::Sweep));
+        if self.is_too_much() {
+            tracing::warn!(
+                polls,
+                sweeps,
+                calls,
+                aim,
+                "polls and sweeps alone take more than half of the API calls of 24 hours that this capture may make: it will wait for \
+                 long; capture fewer streams, choose longer intervals, or raise advanced.api_budget"
+            );
+        } else if self.is_stretched() {
+            tracing::info!(
+                polls,
+                sweeps,
+                calls,
+                aim,
+                "polls and sweeps are rarer where no interval is chosen, to take no more than half of the API calls of 24 hours that \
+                 this capture may make"
+            );
+        }
+    }
+
+    /// Whether even the longest intervals take more calls than they should.
+    pub fn is_too_much(&self) -> bool {
+        self.aim.is_some_and(|aim| self.calls > aim)
+    }
+}
+
+impl Turns {
+    /// What a binding is read for, where `sweeps` is the time between two sweeps that the user has chosen.
+    pub(super) fn of(bound: &Bound, sweeps: Option<Duration>) -> Self {
+        let (kind, chosen) = match bound.changes {
+            Changes::Announced(_) => (Kind::Sweep, sweeps),
+            Changes::Polled(_) if bound.feed.has_cursor() => (Kind::Poll, bound.resource.interval),
+            Changes::Polled(_) => (Kind::WholeRead, bound.resource.interval),
+        };
+        Self { kind, is_replicateable: bound.feed.is_replicateable, chosen }
+    }
+
+    fn interval(&self, times: u32) -> Duration {
+        let usual = match self.kind {
+            Kind::Poll => POLLS,
+            Kind::WholeRead => WHOLE_READS,
+            Kind::Sweep => SWEEPS,
+        };
+        self.chosen.unwrap_or_else(|| (usual * times).min(SELDOM))
+    }
+
+    /// Calls in a day, where each turn brings one page.
+    fn calls(&self, interval: Duration) -> f64 {
+        let lists = Duration::from_secs(LISTS.into());
+        let lists = if self.is_replicateable { a_day(interval.max(lists)) } else { 0.0 };
+        let each = if self.is_replicateable { 2.0 } else { 1.0 };
+        each * a_day(interval) + lists
+    }
+}
+
+fn a_day(interval: Duration) -> f64 {
+    DAY.as_secs_f64() / interval.as_secs_f64().max(1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: u64 = 60;
+    const INSPECTION: Duration = Duration::from_secs(10 * MINUTE);
+
+    fn turns(kind: Kind, count: usize) -> Vec<Turns> {
+        vec![Turns { kind, is_replicateable: true, chosen: None }; count]
+    }
+
+    fn polls_every(minutes: u64, count: usize) -> Vec<Turns> {
+        let chosen = Some(Duration::from_secs(minutes * MINUTE));
+        turns(Kind::Poll, count).into_iter().map(|turn| Turns { chosen, ..turn }).collect()
+    }
+
+    #[test]
+    fn intervals_follow_from_the_calls_allowed() {
+        let (polls, sweeps, wholes) = (
+            |count| turns(Kind::Poll, count),
+            |count| turns(Kind::Sweep, count),
+            |count| turns(Kind::WholeRead, count),
+        );
+        // The interval that polls and sweeps come to, in minutes, and the calls that make up the plan.
+        for (what, turns, allowed, poll, sweep, calls) in [
+            ("an unknown allocation", polls(300), None, 5, 60, 181_872),
+            ("nothing to do", vec![], Some(7_500), 5, 60, 144),
+            ("few bindings", polls(5), Some(7_500), 5, 60, 3_288),
+            ("a small org", polls(10), Some(7_500), 10, 120, 3_408),
+            ("a large org", polls(300), Some(200_000), 10, 120, 95_472),
+            ("hundreds in a small org", polls(300), Some(7_500), 695, 1_440, 3_737),
+            ("a stream each", sweeps(40), Some(7_500), 5, 60, 3_312),
+            ("streams and polls", [polls(20), sweeps(40)].concat(), Some(7_500), 30, 360, 3_456),
+            ("whole reads are rare", [polls(10), wholes(10)].concat(), Some(7_500), 10, 120, 3_438),
+            ("no room at all", polls(1_000), Some(1_000), 1_440, 1_440, 8_904),
+        ] {
+            let plan = Plan::of(&turns, INSPECTION, allowed);
+            let minutes = |kind| plan.interval(&turns_of(kind)).as_secs() / MINUTE;
+            let found = (minutes(Kind::Poll), minutes(Kind::Sweep), plan.calls);
+            assert_eq!(found, (poll, sweep, calls), "{what}");
+            assert_eq!(plan.is_stretched(), poll > 5, "{what}");
+            assert_eq!(plan.is_too_much(), what == "no room at all", "{what}");
+            assert_eq!(minutes(Kind::WholeRead), 24 * 60, "{what}");
+        }
+    }
+
+    fn turns_of(kind: Kind) -> Turns {
+        Turns { kind, is_replicateable: true, chosen: None }
+    }
+
+    #[test]
+    fn what_the_user_chose_stays_and_counts() {
+        let chosen = polls_every(5, 5);
+        let plan = Plan::of(&[chosen.clone(), turns(Kind::Poll, 5)].concat(), INSPECTION, Some(7_500));
+        assert_eq!(plan.interval(&chosen[0]), POLLS);
+        assert!(plan.interval(&turns_of(Kind::Poll)) > POLLS, "{plan:?}");
+        let alone = Plan::of(&chosen, INSPECTION, Some(1_000));
+        assert!(alone.is_too_much() && alone.interval(&chosen[0]) == POLLS, "{alone:?}");
+    }
+}
