@@ -47,3 +47,4 @@ mod sweeps;
 mod traps;
 mod trouble;
 mod validator;
+mod writing;

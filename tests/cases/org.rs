@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use salesforce_emulator::{Config, Emulator, Mix, Settings, Workload, WorkloadReport, org::Id};
+use salesforce_emulator::{
+    Config, Emulator, Mix, Settings, Workload, WorkloadReport,
+    org::{Id, SchemaChange},
+};
 use serde_json::{Map, Value, json};
 use tokio::task::block_in_place;
 
@@ -107,6 +110,12 @@ impl Org {
             .into_iter()
             .map(|record| (record["Id"].as_str().expect("records have ids").to_owned(), record))
             .collect()
+    }
+
+    /// An administrator changes an object.
+    pub(crate) fn change_schema(&self, change: Value) {
+        let change: SchemaChange = serde_json::from_value(change).expect("a change");
+        block_in_place(|| self.0.org().change_schema([change])).expect("Salesforce offers this change");
     }
 
     /// The names of the org's PushTopics.

@@ -20,6 +20,13 @@ pub(crate) fn connector() -> Connector {
     Connector::new(path()).with_env("LOG_LEVEL", "info")
 }
 
+/// The connector that writes, as the runtime starts it.
+pub(crate) fn writer() -> Connector {
+    static PATH: OnceLock<std::path::PathBuf> = OnceLock::new();
+    let path = PATH.get_or_init(|| binaries::build("materialize-salesforce").expect("materialize-salesforce builds"));
+    Connector::new(path.as_path()).with_env("LOG_LEVEL", "info")
+}
+
 /// The exact schema of a stream's documents, as the program prints it.
 pub(crate) async fn schema(config: &Value, stream: &str) -> Value {
     run(&["schema", "--config", "-", "--stream", stream], config.to_string()).await.json()

@@ -64,6 +64,12 @@ pub enum Error {
     )]
     Rejected(Box<Rejection>),
 
+    /// A row that came before the one it refers to, and the binding says to stop then.
+    #[error(
+        "{0}: the record it refers to has not come yet; the task begins again with this row, and finds it if it has come by then: give the binding of that object a higher priority, so that parents come first"
+    )]
+    NoParent(Box<Rejection>),
+
     /// A rejected row that could not be kept.
     #[error("a rejected row could not be kept: {letter}; the row: {row}")]
     LetterLost {

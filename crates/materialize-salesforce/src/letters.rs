@@ -58,7 +58,10 @@ impl Letters {
 /// # Errors
 /// What it lacks, in one line.
 pub fn target(name: &SObjectName, describe: &Result<Describe, salesforce_client::Error>) -> Result<Prepared, String> {
-    let describe = describe.as_ref().map_err(|error| format!("dead_letters: {name}: {error}"))?;
+    let describe = describe.as_ref().map_err(|error| match error.status() {
+        Some(404) => format!("dead_letters: the org has no object {name}, or the user may not see it"),
+        _ => format!("dead_letters: {error}"),
+    })?;
     let lacking: Vec<_> =
         FIELDS.into_iter().filter(|field| describe.field(field).is_none_or(|field| !field.createable)).collect();
     if !lacking.is_empty() {

@@ -169,9 +169,6 @@ impl Mapping {
         {
             return Err(Forbidden::Structure);
         }
-        if matches!(field.kind, FieldType::Address | FieldType::Location) {
-            return Err(Forbidden::Structure);
-        }
         Ok(field)
     }
 
@@ -187,6 +184,9 @@ impl Mapping {
                 let near = closest(name, describe.fields.iter().map(|field| field.name.as_str()));
                 let near = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
                 format!("{object} has no field {name}, or the user may not see it{near}")
+            }
+            Forbidden::LeftOut(LeftOut::ReadOnly) if describe.field(name).is_some_and(is_compound) => {
+                format!("{object}.{name} takes no objects or arrays: write their parts")
             }
             Forbidden::LeftOut(LeftOut::ReadOnly) => {
                 format!("{object}.{name} cannot be written by {}, or this user may not edit it", self.operation)
@@ -204,6 +204,10 @@ impl Mapping {
             Forbidden::LeftOut(why) => why.to_string(),
         }
     }
+}
+
+fn is_compound(field: &Field) -> bool {
+    matches!(field.kind, FieldType::Address | FieldType::Location)
 }
 
 /// Why a location is written to no field.

@@ -73,6 +73,7 @@ impl Settling {
         let verdict = tally.note(origin, outcome, on_error);
         match verdict {
             Verdict::Settled => {}
+            Verdict::Fatal(why) if why.lacks_parent() => return Err(Error::NoParent(why)),
             Verdict::Fatal(why) => return Err(Error::Rejected(why)),
             Verdict::Reported(why) => {
                 report(&why);
@@ -87,7 +88,7 @@ impl Settling {
     }
 }
 
-/// A line for each rejected row. What stood in it stays out of logs.
+/// A line for each rejected row. What was sent is for dead letters, not for logs.
 fn report(why: &Rejection) {
     let Rejection { object, operation, key, code, message, fields, .. } = why;
     let key = key.as_deref().unwrap_or_default();

@@ -64,8 +64,21 @@ pub(crate) enum Errand {
 /// What became of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Settled {
-    Applied { id: Option<RecordId>, created: bool },
-    Rejected { code: String, message: String, fields: Vec<String> },
+    Applied {
+        id: Option<RecordId>,
+        created: bool,
+    },
+    Rejected {
+        code: String,
+        message: String,
+        fields: Vec<String>,
+    },
+    /// Refused, as a record that it refers to is not there.
+    Orphaned {
+        code: String,
+        message: String,
+        fields: Vec<String>,
+    },
 }
 
 impl Settled {
@@ -74,12 +87,25 @@ impl Settled {
     }
 
     fn refused(faults: &[Fault]) -> Settled {
-        let Some(first) = faults.first() else { return Settled::rejected("UNKNOWN", "no reason was given") };
-        let more = faults[1..].iter().map(|fault| format!("; {fault}"));
-        let message = std::iter::once(first.message.clone()).chain(more).collect();
-        let fields = faults.iter().flat_map(|fault| fault.fields.iter().cloned()).collect();
-        Settled::Rejected { code: first.code.clone(), message, fields }
+        let (code, message, fields) = told(faults);
+        Settled::Rejected { code, message, fields }
     }
+
+    fn orphaned(faults: &[Fault]) -> Settled {
+        let (code, message, fields) = told(faults);
+        Settled::Orphaned { code, message, fields }
+    }
+}
+
+/// The first code, all that was said, and the fields concerned.
+fn told(faults: &[Fault]) -> (String, String, Vec<String>) {
+    let Some(first) = faults.first() else {
+        return ("UNKNOWN".to_owned(), "no reason was given".to_owned(), Vec::new());
+    };
+    let more = faults[1..].iter().map(|fault| format!("; {fault}"));
+    let message = std::iter::once(first.message.clone()).chain(more).collect();
+    let fields = faults.iter().flat_map(|fault| fault.fields.iter().cloned()).collect();
+    (first.code.clone(), message, fields)
 }
 
 /// What a reply came to, beside what is to be done next.
@@ -202,6 +228,10 @@ impl Delivery {
                     look.push(line);
                     continue;
                 }
+                Verdict::Orphan => {
+                    effects.settled.push((line, Settled::orphaned(&faults)));
+                    continue;
+                }
                 Verdict::Reject | Verdict::LeaveOut(_) => {
                     effects.settled.push((line, Settled::refused(&faults)));
                     continue;
@@ -254,13 +284,8 @@ impl Delivery {
     }
 
     fn given_up(&self, faults: &[Fault]) -> Settled {
-        match Settled::refused(faults) {
-            Settled::Rejected { code, message, fields } => {
-                let message = format!("{message} (given up; attempts: {})", self.attempt);
-                Settled::Rejected { code, message, fields }
-            }
-            settled @ Settled::Applied { .. } => settled,
-        }
+        let (code, message, fields) = told(faults);
+        Settled::Rejected { code, message: format!("{message} (given up; attempts: {})", self.attempt), fields }
     }
 
     fn missing(&self, faults: &[Fault]) -> Settled {

@@ -20,6 +20,7 @@ use crate::{
     doors::{Answers, Doors, Question, Request, Stuck},
     fields::{Address, Fitted},
     job,
+    orphans::{Orphan, Orphans, Turn},
     pace::Pace,
     plan::{self, Batch, Site, Sizes, Way},
     prepare::lower,
@@ -86,6 +87,7 @@ pub(crate) struct Engine<O> {
     sites: Vec<Site>,
     settings: Settings,
     window: Window<Ticket<O>>,
+    orphans: Orphans<Ticket<O>>,
     journeys: BTreeMap<JourneyId, Journey<O>>,
     next_journey: JourneyId,
     calls: FuturesUnordered<BoxFuture<'static, (JourneyId, Reply)>>,
@@ -117,6 +119,7 @@ impl<O: Send + 'static> Engine<O> {
             sites: plan::sites(&targets),
             targets,
             window: Window::new(),
+            orphans: Orphans::new(),
             journeys: BTreeMap::new(),
             next_journey: 0,
             calls: FuturesUnordered::new(),
@@ -183,15 +186,21 @@ impl<O: Send + 'static> Engine<O> {
             }
             self.paused = None;
         }
-        while self.pace.allows(self.calls.len()) {
-            let idle = self.journeys.iter().find(|(_, it)| !it.calling && it.delivery.wake <= now).map(|(id, _)| *id);
-            match idle.or_else(|| self.begin(now, closing)) {
-                Some(id) => self.call(id),
-                None => break,
+        loop {
+            while self.pace.allows(self.calls.len()) {
+                let idle = self.journeys.iter().find(|(_, it)| !it.calling && it.delivery.wake <= now);
+                match idle.map(|(id, _)| *id).or_else(|| self.begin(now, closing)) {
+                    Some(id) => self.call(id),
+                    None => break,
+                }
+            }
+            let pauses = self.journeys.values().filter(|it| !it.calling).map(|it| it.delivery.wake);
+            let wake = pauses.chain(self.lingering()).filter(|wake| *wake > now).min();
+            let is_idle = self.journeys.is_empty() && wake.is_none();
+            if !is_idle || !self.look_after_orphans() {
+                return wake;
             }
         }
-        let pauses = self.journeys.values().filter(|it| !it.calling).map(|it| it.delivery.wake);
-        pauses.chain(self.lingering()).filter(|wake| *wake > now).min()
     }
 
     /// When the oldest changes that could go must wait no longer, those of each target and operation.
@@ -314,7 +323,7 @@ impl<O: Send + 'static> Engine<O> {
         self.note_quota(&effects, id, answered);
         self.learn(id, effects.learned);
         for (line, settled) in effects.settled {
-            self.settle(id, line, &settled);
+            self.settle(id, line, settled);
         }
         if self.journeys.get(&id).is_some_and(|journey| journey.delivery.is_done()) {
             self.journeys.remove(&id);
@@ -359,30 +368,59 @@ impl<O: Send + 'static> Engine<O> {
         }
     }
 
-    /// Hands out the receipts of a row. A row of several changes that was refused is taken apart: the reason may lie in one of them.
-    fn settle(&mut self, id: JourneyId, line: usize, settled: &Settled) {
+    /// What became of a row. One of several changes that was refused is taken apart: the reason may lie in one of them.
+    fn settle(&mut self, id: JourneyId, line: usize, settled: Settled) {
         let Some(journey) = self.journeys.get_mut(&id) else { return };
         let Some(run) = journey.runs[line].take() else { return };
-        if matches!(settled, Settled::Rejected { .. }) && run.parts.len() > 1 {
-            self.window.take_apart(run);
-            return;
+        let (target, row) = (journey.target, Arc::clone(&journey.delivery.lines[line].row));
+        match settled {
+            Settled::Applied { .. } => {
+                self.orphans.hope();
+                self.close(target, run, &row, &settled);
+            }
+            Settled::Rejected { .. } | Settled::Orphaned { .. } if run.parts.len() > 1 => self.window.take_apart(run),
+            Settled::Orphaned { .. } => self.orphans.park(Orphan { target, run, row, refusal: settled }),
+            Settled::Rejected { .. } => self.close(target, run, &row, &settled),
         }
-        let prepared = &self.targets[journey.target.0 as usize];
-        let row = &journey.delivery.lines[line].row;
+    }
+
+    /// Sends rows again that wait for others, or hands out their receipts if that is in vain. Answers whether there were any.
+    fn look_after_orphans(&mut self) -> bool {
+        match self.orphans.turn() {
+            None => return false,
+            Some(Turn::Again(orphans)) => orphans.into_iter().for_each(|orphan| self.window.take_apart(orphan.run)),
+            Some(Turn::InVain(orphans)) => {
+                for Orphan { target, run, row, refusal } in orphans {
+                    self.close(target, run, &row, &refusal);
+                }
+                self.answer_flushes();
+            }
+        }
+        true
+    }
+
+    /// Hands out the receipts of a row.
+    fn close(&mut self, target: TargetId, run: Run<Ticket<O>>, row: &Row, settled: &Settled) {
+        let prepared = &self.targets[target.0 as usize];
         let operations: Vec<Operation> = run.parts.iter().map(|part| part.operation).collect();
         let address = run.first().address.clone();
+        let rejected = |operation, key, code: &str, message: &str, fields: &[String]| {
+            Outcome::Rejected(Box::new(Rejection {
+                object: prepared.target.object.clone(),
+                operation,
+                key,
+                code: code.into(),
+                message: message.into(),
+                fields: fields.iter().map(|field| field.as_str().into()).collect(),
+                sent: shown(prepared, &address, row),
+            }))
+        };
         for (nth, (ticket, operation)) in self.window.settle(run).into_iter().zip(operations).enumerate() {
             let outcome = match settled {
                 Settled::Applied { id, created } => Outcome::Applied { id: *id, created: *created && nth == 0 },
-                Settled::Rejected { code, message, fields } => Outcome::Rejected(Box::new(Rejection {
-                    object: prepared.target.object.clone(),
-                    operation,
-                    key: ticket.key,
-                    code: code.as_str().into(),
-                    message: message.as_str().into(),
-                    fields: fields.iter().map(|field| field.as_str().into()).collect(),
-                    sent: shown(prepared, &address, row),
-                })),
+                Settled::Rejected { code, message, fields } | Settled::Orphaned { code, message, fields } => {
+                    rejected(operation, ticket.key, code, message, fields)
+                }
             };
             // Nobody may want it any more; the loop then ends.
             let _ = self.receipts.send((Receipt { origin: ticket.origin, outcome }, ticket.room));

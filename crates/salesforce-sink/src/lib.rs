@@ -46,6 +46,7 @@ mod row; // a row in its normal form; one meaning of null on every route
 
 // From rows to batches, and back from refusals to rows: pure.
 mod delivery; // one batch on its way
+mod orphans; // rows that wait for what they refer to
 mod pace; // how many calls may be under way
 mod plan; // which rows go next, and how
 mod sheet; // rows as CSV, and results back to rows

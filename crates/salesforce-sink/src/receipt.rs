@@ -51,6 +51,14 @@ pub struct Rejection {
     pub sent: Box<RawValue>,
 }
 
+impl Rejection {
+    /// Whether it is for want of a record that the row refers to by an external id.
+    #[must_use]
+    pub fn lacks_parent(&self) -> bool {
+        &*self.code == "INVALID_FIELD" && self.message.starts_with(crate::verdict::NO_PARENT)
+    }
+}
+
 /// Codes of rejections that are not Salesforce's.
 pub mod codes {
     /// A value does not fit the type of its field.

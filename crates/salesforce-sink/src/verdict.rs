@@ -19,7 +19,12 @@ pub(crate) enum Verdict {
     Missing,
     /// The same record was there twice in one call: again, by itself.
     Twice,
+    /// The record that it refers to is not there: again, when others have been written.
+    Orphan,
 }
+
+/// How Salesforce begins to say that nothing has the external id by which a row refers to another record.
+pub(crate) const NO_PARENT: &str = "Foreign key external ID:";
 
 /// The verdict on a row by the reasons of its refusal. The gravest reason decides: what will be refused again is not tried again.
 pub(crate) fn verdict(faults: &[Fault]) -> Verdict {
@@ -49,7 +54,7 @@ fn gravity(verdict: &Verdict) -> u8 {
         Verdict::Missing => 5,
         Verdict::Quota => 4,
         Verdict::LeaveOut(_) => 3,
-        Verdict::Twice => 2,
+        Verdict::Orphan | Verdict::Twice => 2,
         Verdict::Contended => 1,
         Verdict::Passing => 0,
     }
@@ -68,6 +73,7 @@ fn of_fault(fault: &Fault) -> Verdict {
         "REQUEST_LIMIT_EXCEEDED" | "STORAGE_LIMIT_EXCEEDED" | "EXCEEDED_QUOTA" | "ExceededQuota" => Verdict::Quota,
         "INVALID_FIELD_FOR_INSERT_UPDATE" if !fault.fields.is_empty() => Verdict::LeaveOut(fault.fields.clone()),
         "ENTITY_IS_DELETED" | "NOT_FOUND" | "INVALID_CROSS_REFERENCE_KEY" if fault.fields.is_empty() => Verdict::Missing,
+        "INVALID_FIELD" if fault.message.starts_with(NO_PARENT) => Verdict::Orphan,
         _ if says("duplicate external id specified") || says("duplicate id specified") => Verdict::Twice,
         _ => Verdict::Reject,
     }
@@ -107,6 +113,11 @@ mod tests {
             ),
             ("ENTITY_IS_DELETED", "entity is deleted", Verdict::Missing),
             ("NOT_FOUND INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", Verdict::Missing),
+            (
+                "INVALID_FIELD",
+                "Foreign key external ID: 7 not found for field Ext__c in entity Account",
+                Verdict::Orphan,
+            ),
             ("DUPLICATE_VALUE", "Duplicate external id specified: A/1", Verdict::Twice),
             ("INVALID_FIELD_FOR_INSERT_UPDATE", "Unable to create/update fields", Verdict::Reject),
             (

@@ -195,6 +195,16 @@ impl Materialization {
     /// # Errors
     /// When the connector refuses, its answer does not fit, or a field that is wanted cannot be had.
     pub async fn validate(&mut self, connector: &Connector) -> Result<(), Error> {
+        let validated = connector.ask(&self.validate_request(), "validated").await?;
+        let answers = validated["bindings"].as_array().map(Vec::as_slice).unwrap_or_default();
+        if answers.len() != self.targets.len() {
+            return Err(Error::protocol("not an answer for each binding", &validated.to_string()));
+        }
+        self.targets.iter_mut().zip(answers).try_for_each(|(target, answer)| target.select(answer))
+    }
+
+    /// The request that has the materialization checked.
+    pub fn validate_request(&self) -> Value {
         let binding = |target: &Target| {
             json!({
                 "resourceConfig": target.resource_config,
@@ -204,15 +214,9 @@ impl Materialization {
             })
         };
         let bindings: Vec<Value> = self.targets.iter().map(binding).collect();
-        let request = json!({ "validate": {
+        json!({ "validate": {
             "name": self.name, "connectorType": "IMAGE", "config": self.config, "bindings": bindings,
-        } });
-        let validated = connector.ask(&request, "validated").await?;
-        let answers = validated["bindings"].as_array().map(Vec::as_slice).unwrap_or_default();
-        if answers.len() != self.targets.len() {
-            return Err(Error::protocol("not an answer for each binding", &validated.to_string()));
-        }
-        self.targets.iter_mut().zip(answers).try_for_each(|(target, answer)| target.select(answer))
+        } })
     }
 
     /// Has the connector prepare the destination; returns what it says it did.

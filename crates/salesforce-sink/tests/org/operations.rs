@@ -210,6 +210,7 @@ async fn fields_are_ignored_renamed_and_looked_up() {
                     by: "Number__c".parse().unwrap(),
                 },
             ],
+            kept: Vec::new(),
             nested: true,
         },
         ..World::things()
@@ -324,6 +325,38 @@ async fn parents_and_children_in_one_sink() {
         outcomes.push(crate::world::shown(&receipts.next().await.unwrap()));
     }
     assert_eq!(outcomes, vec!["created"; 40]);
+}
+
+/// Rows of one object that refer to each other arrive whatever their order, by every route; one whose parent is nowhere is rejected, and
+/// so are those that hang on it.
+#[tokio::test(flavor = "multi_thread")]
+async fn trees_of_one_object() {
+    const DEPTH: usize = 5;
+    for route in ROUTES {
+        let world = World::start().await;
+        let lookup = Lookup { reference: "Whole__c".parse().unwrap(), object: None, by: "Key__c".parse().unwrap() };
+        let things =
+            Target { references: References { lookups: vec![lookup], ..References::default() }, ..World::things() };
+        let keys: Vec<String> = (0..=DEPTH).map(|nth| format!("t{nth}")).collect();
+        let branch = |nth: usize| match nth {
+            0 => json!({}),
+            _ => json!({ "Whole__c": keys[nth - 1] }),
+        };
+        let mut changes: Vec<_> = (0..DEPTH).rev().map(|nth| (Upsert, keys[nth].as_str(), branch(nth))).collect();
+        changes.push((Upsert, "lost", json!({ "Whole__c": "nowhere" })));
+        changes.push((Upsert, "lost too", json!({ "Whole__c": "lost" })));
+        let outcomes = world.write(things, &Options { route, ..hurried() }, &changes).await;
+        assert_eq!(outcomes[..DEPTH], vec!["created"; DEPTH], "{route:?}");
+        for lost in &outcomes[DEPTH..] {
+            assert!(lost.contains("Foreign key external ID"), "{route:?}: {lost}");
+        }
+        assert_eq!(
+            world.things_with(&["Whole__c"]).values().filter(|whole| whole[0].is_null()).count(),
+            1,
+            "{route:?}"
+        );
+        assert_eq!(world.records("Thing__c").len(), DEPTH, "{route:?}");
+    }
 }
 
 /// Many rows go as a job, whatever is in them, and each is answered: a text that CSV takes for null goes another way.

@@ -1,0 +1,197 @@
+//! The connector is killed, again and again, and the runtime sends again what was not committed: nothing is lost, and nothing is
+//! doubled.
+//!
+//! A kill comes right after an HTTP reply has left the org (of a sign-in, a describe, a write, a step of a job), or between the answer
+//! to `startCommit` and that to `acknowledge`, with the commit done or not. In half of the seeds all rows travel by Bulk jobs. What was
+//! not committed comes again together with what comes next, as a runtime that restarts may combine it.
+
+use std::collections::BTreeMap;
+
+use demo::runtime::{Delivery, Patch, Transaction};
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+use salesforce_emulator::Settings;
+use serde_json::{Value, json};
+use tokio::{sync::watch, task::JoinSet, time::timeout};
+
+use super::desk::{Desk, MATCH, by_match, document, make_matchable, target};
+use crate::{org::Org, program::PATIENCE};
+
+const SEEDS: u64 = 10;
+const KILLS: u32 = 24;
+/// Seeds under way at a time.
+const AT_ONCE: usize = 2;
+/// The first kills of a seed come after each single reply.
+const STEPS: u32 = 12;
+/// Records that changes are made to.
+const KEYS: u64 = 60;
+const OBJECTS: [&str; 3] = ["Lead", "Account", "Contact"];
+
+/// Where a session is ended.
+#[derive(Debug, Clone, Copy)]
+enum Kill {
+    AfterReplies(u64),
+    BeforeCommit,
+    AfterCommit,
+}
+
+/// What happened, summed up.
+#[derive(Debug, Default)]
+struct Counts {
+    kills: u32,
+    while_writing: u32,
+    around_commits: u32,
+    stored: usize,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_at_any_moment_nothing_is_lost_or_doubled() {
+    let mut seeds = 0..SEEDS;
+    let (mut under_way, mut total) = (JoinSet::new(), Counts::default());
+    loop {
+        while under_way.len() < AT_ONCE
+            && let Some(seed) = seeds.next()
+        {
+            under_way.spawn(one_seed(seed));
+        }
+        let Some(counts) = under_way.join_next().await else { break };
+        let counts = counts.expect("the seed's rows are all there, once");
+        total.kills += counts.kills;
+        total.while_writing += counts.while_writing;
+        total.around_commits += counts.around_commits;
+        total.stored += counts.stored;
+    }
+    println!("{SEEDS} seeds: {total:?}");
+    assert!(total.kills >= 200, "{total:?}");
+    assert!(total.while_writing >= 50 && total.around_commits >= 40, "{total:?}");
+}
+
+/// What the org should hold: by object and key, the fields that are compared.
+type Truth = BTreeMap<(usize, String), Value>;
+
+async fn one_seed(seed: u64) -> Counts {
+    let org = Org::start_with(seed, &[], Settings::default()).await;
+    make_matchable(&org, &OBJECTS);
+    let mut config = org.config();
+    config["advanced"]["bulk_threshold"] = json!(if seed.is_multiple_of(2) { 0 } else { 1 });
+    let resource = |object: &str| match object {
+        "Contact" => json!({ "object": object, "match_field": MATCH, "operation": "insert" }),
+        _ => json!({ "object": object, "match_field": MATCH, "deletions": "delete" }),
+    };
+    let targets =
+        OBJECTS.map(|object| target(resource(object), &["LastName", "Company", "Name", "Phone", "Description"])).into();
+    let mut desk = Desk::prepare_with(config, targets).await.expect("the materialization is valid");
+
+    let mut random = StdRng::seed_from_u64(seed);
+    let (mut counts, mut truth) = (Counts::default(), Truth::new());
+    let mut transaction = Transaction::default();
+    while counts.kills < KILLS {
+        for _ in 0..random.random_range(1..60) {
+            let (binding, document) = change(&mut random, &mut truth);
+            transaction.add(desk.task.targets(), binding, document);
+        }
+        let kill = match random.random_range(0..4) {
+            0 => Kill::BeforeCommit,
+            1 => Kill::AfterCommit,
+            _ if counts.kills < STEPS => Kill::AfterReplies(u64::from(counts.kills) + 1),
+            _ => Kill::AfterReplies(random.random_range(2..25)),
+        };
+        counts.stored += transaction.len();
+        if attempt(&mut desk, &org, &transaction, Some(kill), &mut counts).await {
+            transaction = Transaction::default();
+        }
+    }
+    attempt(&mut desk, &org, &transaction, None, &mut counts).await;
+
+    for (binding, object) in OBJECTS.into_iter().enumerate() {
+        let fields: &[&str] = if object == "Account" { &["Name", "Phone"] } else { &["LastName", "Phone"] };
+        let expected: BTreeMap<_, _> = truth
+            .iter()
+            .filter(|((of, _), _)| *of == binding)
+            .map(|((_, key), row)| (key.clone(), row.clone()))
+            .collect();
+        assert_eq!(by_match(&org, object, fields), expected, "seed {seed}: {object}");
+        assert_eq!(org.ids(object).len(), expected.len(), "seed {seed}: {object}: nothing is there twice");
+    }
+    org.shutdown().await;
+    counts
+}
+
+/// A change to one of the records, noted in the truth.
+fn change(random: &mut StdRng, truth: &mut Truth) -> (usize, Value) {
+    let binding = random.random_range(0..OBJECTS.len());
+    let object = OBJECTS[binding];
+    // What is only ever inserted has a key of its own each time, as the records of a log have.
+    let keys = if object == "Contact" { KEYS..1_000_000_000 } else { 0..KEYS };
+    let key = format!("00Q{:012}AAA", random.random_range(keys));
+    let place = (binding, key.clone());
+    if object != "Contact" && random.random_range(0..5) == 0 {
+        truth.remove(&place);
+        return (binding, document("d", &key, json!({})));
+    }
+    let name = format!("N{}", random.random_range(0..1_000_000));
+    let phone = match random.random_range(0..3) {
+        0 => Value::Null,
+        _ => json!(random.random_range(0..1_000_000).to_string()),
+    };
+    let named = if object == "Account" { "Name" } else { "LastName" };
+    let mut fields = json!({ named: name, "Phone": phone });
+    if object == "Lead" {
+        fields["Company"] = json!("Acme");
+    }
+    truth.insert(place, json!({ named: name, "Phone": phone }));
+    (binding, document("u", &key, fields))
+}
+
+/// A session with one transaction, killed there. Answers whether the transaction was committed.
+async fn attempt(
+    desk: &mut Desk,
+    org: &Org,
+    transaction: &Transaction,
+    kill: Option<Kill>,
+    counts: &mut Counts,
+) -> bool {
+    let replies = org.emulator().replies();
+    let Desk { task, connector } = desk;
+    let targets = task.targets().to_vec();
+    let stored = async {
+        let mut delivery = task.open(connector).await.expect("a session opens");
+        let patch = delivery.store(&targets, transaction).await.expect("the transaction is taken");
+        (delivery, patch)
+    };
+    let (delivery, patch): (Delivery, Patch) = tokio::select! {
+        stored = timeout(PATIENCE, stored) => stored.expect("the session goes on"),
+        () = after(replies, kill) => {
+            // What is dropped here is killed.
+            counts.kills += 1;
+            counts.while_writing += 1;
+            return false;
+        }
+    };
+    let mut delivery = delivery;
+    match kill {
+        Some(Kill::BeforeCommit) => {
+            delivery.kill().await.expect("it can be killed");
+            (counts.kills, counts.around_commits) = (counts.kills + 1, counts.around_commits + 1);
+            return false;
+        }
+        Some(Kill::AfterCommit) => {
+            task.committed(patch);
+            delivery.kill().await.expect("it can be killed");
+            (counts.kills, counts.around_commits) = (counts.kills + 1, counts.around_commits + 1);
+        }
+        _ => {
+            task.committed(patch);
+            let patch = delivery.acknowledge().await.expect("it acknowledges");
+            task.committed(patch);
+            assert_eq!(delivery.close().await.expect("it ends").code, Some(0));
+        }
+    }
+    true
+}
+
+/// Resolves when so many replies have left the org.
+async fn after(mut replies: watch::Receiver<u64>, kill: Option<Kill>) {
+    let Some(Kill::AfterReplies(count)) = kill else { return std::future::pending().await };
+    let before = *replies.borrow_and_update();
+    replies.wait_for(|now| now - before >= count).await.expect("the org runs");
+}

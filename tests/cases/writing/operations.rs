@@ -1,0 +1,220 @@
+//! What documents become: by operation, null policy, deletion policy, and what is said of references and single fields.
+
+use demo::runtime::Dialect;
+use serde_json::{Value, json};
+
+use super::desk::{Desk, MATCH, by_match, document, make_matchable, target};
+use crate::org::Org;
+
+const A: &str = "00Q000000000001AAA";
+const B: &str = "00Q000000000002AAA";
+
+async fn leads() -> Org {
+    let org = Org::start(&[]).await;
+    make_matchable(&org, &["Lead", "Account", "Contact"]);
+    org
+}
+
+fn lead(id: &str, fields: Value) -> (usize, Value) {
+    let mut document = document("u", id, json!({ "LastName": "Ngo", "Company": "Acme" }));
+    for (name, value) in fields.as_object().expect("fields are an object") {
+        document[name] = value.clone();
+    }
+    (0, document)
+}
+
+/// What a sequence of transactions leaves in the org, for each policy. In the field `Phone` a null means something, and so does its
+/// absence.
+#[tokio::test(flavor = "multi_thread")]
+async fn policies() {
+    let stories: Vec<(&str, Value, Vec<Vec<(usize, Value)>>, Value)> = vec![
+        (
+            "upsert makes and changes; a null empties, what is absent stays",
+            json!({}),
+            vec![
+                vec![lead(A, json!({ "Phone": "1" })), lead(B, json!({ "Phone": "2" }))],
+                vec![lead(A, json!({ "Phone": null })), lead(B, json!({}))],
+            ],
+            json!({ A: { "Phone": null }, B: { "Phone": "2" } }),
+        ),
+        (
+            "nulls can be left alone",
+            json!({ "nulls": "leave" }),
+            vec![vec![lead(A, json!({ "Phone": "1" }))], vec![lead(A, json!({ "Phone": null }))]],
+            json!({ A: { "Phone": "1" } }),
+        ),
+        (
+            "deletions are ignored unless something else is said",
+            json!({}),
+            vec![vec![lead(A, json!({ "Phone": "1" }))], vec![(0, document("d", A, json!({})))]],
+            json!({ A: { "Phone": "1" } }),
+        ),
+        (
+            "deletions are carried out, twice without harm",
+            json!({ "deletions": "delete" }),
+            vec![
+                vec![lead(A, json!({ "Phone": "1" })), lead(B, json!({ "Phone": "2" }))],
+                vec![(0, document("d", A, json!({})))],
+                vec![(0, document("d", A, json!({})))],
+            ],
+            json!({ B: { "Phone": "2" } }),
+        ),
+        (
+            "a deletion sets a field, and nothing where the record is not there",
+            json!({ "deletions": "set_field", "deletion_field": "Phone", "deletion_value": "gone" }),
+            vec![
+                vec![lead(A, json!({ "Phone": "1" }))],
+                vec![(0, document("d", A, json!({ "LastName": null }))), (0, document("d", B, json!({})))],
+            ],
+            json!({ A: { "Phone": "gone" } }),
+        ),
+        (
+            "what is deleted and comes back is made again",
+            json!({ "deletions": "delete" }),
+            vec![
+                vec![lead(A, json!({ "Phone": "1" }))],
+                vec![(0, document("d", A, json!({})))],
+                vec![lead(A, json!({ "Phone": "3" }))],
+            ],
+            json!({ A: { "Phone": "3" } }),
+        ),
+        (
+            "an insert that comes again finds its own record",
+            json!({ "operation": "insert" }),
+            vec![vec![lead(A, json!({ "Phone": "1" }))], vec![lead(A, json!({ "Phone": "1" })), lead(B, json!({}))]],
+            json!({ A: { "Phone": "1" }, B: { "Phone": null } }),
+        ),
+    ];
+    for (story, options, transactions, expected) in stories {
+        let org = leads().await;
+        let mut resource = json!({ "object": "Lead", "match_field": MATCH });
+        resource.as_object_mut().unwrap().extend(options.as_object().unwrap().clone());
+        let mut desk = Desk::prepare(&org, vec![target(resource, &["LastName", "Company", "Phone"])]).await;
+        for documents in transactions {
+            desk.write(documents).await;
+        }
+        let found = by_match(&org, "Lead", &["Phone"]);
+        assert_eq!(json!(found), expected, "{story}");
+        assert_eq!(org.ids("Lead").len(), found.len(), "{story}: nothing is made twice");
+        org.shutdown().await;
+    }
+}
+
+/// `update` writes to what is there, by the record's own Id or by an external id, and never makes anything.
+#[tokio::test(flavor = "multi_thread")]
+async fn updates_by_id_and_by_external_id() {
+    let org = leads().await;
+    let fields = json!({ "LastName": "Ngo", "Company": "Acme", "Phone": "1", MATCH: A });
+    let own = org.create("Lead", fields).to_string();
+    for (match_field, key) in [("Id", own.as_str()), (MATCH, A)] {
+        let resource =
+            json!({ "object": "Lead", "match_field": match_field, "operation": "update", "on_error": "continue" });
+        let mut desk = Desk::prepare(&org, vec![target(resource, &["Phone"])]).await;
+        let change = |key: &str| (0, document("u", key, json!({ "Phone": match_field })));
+        let exit = desk.write([change(key), change("00Q00000000zzzzAAA")]).await;
+        assert_eq!(json!(by_match(&org, "Lead", &["Phone"])), json!({ A: { "Phone": match_field } }), "{match_field}");
+        assert_eq!(org.ids("Lead").len(), 1, "{match_field}");
+        assert!(exit.log.iter().any(|line| line.contains("a row was rejected")), "{match_field}: {:?}", exit.log);
+    }
+    org.shutdown().await;
+}
+
+/// Both forms in which runtimes send keys and values, and both at once, come to the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn packed_tuples_and_arrays() {
+    for dialect in [Dialect::Packed, Dialect::Arrays, Dialect::Both] {
+        let org = leads().await;
+        let resource = json!({ "object": "Lead", "match_field": MATCH });
+        let mut desk = Desk::prepare(&org, vec![target(resource, &["LastName", "Company", "Phone"])]).await;
+        let transaction = desk.transaction([lead(A, json!({ "Phone": "1" })), lead(B, json!({ "Phone": "ü\"\\" }))]);
+        let mut delivery = desk.open().await;
+        delivery.speak(dialect);
+        desk.commit(&mut delivery, &transaction).await.expect("the transaction is taken");
+        assert_eq!(delivery.close().await.expect("it ends").code, Some(0));
+        let expected = json!({ A: { "Phone": "1" }, B: { "Phone": "ü\"\\" } });
+        assert_eq!(json!(by_match(&org, "Lead", &["Phone"])), expected, "{dialect:?}");
+        org.shutdown().await;
+    }
+}
+
+/// A reference to what another binding writes leads to the copy of the parent, parents first although both come at once; any other
+/// reference is left out unless the user says what becomes of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn references() {
+    const PARENT: &str = "001000000000001AAA";
+    let org = leads().await;
+    let owner = org.truth("User").keys().next().expect("a user").clone();
+    let account = json!({ "object": "Account", "match_field": MATCH });
+    let contact = json!({ "object": "Contact", "match_field": MATCH });
+    let mut contact = target(contact, &["LastName", "AccountId", "OwnerId", "ReportsToId"]);
+    contact.require.insert("OwnerId".into(), json!({ "values": { "005000000000001AAA": owner } }));
+    // Contacts come first in the request, and accounts in the org.
+    let mut desk = Desk::prepare(&org, vec![contact, target(account, &["Name", "OwnerId"])]).await;
+    let validated = &desk.task.targets()[1].validated;
+    assert!(validated.forbidden["OwnerId"].contains("refers to records of"), "{:?}", validated.forbidden);
+    let fields = json!({ "LastName": "Ngo", "AccountId": PARENT, "OwnerId": "005000000000001AAA" });
+    desk.write([
+        (0, document("c", "003000000000001AAA", fields)),
+        (1, document("c", PARENT, json!({ "Name": "Acme", "OwnerId": "005000000000009AAA" }))),
+    ])
+    .await;
+    let contact = by_match(&org, "Contact", &["AccountId", "OwnerId"]).into_values().next().expect("the contact");
+    let account = org.truth("Account").into_iter().next().expect("the account");
+    assert_eq!(account.1[MATCH], PARENT);
+    assert_eq!(contact, json!({ "AccountId": account.0, "OwnerId": owner }));
+    org.shutdown().await;
+}
+
+/// Names, nested places and values as the field config says.
+#[tokio::test(flavor = "multi_thread")]
+async fn fields_have_rules_of_their_own() {
+    let org = leads().await;
+    let resource = json!({ "object": "Lead", "match_field": MATCH });
+    let mut target = target(resource, &["Surname", "Firm", "Rank"]);
+    target.projections.push(demo::runtime::Projection {
+        pointer: "/where/city".into(),
+        field: "where/city".into(),
+        types: vec!["string".into()],
+    });
+    for (field, rule) in [
+        ("Surname", json!({ "name": "LastName" })),
+        ("Firm", json!({ "name": "company" })),
+        ("where/city", json!({ "name": "City" })),
+        ("Rank", json!({ "name": "Phone", "values": { "1": "one", "true": "yes" }, "otherwise": "many" })),
+    ] {
+        target.require.insert(field.into(), rule);
+    }
+    let mut desk = Desk::prepare(&org, vec![target]).await;
+    let fields = |rank: Value| json!({ "Surname": "Ngo", "Firm": "Acme", "where": { "city": "Hue" }, "Rank": rank });
+    let ranks =
+        [(A, json!(1)), (B, json!(7)), ("00Q000000000003AAA", json!(null)), ("00Q000000000004AAA", json!(true))];
+    desk.write(ranks.map(|(id, rank)| (0, document("c", id, fields(rank))))).await;
+    let found = by_match(&org, "Lead", &["LastName", "Company", "City", "Phone"]);
+    let phones: Vec<_> = found.values().map(|lead| lead["Phone"].clone()).collect();
+    assert_eq!(phones, [json!("one"), json!("many"), json!(null), json!("yes")]);
+    assert_eq!(found[A]["City"], "Hue");
+    assert_eq!(found[A]["Company"], "Acme");
+    org.shutdown().await;
+}
+
+/// Two thousand rows take ten calls and a few, or one job.
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_are_counted_like_money() {
+    for (threshold, most_calls) in [(0, 16), (1000, 30)] {
+        let org = leads().await;
+        let mut config = org.config();
+        config["advanced"]["bulk_threshold"] = json!(threshold);
+        let resource = json!({ "object": "Lead", "match_field": MATCH });
+        let targets = vec![target(resource, &["LastName", "Company", "Phone"])];
+        let mut desk = Desk::prepare_with(config, targets).await.expect("it is valid");
+        let calls = |org: &Org| org.emulator().org().calls().values().sum::<u64>();
+        let before = calls(&org);
+        desk.write((0..2000).map(|number| lead(&format!("00Q{number:012}AAA"), json!({ "Phone": "1" })))).await;
+        let calls = calls(&org) - before;
+        assert_eq!(org.ids("Lead").len(), 2000);
+        assert!((10..=most_calls).contains(&calls) || threshold > 0 && calls <= most_calls, "{calls} calls");
+        let jobs = tokio::task::block_in_place(|| org.emulator().org().bulk_jobs()).len();
+        assert_eq!(jobs > 0, threshold > 0, "{jobs} jobs");
+        org.shutdown().await;
+    }
+}
