@@ -6,11 +6,12 @@
 //!
 //! In reading order:
 //! - [`runtime`]: starts a connector, asks it, runs sessions, keeps what a runtime keeps;
-//! - [`verdict`]: what was captured against what the org holds;
+//! - [`verdict`]: what was captured against what the org holds; [`copies`]: what was written to another org against it;
 //! - [`binaries`]: builds the connector that is to be started;
 //! - [`error`]: everything that can go wrong on the way.
 
 pub mod binaries;
+pub mod copies;
 pub mod error;
 pub mod runtime;
 pub mod verdict;

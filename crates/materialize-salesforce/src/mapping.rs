@@ -161,6 +161,10 @@ impl Mapping {
             return Err(Forbidden::Operation);
         }
         let field = self.prepared.destination(&projection.field, self.operation).map_err(Forbidden::LeftOut)?;
+        let is_asked_for = self.rules.contains_key(&projection.field);
+        if self.operation == Operation::Upsert && !field.createable && !is_asked_for {
+            return Err(Forbidden::ExistingOnly);
+        }
         let types = &projection.inference.types;
         let is_structure =
             |kind: &String| kind == "object" || (kind == "array" && field.kind != FieldType::MultiPicklist);
@@ -180,6 +184,10 @@ impl Mapping {
                 "what happened to a record is read from the document, and written to no field".to_owned()
             }
             Forbidden::Structure => format!("{object}.{name} takes no objects or arrays: write their parts"),
+            Forbidden::ExistingOnly => format!(
+                "{object}.{name} can be set in existing records only: require the field to have it written nevertheless, which takes a second \
+                 call for new records"
+            ),
             Forbidden::LeftOut(LeftOut::Unknown) => {
                 let near = closest(name, describe.fields.iter().map(|field| field.name.as_str()));
                 let near = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
@@ -215,6 +223,8 @@ fn is_compound(field: &Field) -> bool {
 enum Forbidden {
     Operation,
     Structure,
+    /// Salesforce refuses a new record that has a value of it.
+    ExistingOnly,
     LeftOut(LeftOut),
 }
 

@@ -38,15 +38,13 @@ pub(crate) struct Line {
     /// What an insert with a key is called, by which it can be looked for.
     pub(crate) name: Option<crate::row::Cell>,
     pub(crate) row: Arc<Row>,
-    /// Fields were left out after a refusal.
-    repaired: bool,
     /// It may have been made without our knowing.
     unclear: bool,
 }
 
 impl Line {
     pub(crate) fn new(address: Address, name: Option<crate::row::Cell>, row: Row) -> Line {
-        Line { address, name, row: Arc::new(row), repaired: false, unclear: false }
+        Line { address, name, row: Arc::new(row), unclear: false }
     }
 }
 
@@ -275,12 +273,11 @@ impl Delivery {
         }
     }
 
-    /// Takes fields out of a row, once; whether there is something left to try.
+    /// Takes fields out of a row; whether any was there, so that it is worth another attempt.
     fn repair(&mut self, line: usize, fields: &[String]) -> bool {
         let line = &mut self.lines[line];
         let row = Arc::make_mut(&mut line.row);
-        let found = fields.iter().filter(|field| row.leave_out(field)).count();
-        !std::mem::replace(&mut line.repaired, true) && found > 0
+        fields.iter().filter(|field| row.leave_out(field)).count() > 0
     }
 
     fn given_up(&self, faults: &[Fault]) -> Settled {

@@ -371,7 +371,7 @@ impl<O: Send + 'static> Engine<O> {
     /// What became of a row. One of several changes that was refused is taken apart: the reason may lie in one of them.
     fn settle(&mut self, id: JourneyId, line: usize, settled: Settled) {
         let Some(journey) = self.journeys.get_mut(&id) else { return };
-        let Some(run) = journey.runs[line].take() else { return };
+        let Some(mut run) = journey.runs[line].take() else { return };
         let (target, row) = (journey.target, Arc::clone(&journey.delivery.lines[line].row));
         match settled {
             Settled::Applied { .. } => {
@@ -379,7 +379,10 @@ impl<O: Send + 'static> Engine<O> {
                 self.close(target, run, &row, &settled);
             }
             Settled::Rejected { .. } | Settled::Orphaned { .. } if run.parts.len() > 1 => self.window.take_apart(run),
-            Settled::Orphaned { .. } => self.orphans.park(Orphan { target, run, row, refusal: settled }),
+            Settled::Orphaned { .. } => {
+                self.window.park(&mut run);
+                self.orphans.park(Orphan { target, run, row, refusal: settled });
+            }
             Settled::Rejected { .. } => self.close(target, run, &row, &settled),
         }
     }

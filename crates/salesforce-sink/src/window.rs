@@ -35,6 +35,8 @@ pub(crate) struct Part<T> {
 pub(crate) struct Run<T> {
     record: Record,
     pub(crate) parts: Vec<Part<T>>,
+    /// Whether others wait for it.
+    travels: bool,
 }
 
 impl<T> Run<T> {
@@ -181,7 +183,7 @@ impl<T> Window<T> {
                 continue;
             }
             lane.on_its_way = true;
-            let run = Run { record: record.clone(), parts: lane.fold() };
+            let run = Run { record: record.clone(), parts: lane.fold(), travels: true };
             size += run.size();
             runs.push(run);
             taken.push(seq);
@@ -194,8 +196,8 @@ impl<T> Window<T> {
     }
 
     /// Closes the changes of a row, which have their receipts; what waits behind them may go.
-    pub(crate) fn settle(&mut self, run: Run<T>) -> Vec<T> {
-        self.arrived(&run);
+    pub(crate) fn settle(&mut self, mut run: Run<T>) -> Vec<T> {
+        self.park(&mut run);
         let open = self.open.entry(run.record.target()).or_default();
         for part in &run.parts {
             open.remove(&part.seq);
@@ -205,8 +207,8 @@ impl<T> Window<T> {
     }
 
     /// Puts the changes of a row back, before all others of the record, to be written one by one.
-    pub(crate) fn take_apart(&mut self, run: Run<T>) {
-        self.arrived(&run);
+    pub(crate) fn take_apart(&mut self, mut run: Run<T>) {
+        self.park(&mut run);
         if let Some(lane) = self.lanes.get_mut(&run.record) {
             for part in run.parts.into_iter().rev() {
                 lane.waiting.push_front(Part { alone: true, ..part });
@@ -215,8 +217,10 @@ impl<T> Window<T> {
         self.release(run.record);
     }
 
-    fn arrived(&mut self, run: &Run<T>) {
-        if let Some(count) = self.travelling.get_mut(&(run.record.target(), run.first().operation)) {
+    /// A row is not on its way any more. Other records need not wait for it; those of its own record still do.
+    pub(crate) fn park(&mut self, run: &mut Run<T>) {
+        let kind = (run.record.target(), run.first().operation);
+        if let (true, Some(count)) = (std::mem::take(&mut run.travels), self.travelling.get_mut(&kind)) {
             *count -= 1;
         }
     }
