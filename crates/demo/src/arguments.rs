@@ -2,33 +2,43 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
-/// Shows `source-salesforce` capturing an emulated org: history first, then every change as it happens.
+/// Shows the connectors at work on emulated orgs. Without a command `source-salesforce` captures one: history first, then every change as
+/// it happens.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
 pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
     /// How long the org goes on changing before the captured collections are compared with it.
-    #[arg(long = "for", value_name = "TIME", default_value = "30s", value_parser = duration)]
+    #[arg(global = true, long = "for", value_name = "TIME", default_value = "30s", value_parser = duration)]
     pub(crate) time: Duration,
     /// Go on until Ctrl-C.
-    #[arg(long, conflicts_with = "time")]
+    #[arg(global = true, long, conflicts_with = "time")]
     pub(crate) forever: bool,
     /// Print JSON lines, every document in full, and nothing else.
-    #[arg(long)]
+    #[arg(global = true, long)]
     pub(crate) json: bool,
     /// How many rows the org starts with.
-    #[arg(long, value_name = "N", default_value_t = 3000)]
+    #[arg(global = true, long, value_name = "N", default_value_t = 3000)]
     pub(crate) rows: u64,
     /// How many changes per second are made to them.
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(global = true, long, value_name = "N", default_value_t = 20)]
     pub(crate) rate: u32,
     /// Starting rows and changes follow from this number.
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(global = true, long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
     /// Start this connector instead of building the workspace's.
-    #[arg(long, value_name = "FILE")]
+    #[arg(global = true, long, value_name = "FILE")]
     pub(crate) connector: Option<PathBuf>,
+}
+
+/// What else is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub(crate) enum Command {
+    /// One org into another: what source-salesforce captures is written by materialize-salesforce, and both orgs are compared.
+    Sync,
 }
 
 /// `500ms`, `30s`, `5m`, `1h`.

@@ -8,6 +8,7 @@ use clap::Parser as _;
 use crate::{arguments::Arguments, screen::Screen};
 
 mod arguments;
+mod desk;
 mod org;
 mod screen;
 mod show;

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use salesforce_emulator::{Config, Emulator, StartError, Workload, org::Refusal};
+use salesforce_emulator::{
+    Config, Emulator, StartError, Workload,
+    org::{Refusal, SchemaChange},
+};
 use serde_json::{Value, json};
 
 /// The objects that the demo fills, changes and captures.
@@ -20,6 +23,9 @@ pub(crate) enum Error {
     /// It does not take the workload.
     #[error("the emulated org refuses the workload: {0}")]
     Workload(String),
+    /// It does not take a change of its objects.
+    #[error("the emulated org refuses a field: {0}")]
+    Schema(String),
     /// It cannot say what it holds.
     #[error("reading {object} from the emulated org")]
     Records {
@@ -83,6 +89,16 @@ impl EmulatedOrg {
             Some(failure) => Err(Error::Workload(failure)),
             None => Ok(report.created + report.updated + report.deleted + report.undeleted),
         }
+    }
+
+    /// Gives the objects an external id of this name, for the Ids that records have in another org.
+    pub(crate) fn make_matchable(&self, field: &str) -> Result<(), Error> {
+        let definition = json!({ "type": "string", "length": 18, "external_id": true, "unique": true });
+        let change = |object| json!({ "add_field": { "object": object, "field": field, "definition": definition } });
+        let changes = OBJECTS.iter().map(|object| serde_json::from_value(change(object)));
+        let changes: Vec<SchemaChange> =
+            changes.collect::<Result<_, _>>().map_err(|error| Error::Schema(error.to_string()))?;
+        self.0.org().change_schema(changes).map_err(|refusal| Error::Schema(refusal.to_string()))
     }
 
     /// The truth: all records of an object that are not deleted, by id.

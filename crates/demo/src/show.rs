@@ -17,7 +17,8 @@ use serde_json::Value;
 use tokio::time;
 
 use crate::{
-    arguments::Arguments,
+    arguments::{Arguments, Command},
+    desk::Desk,
     org::{EmulatedOrg, OBJECTS},
     screen::{Arrival, Screen},
     statistics::Statistics,
@@ -29,12 +30,17 @@ const CAPTURE: &str = "demo/source-salesforce";
 /// How often the live numbers move.
 const TICK: Duration = Duration::from_millis(200);
 
+/// How often what was captured is handed on to another org.
+const TRANSACTION: SignedDuration = SignedDuration::from_secs(1);
+
 /// A capture that lags behind a still org, and had nothing to say for so long, will not catch up.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(30);
 
 /// What was captured and what the org holds, side by side.
 #[derive(Debug)]
 pub(crate) struct Agreement {
+    /// Whether another org was compared too.
+    pub(crate) is_of_two_orgs: bool,
     /// Rows of each captured collection.
     pub(crate) rows: Vec<(String, Value)>,
     /// What is wrong, in sentences; empty if nothing is.
@@ -72,7 +78,15 @@ pub(crate) async fn run(arguments: &Arguments, screen: &mut Screen) -> Result<Ag
     screen.step("org", &format!("{} with {} rows", org.url(), arguments.rows));
 
     let capture = prepare(&connector, &org, screen).await?;
-    let mut show = Show::open(capture, &connector, screen).await?;
+    let desk = match arguments.command {
+        Some(Command::Sync) => Some(Desk::open(&connector, &org, &capture, arguments.seed + 1, screen).await?),
+        None => None,
+    };
+    let mut show = Show::open(capture, desk, &connector, screen).await?;
+    if show.desk.is_some() {
+        // Parents come before those that refer to them when all history comes at once.
+        show.catch_up(&org).await?;
+    }
     org.change(arguments.rate, arguments.seed)?;
     show.follow((!arguments.forever).then_some(arguments.time)).await?;
     let changes = org.rest().await?;
@@ -118,6 +132,9 @@ async fn prepare(connector: &Connector, org: &EmulatedOrg, screen: &Screen) -> R
 /// A running session and what shows it.
 struct Show<'a> {
     capture: Capture,
+    /// Where it goes on to another org.
+    desk: Option<Desk>,
+    written_at: Timestamp,
     session: Session,
     statistics: Statistics,
     screen: &'a mut Screen,
@@ -125,11 +142,16 @@ struct Show<'a> {
 }
 
 impl<'a> Show<'a> {
-    async fn open(mut capture: Capture, connector: &Connector, screen: &'a mut Screen) -> Result<Self, Error> {
+    async fn open(
+        mut capture: Capture,
+        desk: Option<Desk>,
+        connector: &Connector,
+        screen: &'a mut Screen,
+    ) -> Result<Self, Error> {
         let session = capture.open(connector).await?;
         screen.step("open", "the session is open: documents follow");
         let statistics = Statistics::new(capture.bindings().iter().map(Binding::stream));
-        Ok(Self { capture, session, statistics, screen, phase: "the org is changing" })
+        Ok(Self { capture, desk, written_at: now(), session, statistics, screen, phase: "the org is changing" })
     }
 
     /// Takes groups while the org changes: for a time, or until Ctrl-C.
@@ -145,6 +167,9 @@ impl<'a> Show<'a> {
         });
         while !is_ready(over.as_mut()).await {
             self.take().await?;
+            if now().duration_since(self.written_at) >= TRANSACTION {
+                self.write().await?;
+            }
         }
         Ok(())
     }
@@ -160,14 +185,27 @@ impl<'a> Show<'a> {
             if self.statistics.documents() > before {
                 last_document = now();
             } else if self.differences(org)?.is_empty() {
-                break;
+                self.write().await?;
+                if self.desk.as_ref().is_none_or(Desk::is_done) {
+                    break;
+                }
             }
         }
         Ok(())
     }
 
+    /// Hands on to the other org, if there is one.
+    async fn write(&mut self) -> Result<(), Error> {
+        if let Some(desk) = &mut self.desk {
+            desk.write(self.screen).await?;
+        }
+        self.written_at = now();
+        Ok(())
+    }
+
     /// Ends the session as the runtime does, by the end of its stdin, and compares.
     async fn end(mut self, org: &EmulatedOrg) -> Result<Agreement, Error> {
+        let is_of_two_orgs = self.desk.is_some();
         self.session.close();
         while let Some(group) = self.session.group().await? {
             self.keep(group)?;
@@ -180,10 +218,15 @@ impl<'a> Show<'a> {
         if exit.code != Some(0) {
             problems.push(format!("the connector ended {exit}"));
         }
+        if let Some(desk) = self.desk.take() {
+            let (written, found) = desk.end(org).await?;
+            problems.extend(found);
+            self.screen.step("written", &format!("{written} rows, as transactions brought them together"));
+        }
         let rows = self.capture.bindings().iter().enumerate();
         let rows = rows
             .map(|(index, binding)| (binding.stream().to_owned(), self.capture.collection(index).rows().len().into()));
-        let agreement = Agreement { rows: rows.collect(), problems };
+        let agreement = Agreement { is_of_two_orgs, rows: rows.collect(), problems };
         self.screen.verdict(&agreement, &self.statistics);
         Ok(agreement)
     }
@@ -210,6 +253,9 @@ impl<'a> Show<'a> {
             let event = document["_meta"]["source"]["createdDate"].as_str().and_then(|created| created.parse().ok());
             self.statistics.note(stream, *arrived, event);
             self.screen.document(&Arrival { stream, document, at: *arrived, event });
+        }
+        if let Some(desk) = &mut self.desk {
+            desk.take(&group);
         }
         Ok(self.capture.commit(group)?)
     }

@@ -67,6 +67,26 @@ impl Connector {
         Ok(spec)
     }
 
+    /// The JSON schema of a stream's documents, from the connector's command line.
+    ///
+    /// # Errors
+    /// When it does not print one.
+    pub async fn schema(&self, config: &Value, stream: &str) -> Result<Value, Error> {
+        let schema = self.clone().with_argument("schema").with_argument("--config").with_argument("-");
+        let mut process = Process::start(&schema.with_argument("--stream").with_argument(stream))?;
+        process.send(config).await?;
+        process.close_stdin();
+        let mut text = String::new();
+        while let Some(line) = process.line().await? {
+            text += &line;
+        }
+        let exit = process.ended().await?;
+        match serde_json::from_str(&text) {
+            Ok(schema) if exit.code == Some(0) => Ok(schema),
+            _ => Err(Error::Ended { awaited: "a schema", exit }),
+        }
+    }
+
     /// Sends one request that has one answer, in a process of its own, and returns the answer's content. `answer` is its
     /// kind, like `discovered`.
     ///

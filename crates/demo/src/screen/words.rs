@@ -63,9 +63,11 @@ pub(super) fn verdict(agreement: &Agreement, statistics: &Statistics) -> Vec<Str
     }
     if agreement.is_complete() {
         let rows: Vec<String> = agreement.rows.iter().map(|(name, rows)| format!("{rows} {name}")).collect();
-        lines.push(format!("The captured collections agree with the org: {}.", rows.join(", ")));
+        let who =
+            if agreement.is_of_two_orgs { "The collections and the second org" } else { "The captured collections" };
+        lines.push(format!("{who} agree with the org: {}.", rows.join(", ")));
     } else {
-        lines.push("The captured collections do NOT agree with the org:".to_owned());
+        lines.push("There is NO agreement with the org:".to_owned());
         lines.extend(agreement.problems.iter().cloned());
     }
     lines
