@@ -4,8 +4,9 @@ FROM rust:1-bookworm AS build
 WORKDIR /build
 COPY . .
 RUN --mount=type=cache,target=/build/target --mount=type=cache,target=/usr/local/cargo/registry \
-    cargo build --release --locked -p source-salesforce -p salesforce-emulator \
-    && mkdir /out && cp target/release/source-salesforce target/release/salesforce-emulator /out/
+    cargo build --release --locked -p source-salesforce -p materialize-salesforce -p salesforce-emulator \
+    && mkdir /out \
+    && cp target/release/source-salesforce target/release/materialize-salesforce target/release/salesforce-emulator /out/
 
 FROM debian:bookworm-slim AS base
 # Roots for TLS; nothing else is needed at run time.
@@ -16,6 +17,13 @@ USER nonroot:nonroot
 FROM base AS salesforce-emulator
 COPY --from=build /out/salesforce-emulator /usr/local/bin/
 ENTRYPOINT ["/usr/local/bin/salesforce-emulator"]
+
+FROM base AS materialize-salesforce
+LABEL FLOW_RUNTIME_PROTOCOL=materialize
+LABEL FLOW_RUNTIME_CODEC=json
+WORKDIR /connector
+COPY --from=build /out/materialize-salesforce /connector/
+ENTRYPOINT ["/connector/materialize-salesforce"]
 
 # Last, so that a build without --target makes the connector.
 FROM base AS source-salesforce

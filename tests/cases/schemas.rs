@@ -14,6 +14,10 @@ async fn files_are_what_the_connector_prints() {
     assert_file("source-salesforce.config.json", &spec["configSchema"]);
     assert_file("source-salesforce.resource.json", &spec["resourceConfigSchema"]);
 
+    let spec = program::writer().spec().await.expect("it says what it is");
+    assert_file("materialize-salesforce.config.json", &spec["configSchema"]);
+    assert_file("materialize-salesforce.resource.json", &spec["resourceConfigSchema"]);
+
     let org = Org::start(&[]).await;
     let discovered = program::run(&["discover", "--config", "-"], org.config().to_string()).await.json();
     let bindings = discovered["discovered"]["bindings"].as_array().expect("bindings");
@@ -43,8 +47,16 @@ fn assert_file(name: &str, schema: &Value) {
 #[tokio::test(flavor = "multi_thread")]
 async fn forms_are_told_everything() {
     let spec = program::run(&["spec"], "").await.json()["spec"].take();
-    assert_eq!(spec["protocol"], 3_032_023);
     assert_eq!(spec["resourcePathPointers"], json!(["/stream"]));
+    check_spec(&spec);
+    let spec = program::writer().spec().await.expect("it says what it is");
+    assert_eq!(spec["resourceConfigSchema"]["properties"]["object"]["x-collection-name"], true);
+    assert_eq!(spec["resourceConfigSchema"]["properties"]["delta_updates"]["x-delta-updates"], true);
+    check_spec(&spec);
+}
+
+fn check_spec(spec: &Value) {
+    assert_eq!(spec["protocol"], 3_032_023);
     assert!(spec["documentationUrl"].as_str().is_some_and(|url| url.starts_with("https://")), "{spec:#}");
 
     let mut secrets = Vec::new();

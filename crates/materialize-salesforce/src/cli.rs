@@ -112,11 +112,11 @@ impl Arguments {
 impl Objects {
     async fn read(&self) -> Result<(Config, Vec<Resource>), Error> {
         let resource = |text: &String| match text.trim_start().starts_with('{') {
-            true => Resource::parse(&*file::as_json(text, "--object")?),
+            true => Resource::parse(&file::as_json(text, "--object")?),
             false => Resource::named(text),
         };
         let resources = self.objects.iter().map(resource).collect::<Result<Vec<_>, _>>()?;
-        Ok((Config::parse(&*file::read(&self.config).await?)?, resources))
+        Ok((Config::parse(&file::read(&self.config).await?)?, resources))
     }
 }
 

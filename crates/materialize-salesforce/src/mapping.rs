@@ -219,7 +219,7 @@ fn is_compound(field: &Field) -> bool {
 }
 
 /// Why a location is written to no field.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 enum Forbidden {
     Operation,
     Structure,

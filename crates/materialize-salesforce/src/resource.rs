@@ -26,13 +26,13 @@ pub struct RawResource {
     #[schemars(with = "Option<String>", title = "Match Field", extend("order" = 1))]
     pub match_field: Option<String>,
     /// What is done with a document. upsert writes to the record of its key, or makes it. update writes to records that exist, and never makes one. insert makes a record of each document; with a match field a document that comes again finds its own record.
-    #[serde(default)]
-    #[schemars(title = "Operation", extend("order" = 2))]
-    pub operation: Policy,
+    #[serde(default, deserialize_with = "setting::blank_is_absent")]
+    #[schemars(with = "Option<String>", title = "Operation", extend("order" = 2, "enum" = ["upsert", "update", "insert"], "default" = "upsert"))]
+    pub operation: Option<String>,
     /// What is done when a document is deleted from the collection: nothing, or the record is deleted, or a field of it is set.
-    #[serde(default)]
-    #[schemars(title = "Deletions", extend("order" = 3))]
-    pub deletions: Deletions,
+    #[serde(default, deserialize_with = "setting::blank_is_absent")]
+    #[schemars(with = "Option<String>", title = "Deletions", extend("order" = 3, "enum" = ["ignore", "delete", "set_field"], "default" = "ignore"))]
+    pub deletions: Option<String>,
     /// The field that is set when a document is deleted, where that is chosen for deletions.
     #[serde(default, deserialize_with = "setting::blank_is_absent")]
     #[schemars(with = "Option<String>", title = "Deletion Field", extend("order" = 4))]
@@ -42,17 +42,17 @@ pub struct RawResource {
     #[schemars(with = "Option<String>", title = "Deletion Value", extend("order" = 5))]
     pub deletion_value: Option<Value>,
     /// What a null in a document means: clear empties the field, leave does nothing. A field that a document does not have is left alone.
-    #[serde(default)]
-    #[schemars(title = "Nulls", extend("order" = 6))]
-    pub nulls: Nulls,
+    #[serde(default, deserialize_with = "setting::blank_is_absent")]
+    #[schemars(with = "Option<String>", title = "Nulls", extend("order" = 6, "enum" = ["clear", "leave"], "default" = "clear"))]
+    pub nulls: Option<String>,
     /// What happens to fields that refer to other records, as Ids of another org lead nowhere in this one. match names the parent by its own match field where this materialization writes the parent's object too, and leaves the others out; keep sends the Ids as they are; drop leaves all of them out. A field may have a rule of its own.
-    #[serde(default)]
-    #[schemars(title = "References", extend("order" = 7))]
-    pub references: References,
+    #[serde(default, deserialize_with = "setting::blank_is_absent")]
+    #[schemars(with = "Option<String>", title = "References", extend("order" = 7, "enum" = ["match", "keep", "drop"], "default" = "match"))]
+    pub references: Option<String>,
     /// What happens when Salesforce rejects a row. stop ends the task with the reason. continue reports the row, in the log and as a dead letter, and goes on.
-    #[serde(default)]
-    #[schemars(title = "Rejected Rows", extend("order" = 8))]
-    pub on_error: OnError,
+    #[serde(default, deserialize_with = "setting::blank_is_absent")]
+    #[schemars(with = "Option<String>", title = "Rejected Rows", extend("order" = 8, "enum" = ["stop", "continue"], "default" = "stop"))]
+    pub on_error: Option<String>,
     /// The API name of an object in which rejected rows are kept. It needs the fields Object__c, Key__c, Operation__c, Code__c, Message__c (long text) and Document__c (long text).
     #[serde(default, deserialize_with = "setting::blank_is_absent")]
     #[schemars(with = "Option<String>", title = "Dead Letters", extend("order" = 9))]
@@ -69,12 +69,14 @@ pub struct RawResource {
     #[serde(default)]
     #[schemars(title = "Delta Updates", extend("order" = 12, "default" = true, "x-delta-updates" = true))]
     pub delta_updates: Option<bool>,
+    /// Kept by the user interface for itself.
+    #[serde(default, rename = "_meta")]
+    #[schemars(skip)]
+    pub meta: Option<serde::de::IgnoredAny>,
 }
 
 /// What is done with a document.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(inline)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Policy {
     /// Write to the record of its key, or make it.
     #[default]
@@ -86,23 +88,15 @@ pub enum Policy {
 }
 
 /// What is done when a document is deleted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(inline)]
-pub enum Deletions {
-    /// Nothing.
-    #[default]
+#[derive(Debug, Clone, Copy)]
+enum Deletions {
     Ignore,
-    /// The record goes to the recycle bin.
     Delete,
-    /// A field is set.
     SetField,
 }
 
 /// What a null means.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(inline)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Nulls {
     /// The field is emptied.
     #[default]
@@ -112,9 +106,7 @@ pub enum Nulls {
 }
 
 /// What happens to references.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(inline)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum References {
     /// Parents are named by their own match fields.
     #[default]
@@ -126,9 +118,7 @@ pub enum References {
 }
 
 /// What happens when Salesforce rejects a row.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(inline)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum OnError {
     /// The task ends with the reason.
     #[default]
@@ -194,6 +184,13 @@ pub struct FieldRule {
     pub otherwise: Option<Value>,
 }
 
+/// The value that is named; the first one if none is.
+fn one_of<T: Copy, const N: usize>(name: &Option<String>, values: [(&str, T); N]) -> Result<T, String> {
+    let Some(name) = name else { return Ok(values[0].1) };
+    let named = values.iter().find(|(known, _)| known == name);
+    named.map(|(_, value)| *value).ok_or_else(|| format!("it is one of {}", values.map(|(known, _)| known).join(", ")))
+}
+
 /// What a field is set to on deletion where nothing is said.
 const DEFAULT_DELETION_VALUE: &RawValue = RawValue::TRUE;
 
@@ -224,15 +221,16 @@ impl From<Nulls> for salesforce_sink::Nulls {
 /// # Errors
 /// The field, the place, and what is expected there.
 pub fn rules(configs: &BTreeMap<String, Box<RawValue>>) -> Result<BTreeMap<String, FieldRule>, String> {
-    let rule =
-        |(field, config): (&String, &Box<RawValue>)| match flow_protocol::parse::<FieldRule>(config, "field config") {
-            Ok(rule) if rule.object.is_some() && rule.lookup.is_none() => Err(format!(
-                "field config of {field}: object: it says which object a lookup is to, and there is no lookup"
-            )),
-            Ok(rule) => Ok((field.clone(), rule)),
-            Err(error) => Err(format!("field config of {field}: {error}")),
-        };
-    configs.iter().map(rule).collect()
+    let mut rules = BTreeMap::new();
+    for (field, config) in configs {
+        let bad = |problem: String| format!("field config of {field}: {problem}");
+        let rule: FieldRule = flow_protocol::parse(config, "it").map_err(|error| bad(error.to_string()))?;
+        if rule.object.is_some() && rule.lookup.is_none() {
+            return Err(bad("object: it says which object a lookup is to, and there is no lookup".to_owned()));
+        }
+        rules.insert(field.clone(), rule);
+    }
+    Ok(rules)
 }
 
 impl Resource {
@@ -269,7 +267,18 @@ impl Resource {
             let text = text.as_deref();
             text.map(|text| text.parse().map_err(|source| Error::option(&raw.object, key, &source))).transpose()
         };
-        let deletion = match (raw.deletions, field("deletion_field", &raw.deletion_field)?) {
+        let policies = [("upsert", Policy::Upsert), ("update", Policy::Update), ("insert", Policy::Insert)];
+        let policy = one_of(&raw.operation, policies).map_err(|problem| bad("operation", &problem))?;
+        let nulls = one_of(&raw.nulls, [("clear", Nulls::Clear), ("leave", Nulls::Leave)]);
+        let references = one_of(
+            &raw.references,
+            [("match", References::Match), ("keep", References::Keep), ("drop", References::Drop)],
+        );
+        let on_error = one_of(&raw.on_error, [("stop", OnError::Stop), ("continue", OnError::Continue)]);
+        let deletions =
+            [("ignore", Deletions::Ignore), ("delete", Deletions::Delete), ("set_field", Deletions::SetField)];
+        let deletions = one_of(&raw.deletions, deletions).map_err(|problem| bad("deletions", &problem))?;
+        let deletion = match (deletions, field("deletion_field", &raw.deletion_field)?) {
             (Deletions::Ignore, _) => Deletion::Ignore,
             (Deletions::Delete, _) => Deletion::Delete,
             (Deletions::SetField, Some(field)) => {
@@ -280,7 +289,7 @@ impl Resource {
                 return Err(bad("deletion_field", "it is missing: name the field that is to be set on deletion"));
             }
         };
-        if raw.operation == Policy::Insert && !matches!(deletion, Deletion::Ignore) {
+        if policy == Policy::Insert && !matches!(deletion, Deletion::Ignore) {
             return Err(bad(
                 "deletions",
                 "a materialization that only inserts leaves records alone: choose ignore, or another operation",
@@ -289,11 +298,11 @@ impl Resource {
         Ok(Self {
             object: name("object", &raw.object)?,
             match_field: field("match_field", &raw.match_field)?,
-            policy: raw.operation,
+            policy,
             deletion,
-            nulls: raw.nulls,
-            references: raw.references,
-            on_error: raw.on_error,
+            nulls: nulls.map_err(|problem| bad("nulls", &problem))?,
+            references: references.map_err(|problem| bad("references", &problem))?,
+            on_error: on_error.map_err(|problem| bad("on_error", &problem))?,
             dead_letters: raw.dead_letters.as_deref().map(|text| name("dead_letters", text)).transpose()?,
             options: salesforce_sink::WriteOptions {
                 allow_duplicates: raw.allow_duplicates,

@@ -37,11 +37,16 @@ pub(crate) fn target(resource: Value, members: &[&str]) -> Target {
 
 /// A document as a capture writes it.
 pub(crate) fn document(op: &str, id: &str, fields: Value) -> Value {
-    let mut document = json!({ "_meta": { "op": op }, "Id": id });
-    for (name, value) in fields.as_object().expect("fields are an object") {
-        document[name] = value.clone();
-    }
-    document
+    with(json!({ "_meta": { "op": op }, "Id": id }), fields)
+}
+
+/// An object with more members, or other values of some.
+pub(crate) fn with(mut object: Value, more: Value) -> Value {
+    let (Value::Object(members), Value::Object(more)) = (&mut object, more) else {
+        panic!("only objects have members")
+    };
+    members.extend(more);
+    object
 }
 
 impl Desk {

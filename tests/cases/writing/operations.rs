@@ -3,7 +3,7 @@
 use demo::runtime::Dialect;
 use serde_json::{Value, json};
 
-use super::desk::{Desk, MATCH, by_match, document, make_matchable, target};
+use super::desk::{Desk, MATCH, by_match, document, make_matchable, target, with};
 use crate::org::Org;
 
 const A: &str = "00Q000000000001AAA";
@@ -16,18 +16,17 @@ async fn leads() -> Org {
 }
 
 fn lead(id: &str, fields: Value) -> (usize, Value) {
-    let mut document = document("u", id, json!({ "LastName": "Ngo", "Company": "Acme" }));
-    for (name, value) in fields.as_object().expect("fields are an object") {
-        document[name] = value.clone();
-    }
-    (0, document)
+    (0, document("u", id, with(json!({ "LastName": "Ngo", "Company": "Acme" }), fields)))
 }
+
+/// What it shows, options of the binding, transactions, and what is in the org afterwards.
+type Story = (&'static str, Value, Vec<Vec<(usize, Value)>>, Value);
 
 /// What a sequence of transactions leaves in the org, for each policy. In the field `Phone` a null means something, and so does its
 /// absence.
 #[tokio::test(flavor = "multi_thread")]
 async fn policies() {
-    let stories: Vec<(&str, Value, Vec<Vec<(usize, Value)>>, Value)> = vec![
+    let stories: [Story; 7] = [
         (
             "upsert makes and changes; a null empties, what is absent stays",
             json!({}),
@@ -87,8 +86,7 @@ async fn policies() {
     ];
     for (story, options, transactions, expected) in stories {
         let org = leads().await;
-        let mut resource = json!({ "object": "Lead", "match_field": MATCH });
-        resource.as_object_mut().unwrap().extend(options.as_object().unwrap().clone());
+        let resource = with(json!({ "object": "Lead", "match_field": MATCH }), options);
         let mut desk = Desk::prepare(&org, vec![target(resource, &["LastName", "Company", "Phone"])]).await;
         for documents in transactions {
             desk.write(documents).await;

@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use salesforce_emulator::Settings;
 use serde_json::{Value, json};
 
-use super::desk::{Desk, MATCH, document, make_matchable, target};
+use super::desk::{Desk, MATCH, document, make_matchable, target, with};
 use crate::{org::Org, program};
 
 /// Bindings that cannot work, and what `validate` says of each.
@@ -16,9 +16,7 @@ async fn bindings_that_cannot_work() {
     let plain = json!({ "type": "string" });
     org.change_schema(json!({ "add_field": { "object": "Lead", "field": "Plain__c", "definition": plain } }));
     let lead = |options: Value| {
-        let mut resource = json!({ "object": "Lead", "match_field": MATCH });
-        resource.as_object_mut().unwrap().extend(options.as_object().unwrap().clone());
-        target(resource, &["LastName", "Company"])
+        target(with(json!({ "object": "Lead", "match_field": MATCH }), options), &["LastName", "Company"])
     };
     let ruled = |field: &str, rule: Value| {
         let mut target = lead(json!({}));

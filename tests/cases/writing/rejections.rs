@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::desk::{Desk, MATCH, by_match, document, make_matchable, target};
+use super::desk::{Desk, MATCH, by_match, document, make_matchable, target, with};
 use crate::org::Org;
 
 const GOOD: &str = "00Q000000000001AAA";
@@ -19,9 +19,7 @@ fn lead(id: &str, company: &str) -> (usize, Value) {
 }
 
 fn resource(options: Value) -> Value {
-    let mut resource = json!({ "object": "Lead", "match_field": MATCH });
-    resource.as_object_mut().unwrap().extend(options.as_object().unwrap().clone());
-    resource
+    with(json!({ "object": "Lead", "match_field": MATCH }), options)
 }
 
 /// More characters than `Company` takes.
