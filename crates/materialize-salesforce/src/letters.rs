@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use salesforce_client::{Describe, Org, SObjectName};
 use salesforce_sink::{
-    Change, Fields, MatchBy, Operation, Options, Prepared, Receipts, Rejection, Sink, Target, TargetKey, Targets,
+    Change, Fields, MatchBy, Operation, Options, Outcome, Prepared, Receipt, Receipts, Rejection, Sink, Target,
+    TargetKey, Targets,
 };
 use serde_json::value::to_raw_value;
+use tokio::sync::watch;
 
 use crate::{error::Error, resource::Resource};
 
@@ -15,10 +17,50 @@ pub const FIELDS: [&str; 6] = ["Object__c", "Key__c", "Operation__c", "Code__c",
 
 /// Where rejected rows are kept: a sink of its own, so that neither waits for the other's room.
 pub struct Letters {
-    /// Where they are submitted, each with a line that says which row it is about.
-    pub sink: Sink<Box<str>>,
-    /// What becomes of them; taken by whoever looks after that.
-    pub receipts: Option<Receipts<Box<str>>>,
+    sink: Sink<Box<str>>,
+    keeping: Option<Keeping>,
+    kept: watch::Receiver<u64>,
+}
+
+/// Takes the receipts of letters. Each letter has come with a line that says which row it is about.
+pub struct Keeping {
+    receipts: Receipts<Box<str>>,
+    kept: watch::Sender<u64>,
+}
+
+/// Where letters can be waited for.
+pub struct Mailbox {
+    sink: Sink<Box<str>>,
+    kept: watch::Receiver<u64>,
+}
+
+impl Keeping {
+    /// Takes receipts until a letter is rejected.
+    pub async fn run(mut self) -> Error {
+        while let Some(Receipt { origin, outcome }) = self.receipts.next().await {
+            if let Outcome::Rejected(letter) = outcome {
+                return Error::LetterLost { letter, row: origin.into() };
+            }
+            self.kept.send_modify(|kept| *kept += 1);
+        }
+        // The sink says to those who submit why it has ended.
+        std::future::pending().await
+    }
+}
+
+impl Mailbox {
+    /// Waits until so many letters are kept.
+    ///
+    /// # Errors
+    /// Why they cannot be kept, if that does not concern one letter only.
+    pub async fn wait(&mut self, letters: u64) -> Result<(), Error> {
+        if *self.kept.borrow() < letters {
+            self.sink.flush().await?;
+            // A letter that is rejected ends the task elsewhere.
+            let _ = self.kept.wait_for(|kept| *kept >= letters).await;
+        }
+        Ok(())
+    }
 }
 
 impl Letters {
@@ -49,7 +91,27 @@ impl Letters {
         let (sink, receipts) = Sink::start(org, targets, options);
         let key =
             |resource: &Resource| resource.dead_letters.as_ref().and_then(|name| keys.get(name.as_str()).copied());
-        Ok((Some(Self { sink, receipts: Some(receipts) }), resources.iter().map(key).collect()))
+        let (kept_in, kept) = watch::channel(0);
+        let keeping = Some(Keeping { receipts, kept: kept_in });
+        Ok((Some(Self { sink, keeping, kept }), resources.iter().map(key).collect()))
+    }
+
+    /// Sends a letter about a rejected row.
+    ///
+    /// # Errors
+    /// Why none can be sent any more.
+    pub async fn send(&self, target: TargetKey, why: &Rejection) -> Result<(), Error> {
+        Ok(self.sink.submit(target, letter_of(why)?).await?)
+    }
+
+    /// What looks after the receipts of letters, once.
+    pub fn keeping(&mut self) -> Option<Keeping> {
+        self.keeping.take()
+    }
+
+    /// Where letters can be waited for.
+    pub fn mailbox(&self) -> Mailbox {
+        Mailbox { sink: self.sink.clone(), kept: self.kept.clone() }
     }
 }
 
@@ -78,7 +140,7 @@ pub fn target(name: &SObjectName, describe: &Result<Describe, salesforce_client:
 }
 
 /// A rejected row as a record.
-pub fn letter_of(why: &Rejection) -> Result<Change<Box<str>>, Error> {
+fn letter_of(why: &Rejection) -> Result<Change<Box<str>>, Error> {
     let mut fields = Fields::none();
     let texts: [(&str, &str); 6] = [
         (FIELDS[0], why.object.as_str()),

@@ -22,7 +22,7 @@ use crate::{
     config::Config,
     document::{Origin, Writing},
     error::Error,
-    letters::Letters,
+    letters::{Letters, Mailbox},
     resource::Resource,
     serve,
     settle::Settling,
@@ -116,7 +116,7 @@ fn check_org(state: &State, state_key: &str, resource: &Resource, org: RecordId)
 struct Transactions {
     writings: Vec<Writing>,
     sink: Sink<Origin>,
-    mailbox: Option<Sink<Box<str>>>,
+    mailbox: Option<Mailbox>,
     tally: watch::Receiver<Tally>,
     /// What the next commit has to tell.
     patch: Option<State>,
@@ -169,9 +169,9 @@ impl Transactions {
         self.sink.flush().await?;
         let submitted = self.submitted;
         // The other end lives as long as this one.
-        let _ = self.tally.wait_for(|tally| tally.settled >= submitted).await;
-        match &self.mailbox {
-            Some(mailbox) => Ok(mailbox.flush().await?),
+        let letters = self.tally.wait_for(|tally| tally.settled >= submitted).await.map_or(0, |tally| tally.letters);
+        match &mut self.mailbox {
+            Some(mailbox) => mailbox.wait(letters).await,
             None => Ok(()),
         }
     }

@@ -1,12 +1,12 @@
 //! From a receipt to what it means for the task: counted, reported and kept, or the end.
 
-use salesforce_sink::{Outcome, Receipt, Receipts, Rejection, Sink, TargetKey};
+use salesforce_sink::{Outcome, Receipt, Receipts, Rejection, TargetKey};
 use tokio::sync::watch;
 
 use crate::{
     document::Origin,
     error::Error,
-    letters::{Letters, letter_of},
+    letters::{Letters, Mailbox},
     resource::{OnError, Resource},
     tally::{Tally, Verdict},
 };
@@ -31,26 +31,17 @@ impl Settling {
     }
 
     /// Where letters can be waited for.
-    pub fn mailbox(&self) -> Option<Sink<Box<str>>> {
-        self.letters.as_ref().map(|letters| letters.sink.clone())
+    pub fn mailbox(&self) -> Option<Mailbox> {
+        self.letters.as_ref().map(Letters::mailbox)
     }
 
     /// Takes receipts until something ends the task.
     pub async fn run(mut self, mut receipts: Receipts<Origin>) -> Error {
-        let mut letters = self.letters.as_mut().and_then(|letters| letters.receipts.take());
+        let keeping = self.letters.as_mut().and_then(Letters::keeping);
         let kept = async {
-            loop {
-                match &mut letters {
-                    None => std::future::pending().await,
-                    Some(receipts) => match receipts.next().await {
-                        Some(Receipt { outcome: Outcome::Rejected(letter), origin }) => {
-                            return Error::LetterLost { letter, row: origin.into() };
-                        }
-                        Some(_) => {}
-                        // The sink says to those who submit why it has ended.
-                        None => std::future::pending().await,
-                    },
-                }
+            match keeping {
+                Some(keeping) => keeping.run().await,
+                None => std::future::pending().await,
             }
         };
         let settled = async {
@@ -78,7 +69,8 @@ impl Settling {
             Verdict::Reported(why) => {
                 report(&why);
                 if let (Some(letters), Some(target)) = (&self.letters, letter) {
-                    letters.sink.submit(target, letter_of(&why)?).await?;
+                    letters.send(target, &why).await?;
+                    tally.letters += 1;
                 }
             }
         }

@@ -21,6 +21,8 @@ pub struct Tally {
     pub unchanged: u64,
     /// Rows that were rejected, and reported.
     pub rejected: u64,
+    /// Those of them for which a letter was sent.
+    pub letters: u64,
 }
 
 impl fmt::Display for Tally {
