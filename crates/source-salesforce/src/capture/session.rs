@@ -48,6 +48,9 @@ const JOBS: usize = 4;
 /// records are fetched together.
 const FETCHED: usize = 8 << 20;
 
+/// How long the last commit waits for room in the output. Its line is short enough for a pipe to take it whole or not at all.
+const LAST_COMMIT: Duration = Duration::from_secs(5);
+
 /// What the session is told from outside.
 #[derive(Debug)]
 pub enum Signal {
@@ -214,10 +217,19 @@ impl<O: Output> Session<O> {
     /// Whatever only the user, or a fresh session, can mend.
     pub async fn run(mut self, mut signals: mpsc::UnboundedReceiver<Signal>) -> Result<O, Error> {
         let result = self.take_turns(&mut signals).await;
+        let stream = self.stream.take();
+        let counts = async {
+            if result.is_ok() {
+                self.keep_counts().await;
+            }
+        };
         // However it ended: a session without a farewell counts against the org's streaming clients for a while.
-        if let Some(stream) = self.stream {
-            stream.close().await;
-        }
+        let farewell = async {
+            if let Some(stream) = stream {
+                stream.close().await;
+            }
+        };
+        tokio::join!(counts, farewell);
         result.map(|()| self.output)
     }
 
@@ -582,6 +594,21 @@ impl<O: Output> Session<O> {
             }
         }
         Ok(())
+    }
+
+    /// Commits what was counted since the last commit: there will be no other that takes it along. Nobody may read stdout any more, or
+    /// it may be closed: the session ends all the same.
+    async fn keep_counts(&mut self) {
+        self.meter.read(&self.org, now());
+        let patch: Map<_, _> = self.meter.patch().collect();
+        if patch.is_empty() {
+            return;
+        }
+        match tokio::time::timeout(LAST_COMMIT, self.output.commit(Some(&patch.into()))).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "the last API calls stay uncounted"),
+            Err(_) => tracing::debug!("the last API calls stay uncounted, as nobody reads the output"),
+        }
     }
 
     fn lane_of(&self, channel: &str) -> Option<usize> {
