@@ -9,10 +9,11 @@ use salesforce_client::{
 use tokio::time::Instant;
 
 use super::{
-    lane::{GROUP, Lane, PAGE, answered},
-    output::Output,
+    clock::answered,
+    lane::Lane,
+    output::{GROUP, Output},
     position::Read,
-    reads::{self, Call},
+    reads::{self, Call, PAGE},
 };
 use crate::row::{Facts, Fields, Row};
 

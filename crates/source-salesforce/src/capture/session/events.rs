@@ -2,8 +2,15 @@
 
 use salesforce_streaming::{Delivery, Event, ReplayFrom};
 
-use super::{GROUP, Output, Second, Session, now};
-use crate::error::Error;
+use super::Session;
+use crate::{
+    capture::{
+        clock::now,
+        output::{GROUP, Output},
+        second::Second,
+    },
+    error::Error,
+};
 
 /// A position that only says "nothing happened" is written when the last one is this old, in seconds.
 const HEARTBEAT: i64 = 300;
