@@ -1,4 +1,7 @@
 //! When the next poll or sweep of a binding is due. Pure.
+//!
+//! Bindings that ask together share calls ([`super::plan`] counts on it), so those of one interval must not drift apart: a turn that
+//! comes late, as a long read was in its way, does not put off those after it.
 
 use std::time::Duration;
 
@@ -32,9 +35,12 @@ impl Timetable {
         now + self.interval / 20
     }
 
-    /// A turn begins. The next is due after so many times the interval.
+    /// A turn begins. The next is due so many times the interval after this one was, or as many times more as have passed.
     pub(super) fn begins(&mut self, now: Instant, slower: f64) {
-        self.due = now + self.interval.mul_f64(slower);
+        let pause = self.interval.mul_f64(slower);
+        let late = now.saturating_duration_since(self.due);
+        let into = late.as_nanos() % pause.as_nanos().max(1);
+        self.due = now + pause - Duration::from_nanos(u64::try_from(into).unwrap_or_default());
     }
 
     /// A turn has come to nothing: it is due again at once.
@@ -48,6 +54,27 @@ mod tests {
     use super::*;
 
     const INTERVAL: u64 = 300;
+
+    #[test]
+    fn late_turns_fall_in_with_the_others() {
+        #[expect(clippy::disallowed_methods, reason = "the timetable is told the time; any will do")]
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        // When a turn that is due after 1,000 seconds begins, how much slower all is, and when the next is due.
+        for (what, begins, slower, next) in [
+            ("on time", 1_000, 1.0, 1_300),
+            ("with others, before its time", 990, 1.0, 1_290),
+            ("a little late", 1_001, 1.0, 1_300),
+            ("as late as the next", 1_300, 1.0, 1_600),
+            ("after a long read", 2_250, 1.0, 2_500),
+            ("short of calls", 1_000, 2.0, 1_600),
+            ("late, and short of calls", 1_601, 2.0, 2_200),
+        ] {
+            let mut timetable = Timetable::new(at(1_000), Duration::from_secs(INTERVAL));
+            timetable.begins(at(begins), slower);
+            assert_eq!(timetable.due(), at(next), "{what}");
+        }
+    }
 
     #[test]
     fn a_new_session_goes_on_with_the_intervals_of_the_last() {
