@@ -141,8 +141,8 @@ impl Lane {
             topic.as_ref().is_some_and(|topic| machine.topic_seen(topic.found, topic.was_silent, topic.now));
         let mut counter = Counter::default();
         // A repair may have been begun by an earlier session.
-        if was_streamed && machine.is_repairing() {
-            counter.lost(machine.lost_since());
+        if was_streamed && machine.agenda().is_repairing() {
+            counter.lost(machine.agenda().lost_since());
         }
         if start.topic_replaced {
             tracing::warn!(
@@ -236,7 +236,7 @@ impl Lane {
     pub(super) fn is_backfilling(&self) -> bool {
         match self.polls {
             Some(_) => self.machine.live().is_none(),
-            None => self.machine.is_reading(),
+            None => self.machine.agenda().is_reading(),
         }
     }
 

@@ -100,7 +100,7 @@ impl Lane {
                 let op = if is_new { Op::Create } else { Op::Update };
                 self.write_found(output, op, row);
             }
-            Verdict::Write if self.machine.is_refreshing() => self.write_refreshed(output, row),
+            Verdict::Write if self.machine.agenda().is_refreshing() => self.write_refreshed(output, row),
             Verdict::Write => {
                 self.counter.wrote(true, false);
                 self.write_row(output, Op::Create, row);

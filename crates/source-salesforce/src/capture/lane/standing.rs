@@ -49,7 +49,7 @@ impl Lane {
             self.complete = complete;
             self.tell_complete();
         }
-        self.counter.close(self.machine.is_repairing())
+        self.counter.close(self.machine.agenda().is_repairing())
     }
 
     /// Has documents say from now on how far all is complete, if they are to.

@@ -8,7 +8,7 @@ use crate::capture::second::Second;
 impl Lane {
     /// When the next poll or sweep is due. Who hurries waits for no more than what was announced.
     pub(in crate::capture) fn sweep_due(&self, now: Instant) -> Instant {
-        match self.hurries && !self.machine.has_read() {
+        match self.hurries && !self.machine.agenda().has_read() {
             true => self.sweeps.due().min(self.quiet_at().unwrap_or(now)),
             false => self.sweeps.due(),
         }

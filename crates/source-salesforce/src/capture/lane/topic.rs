@@ -11,7 +11,7 @@ impl Lane {
         self.whole = topic.whole;
         if self.machine.is_topic(topic.id) {
             if self.machine.topic_seen(topic.found, topic.was_silent, topic.now) {
-                self.counter.lost(self.machine.lost_since());
+                self.counter.lost(self.machine.agenda().lost_since());
                 self.counter.heard(topic.now.at);
                 warn_of_changed_topic(self.stream(), &self.counter);
                 if let Some(Error::Refused { .. }) = self.doubt {
@@ -24,7 +24,7 @@ impl Lane {
         }
         self.machine.topic_replaced(topic.id);
         self.machine.topic_seen(topic.found, topic.was_silent, topic.now);
-        self.counter.lost(self.machine.lost_since());
+        self.counter.lost(self.machine.agenda().lost_since());
         tracing::warn!(
             stream = self.stream(),
             since = since(&self.counter),

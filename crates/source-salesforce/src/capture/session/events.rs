@@ -36,7 +36,7 @@ impl<O: Output> Session<O> {
                 let Some(n) = self.lane_of(channel.name()) else { return Ok(()) };
                 let lane = &mut self.lanes[n];
                 lane.machine.gap();
-                let since = lane.machine.lost_since();
+                let since = lane.machine.agenda().lost_since();
                 lane.counter.lost(since);
                 tracing::warn!(
                     stream = lane.stream(),

@@ -86,7 +86,7 @@ impl<O: Output> Session<O> {
             if lane.goes_by_job() {
                 continue;
             }
-            let needs = if lane.machine.begins_read() { 1 } else { WHOLE };
+            let needs = if lane.machine.agenda().begins_read() { 1 } else { WHOLE };
             if self.pages + needs > ROOM {
                 continue;
             }
