@@ -11,14 +11,11 @@ mod events;
 mod replies;
 mod together;
 
-use std::{
-    collections::{HashMap, VecDeque},
-    time::Duration,
-};
+use std::{collections::HashMap, time::Duration};
 
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use jiff::Timestamp;
-use salesforce_client::{Org, RecordId, SObjectName, bulk::JobId};
+use salesforce_client::{Org, RecordId};
 use salesforce_streaming::{Event, Stream};
 use tokio::{sync::mpsc, time::Instant};
 
@@ -29,6 +26,7 @@ use super::{
     jobs::Way,
     lane::{Bound, Lane},
     meter::Meter,
+    obsolete::Obsolete,
     outlook::Outlook,
     output::Output,
     plan::{Plan, Turns},
@@ -122,13 +120,8 @@ pub struct Session<O> {
     pages: usize,
     /// The lane whose turn it is to read a page: a small object does not wait for the history of large ones.
     turn: usize,
-    /// Commits so far, and how many of them are durable.
-    commits: u64,
-    durable: u64,
-    /// Jobs to be deleted once so many commits are durable.
-    obsolete: VecDeque<(u64, SObjectName, JobId)>,
-    /// Deletions under way.
-    deletions: usize,
+    /// Jobs that are to be deleted.
+    obsolete: Obsolete,
     /// When records may be fetched again.
     fetch_due: Instant,
     /// When the next look at the objects and topics is due; `None` while one is under way.
@@ -191,10 +184,7 @@ impl<O: Output> Session<O> {
             serving,
             pages: 0,
             turn: 0,
-            commits: 0,
-            durable: 0,
-            obsolete: VecDeque::new(),
-            deletions: 0,
+            obsolete: Obsolete::default(),
             fetch_due: now,
             inspection_due: Some(now + options.inspection),
             outlook: Outlook::default(),
@@ -237,8 +227,10 @@ impl<O: Output> Session<O> {
             let now = now();
             self.meter.read(&self.org, now);
             self.report(now);
-            let is_tidy = self.obsolete.is_empty() && self.deletions == 0;
-            if self.options.until_caught_up && is_tidy && self.lanes.iter().all(|lane| lane.is_caught_up(now)) {
+            if self.options.until_caught_up
+                && self.obsolete.is_tidy()
+                && self.lanes.iter().all(|lane| lane.is_caught_up(now))
+            {
                 return Ok(());
             }
             self.send(now);
@@ -247,7 +239,7 @@ impl<O: Output> Session<O> {
                 Input::Signal(Signal::Broken(error)) => return Err(error),
                 Input::Signal(Signal::Acknowledged(commits)) => {
                     self.output.acknowledged(commits);
-                    self.durable += u64::from(commits);
+                    self.obsolete.durable(commits);
                 }
                 Input::Stream(event) => self.take_event(event?).await?,
                 Input::Done(done) => self.take(done).await?,
@@ -342,10 +334,7 @@ impl<O: Output> Session<O> {
             }
             self.calls.extend(lane.next_of_job(&self.org, n, now));
         }
-        while self.obsolete.front().is_some_and(|(commits, ..)| *commits <= self.durable)
-            && let Some((_, object, job)) = self.obsolete.pop_front()
-        {
-            self.deletions += 1;
+        while let Some((object, job)) = self.obsolete.next() {
             self.calls.push(reads::delete_job(&self.org, object, job));
         }
         if self.meter.deliveries.asks(now) {

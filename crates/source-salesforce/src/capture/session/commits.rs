@@ -48,15 +48,11 @@ impl<O: Output> Session<O> {
         let patch = (!patch.is_empty()).then(|| Value::from(patch));
         self.output.commit(patch.as_ref()).await?;
         self.introduced = true;
-        self.commits += 1;
-        if self.output.is_durable_at_once() {
-            self.durable = self.commits;
-        }
+        self.obsolete.committed(self.output.is_durable_at_once());
         self.settle(&touched);
         for n in &touched {
             let lane = &mut self.lanes[*n];
-            let obsolete = lane.way.take_obsolete().into_iter();
-            self.obsolete.extend(obsolete.map(|job| (self.commits, lane.feed.object.clone(), job)));
+            self.obsolete.add(&lane.feed.object, lane.way.take_obsolete());
         }
         let Some(stream) = &mut self.stream else { return Ok(()) };
         for lane in touched.into_iter().map(|n| &self.lanes[n]) {

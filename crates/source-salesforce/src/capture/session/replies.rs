@@ -28,7 +28,7 @@ impl<O: Output> Session<O> {
                 outcome => outcome,
             },
             Done::JobDeleted(result) => {
-                self.deletions -= 1;
+                self.obsolete.deleted();
                 if let Err(error) = result {
                     tracing::debug!(%error, "a Bulk job is left to expire");
                 }
