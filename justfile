@@ -35,7 +35,7 @@ histories CHANGES="3":
     CHANGES={{CHANGES}} cargo test --release -p source-salesforce --test merge exhaustive -- --nocapture
 
 # Break the rules of the merge one by one: a mutant that its tests do not notice is named. For one file: just mutants freshness
-mutants RULES="{binding,fetches,freshness,ledger}":
+mutants RULES="{agenda,binding,fetches,freshness,ledger}":
     command -v cargo-mutants || cargo install --locked cargo-mutants
     cargo mutants --package source-salesforce --file 'crates/source-salesforce/src/capture/{{RULES}}.rs' --output target -- --lib --test merge
 

@@ -77,8 +77,7 @@ async fn a_capture_keeps_to_its_share() {
         assert!((1..=20 * ALLOWED).contains(&read), "{read} rows");
     }
     let counted = task.capture.state()["calls"].as_object().expect("calls by hour").values();
-    // But for those under way when something was committed last.
-    assert!(counted.filter_map(Value::as_u64).sum::<u64>() >= ALLOWED - 3);
+    assert!(counted.filter_map(Value::as_u64).sum::<u64>() >= ALLOWED);
     org.shutdown().await;
 }
 

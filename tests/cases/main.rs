@@ -29,6 +29,7 @@ mod complete;
 mod deletions;
 mod deliveries;
 mod documents;
+mod farewell;
 mod flow_control;
 mod healing;
 mod jobs;

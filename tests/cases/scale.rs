@@ -123,3 +123,40 @@ async fn what_begins_together_is_read_to_its_end() {
     task.assert_faithful(&org);
     org.shutdown().await;
 }
+
+/// How often streams are polled follows from what that is expected to cost. What it costs is within a quarter of that.
+#[tokio::test(flavor = "multi_thread")]
+async fn polls_cost_what_they_are_expected_to() {
+    const POLLED: usize = 30;
+    const ROUNDS: usize = 3;
+    const SECONDS: u64 = 5;
+    let names: Vec<String> = (0..POLLED).map(|n| format!("Made_{n:03}__c")).collect();
+    let org = org_of(&names, 2, 2).await;
+    let interval = format!("PT{SECONDS}S");
+    let resources: Vec<_> =
+        names.iter().map(|object| json!({ "stream": object, "mode": "poll", "interval": interval })).collect();
+    let mut config = org.config();
+    config["advanced"]["inspection_interval"] = json!("PT24H");
+    // Of a day's calls, more than a hundredth of what the org allows: it says so, and how many.
+    config["advanced"]["api_budget"] = json!(1);
+    let mut task = Task::prepare_bindings(config, &resources).await;
+    task.connector = task.connector.with_env("LOG_LEVEL", "debug");
+    let mut running = task.open().await;
+    let log = running.says("polls and sweeps alone take more than half").await;
+    let told = log.iter().find_map(|line| serde_json::from_str::<Value>(line).ok()?["fields"]["calls"].as_u64());
+    let expected = told.expect("the calls of a day") as f64 * (SECONDS * ROUNDS as u64) as f64 / 86_400.0;
+    running.until_live().await;
+
+    let before = org.emulator().org().calls();
+    let mut polled = 0;
+    while polled < POLLED * ROUNDS {
+        let log = running.says(r#""polled""#).await;
+        polled += log.iter().filter(|line| line.contains(r#""polled""#)).count();
+    }
+    let made = calls_since(&org, &before);
+    let sum = made.values().sum::<u64>() as f64;
+    println!("{POLLED} polled objects, {ROUNDS} times: {made:?}, {expected} expected");
+    assert!((0.75..=1.25).contains(&(sum / expected)), "{made:?}, {expected} expected");
+    running.end().await;
+    org.shutdown().await;
+}

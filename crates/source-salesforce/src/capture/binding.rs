@@ -15,6 +15,10 @@
 //!    cascades and merges are not announced.
 //!
 //! A binding whose changes are *polled* has no channel. It begins with 2, and each poll is what a sweep is to a stream.
+//!
+//! What is still to be read stands in [`super::agenda`]; how far all is complete is answered in `standing`.
+
+mod standing;
 
 use salesforce_client::{
     RecordId,
@@ -23,28 +27,15 @@ use salesforce_client::{
 use salesforce_streaming::{Kind, ReplayFrom, ReplayId};
 
 use super::{
+    agenda::{Agenda, REPAIR_OVERLAP, SWEEP_OVERLAP},
     fetches::{Door, Fetch, Fetches, Wanted},
-    freshness::{CLOCK_SKEW, EVALUATION_LAG, Freshness, PageRead, Verdict},
+    freshness::{CLOCK_SKEW, EVALUATION_LAG, Freshness, Verdict},
     ledger::Ledger,
-    position::{Bulk, Checked, Position, Read},
+    position::{Checked, Position, Read},
     second::Second,
     tally::Purpose,
 };
 use crate::document::Op;
-
-/// What a first read covers before it has begun.
-const NOTHING: Second = Second::MIN;
-
-/// A read after a gap begins this many seconds before the stream was last known to be complete: rows of long transactions
-/// become visible minutes after the time they are stamped with.
-const REPAIR_OVERLAP: i64 = 300;
-
-/// Polls and sweeps begin this many seconds before the time up to which the org says all changes are visible: getUpdated ignores
-/// seconds.
-const SWEEP_OVERLAP: i64 = 60;
-
-/// Where the org does not say up to when its changes are visible, that is taken to be so many seconds before it answered.
-const VISIBLE_LATE: i64 = 300;
 
 /// Before the first event there is no position; the stream then resumes with everything retained. Events created this many
 /// seconds before we subscribed are older than all reads and are passed over.
@@ -52,13 +43,6 @@ const BEFORE_SUBSCRIPTION: i64 = 60;
 
 /// Events that may wait for their records before no further ones are taken in.
 const OPEN_EVENTS: usize = 5_000;
-
-/// Records written while a page is on its way, before it is given up and read again. That takes seconds; an org that announces
-/// more than this in that time is better read once it has calmed down.
-const MOST_DURING_PAGE: usize = 100_000;
-
-/// The same for a job: the state holds them, and each commit compares it.
-const MOST_DURING_JOB: usize = 2_000;
 
 /// Where one binding stands and what is on its way for it.
 #[derive(Debug, Clone)]
@@ -73,25 +57,14 @@ pub struct Binding {
     listed: Option<Second>,
     refreshed: Option<Second>,
     heard: Option<Second>,
-    reads: Vec<Read>,
+    agenda: Agenda,
     subscribed: bool,
     passes_over: Option<Second>,
     freshness: Freshness,
     ledger: Ledger,
     fetches: Fetches,
-    page: Option<PageRead>,
-    /// Its latest row.
-    latest: Option<RecordId>,
-    /// The page is a job that an earlier session has begun, and that this one has not gone on with yet.
-    left_job: bool,
-    /// Up to where the read at hand covers is told by the time at which it begins.
-    covers_by_time: bool,
     /// Up to here all is written, what had to be fetched by id included.
     proved: Option<Second>,
-    /// The read at hand has begun in this life.
-    begun: bool,
-    /// Reads that cover something and were begun and done in this life.
-    polled: bool,
     /// Deleted records are fetched for their last values.
     keeps_deleted: bool,
 }
@@ -129,8 +102,6 @@ impl Binding {
         let topic_replaced = was_streamed && topic.is_some() && position.topic != topic;
         let keeps_numbering = topic.is_some() && position.topic == topic;
         let floor = position.fence.unwrap_or(Second::MIN);
-        let left_job = position.reads.first().is_some_and(|read| read.bulk.is_some());
-        let covers_nothing_yet = |read: &Read| read.covers == Some(NOTHING);
         let mut binding = Self {
             topic,
             checked: position.checked,
@@ -140,19 +111,13 @@ impl Binding {
             listed: position.listed,
             refreshed: position.refreshed,
             heard: None,
-            covers_by_time: position.reads.first().is_some_and(covers_nothing_yet),
-            reads: position.reads,
+            agenda: Agenda::resuming(position.reads, position.written),
             subscribed: topic.is_none(),
             passes_over: None,
             freshness: Freshness::new(floor),
             ledger: Ledger::resuming_after(position.replay.filter(|_| keeps_numbering)),
             fetches: Fetches::default(),
-            page: left_job.then(|| PageRead::resuming(position.written)),
-            latest: None,
-            left_job,
             proved: None,
-            begun: false,
-            polled: false,
             keeps_deleted: false,
         };
         for id in position.fetch {
@@ -173,7 +138,7 @@ impl Binding {
         });
         if topic.is_none() && was_streamed {
             // What was announced until then is no word on what was visible then, nor on what nothing announced.
-            let is_covering = binding.reads.iter().any(|read| read.covers.is_some());
+            let is_covering = binding.agenda.covering().is_some();
             let sound = || binding.sound().filter(|_| !is_covering).map(|sound| sound.plus(-REPAIR_OVERLAP));
             binding.live = binding.swept.or_else(sound);
         }
@@ -183,6 +148,11 @@ impl Binding {
             binding.passes_over = Some(Second::MIN);
         }
         (binding, Start { from, topic_replaced })
+    }
+
+    /// What is still to be read.
+    pub fn agenda(&self) -> &Agenda {
+        &self.agenda
     }
 
     /// Deleted records are to be kept: their last values, which no event carries, are fetched.
@@ -209,26 +179,19 @@ impl Binding {
     /// All that changed since everything was captured is to be read: a poll, or a sweep beside a stream. `covers` is the time up
     /// to which the org says all changes are visible, if it says so.
     pub fn sweep(&mut self, covers: Option<Second>) {
-        let complete = self.complete();
-        let since = complete.map_or(self.start, |complete| Some(complete.plus(-SWEEP_OVERLAP)));
-        self.covers_by_time = covers.is_none();
-        let covers = covers.or(complete).unwrap_or(NOTHING);
-        self.reads.push(Read { since, deleted: complete.is_some(), covers: Some(covers), ..Read::default() });
+        self.agenda.sweep(self.complete(), self.start, covers);
     }
 
     /// Before anything is subscribed, the org has said that all changes up to `visible` are visible: the first read of a new
     /// binding covers that.
     pub fn history_covers(&mut self, visible: Second) {
-        if let Some(read) = self.reads.first_mut().filter(|read| read.after.is_none() && self.covers_by_time) {
-            read.covers = Some(visible);
-            self.covers_by_time = false;
-        }
+        self.agenda.covers(visible);
     }
 
     /// All rows are to be read again, whether they have changed or not: formula fields are then as they were computed at `at` or later.
     pub fn refresh(&mut self, at: Second) {
         self.refreshed = Some(at);
-        self.reads.push(Read { refresh: true, ..Read::default() });
+        self.agenda.refresh();
     }
 
     /// The next refresh is due at the first time of its schedule after this one.
@@ -241,43 +204,9 @@ impl Binding {
         self.refreshed
     }
 
-    /// Whether the read at hand is a refresh.
-    pub fn is_refreshing(&self) -> bool {
-        self.reads.first().is_some_and(|read| read.refresh)
-    }
-
-    /// Up to here everything is captured, announced or not. `None` while history is read for the first time.
-    pub fn complete(&self) -> Option<Second> {
-        if self.topic.is_some() { self.swept } else { self.live }
-    }
-
-    /// Complete up to here: every change of the object that is stamped before is written, announced or not. It stays where it
-    /// was while records that a read has come by are still to be fetched, and never goes back in one life.
-    pub fn complete_until(&mut self) -> Option<Second> {
-        if !self.fetches.has_of_pages() {
-            self.proved = self.proved.max(self.complete());
-        }
-        self.proved
-    }
-
-    /// Whether a read that began in this life is done: it has seen all that could be seen when this life began.
-    pub fn has_read(&self) -> bool {
-        self.polled
-    }
-
-    /// Whether all that could be seen when this life began is written, and nothing that a read came by is still to be fetched.
-    pub fn is_current(&self) -> bool {
-        self.subscribed && self.polled && self.reads.is_empty() && !self.fetches.has_of_pages()
-    }
-
-    /// Whether events were heard that are newer than `at`: all older ones have arrived.
-    pub fn has_heard_since(&self, at: Second) -> bool {
-        self.heard.is_some_and(|heard| heard > at)
-    }
-
     /// What the read at hand, or the next one, is for.
     pub fn purpose(&self) -> Option<Purpose> {
-        let read = self.reads.first()?;
+        let read = self.agenda.first()?;
         Some(match (read.covers, read.deleted, self.topic) {
             (None, ..) if read.refresh => Purpose::Refresh,
             (None, ..) => Purpose::Repair,
@@ -289,19 +218,14 @@ impl Binding {
 
     /// Whether a poll or a sweep can begin: all that was to be read is read.
     pub fn awaits_sweep(&self) -> bool {
-        self.subscribed && self.reads.is_empty()
-    }
-
-    /// Whether the read at hand, or the next one, is a poll or a sweep, and not the first.
-    pub fn is_sweeping(&self) -> bool {
-        self.reads.first().is_some_and(|read| read.covers.is_some() && read.deleted)
+        self.subscribed && self.agenda.is_empty()
     }
 
     /// The channel is subscribed since `at`, starting `from`.
     pub fn subscribed(&mut self, from: ReplayFrom, at: Second) {
         // From now on rows are captured that nothing may take back: a first read must not claim more. What the org has said before
         // is less.
-        self.covers_from(at);
+        self.agenda.covers_from(at);
         self.subscribed = true;
         self.heard = None;
         match from {
@@ -332,30 +256,12 @@ impl Binding {
 
     /// When the binding was last known to be complete, and its topic in order.
     fn sound(&self) -> Option<Second> {
-        let polled = self.reads.iter().find_map(|read| read.covers);
-        [self.live.or(polled), self.checked.map(|checked| checked.at)].into_iter().flatten().min()
+        [self.live.or(self.agenda.covering()), self.checked.map(|checked| checked.at)].into_iter().flatten().min()
     }
 
     /// What changed since the binding was last known to be complete is to be read.
     fn repair(&mut self) {
-        let since = self.sound().map_or(self.start, |sound| Some(sound.plus(-REPAIR_OVERLAP)));
-        let read = Read { since, deleted: true, ..Read::default() };
-        // A repair that has not begun covers this one too. One whose page is on its way has begun.
-        let begun = usize::from(self.page.is_some());
-        if self.reads.iter().skip(begun).next_back() != Some(&read) {
-            self.reads.push(read);
-        }
-    }
-
-    /// From when on the repairs that are left read again, without the overlap: when the stream was last known to be complete.
-    pub fn lost_since(&self) -> Option<Second> {
-        let repairs = self.reads.iter().filter(|read| read.is_repair());
-        repairs.map(|read| read.since.map(|since| since.plus(REPAIR_OVERLAP))).min().flatten()
-    }
-
-    /// Whether a repair is left.
-    pub fn is_repairing(&self) -> bool {
-        self.reads.iter().any(Read::is_repair)
+        self.agenda.repair(self.sound(), self.start);
     }
 
     /// What to do with an event. [`Verdict::Write`] obliges the caller to write its row before it asks for the position.
@@ -379,98 +285,58 @@ impl Binding {
         }
         let second = event.whole.unwrap_or(event.created);
         self.freshness.wrote_event(event.id, second);
-        if let Some(page) = &mut self.page {
-            page.wrote(event.id, second);
-        }
+        self.agenda.wrote(event.id, second);
         self.ledger.settle(ticket);
         Verdict::Write
-    }
-
-    /// Whether the read at hand, if there is one, is still to begin.
-    pub fn begins_read(&self) -> bool {
-        self.reads.first().is_some_and(|read| read.after.is_none())
     }
 
     /// The next page to read, if one is due and none is on its way; or the job to go on with. It counts as sent. Instead of by
     /// the page, its rows may come by a new job.
     pub fn next_page(&mut self) -> Option<Read> {
-        let is_under_way = self.page.is_some() && !self.left_job;
-        if !self.subscribed || is_under_way || self.fetches.is_long() {
+        if !self.subscribed || self.agenda.is_under_way() || self.fetches.is_long() {
             return None;
         }
-        let read = self.reads.first()?.clone();
         // A read is done when what it came by is written; so each can say what it found, and up to when all is complete.
-        if read.after.is_none() && self.fetches.has_of_pages() {
+        if self.agenda.begins_read() && self.fetches.has_of_pages() {
             return None;
         }
-        if !std::mem::take(&mut self.left_job) {
-            if read.after.is_none() {
-                self.freshness.read_begins();
-                self.begun = true;
-            }
-            self.page = Some(PageRead::default());
+        let (read, begins) = self.agenda.next_page()?;
+        if begins {
+            self.freshness.read_begins();
         }
         Some(read)
     }
 
     /// The rows of the page that was sent for come by a job. The org has `created` it, and reads no row before.
     pub fn job_created(&mut self, job: JobId, created: Second) {
-        self.covers_from(created);
-        if let Some(read) = self.reads.first_mut() {
-            read.bulk = Some(Bulk::new(job));
-        }
+        self.agenda.job_created(job, created);
     }
 
     /// Of that page of the job's results, so many rows are written or noted.
     pub fn job_written(&mut self, page: Option<ResultLocator>, rows: u64) {
-        if let Some(bulk) = self.reads.first_mut().and_then(|read| read.bulk.as_mut()) {
-            (bulk.page, bulk.rows) = (page, rows);
-        }
-    }
-
-    /// The job by which the rows of the read at hand come.
-    pub fn job(&self) -> Option<&Bulk> {
-        self.reads.first()?.bulk.as_ref()
-    }
-
-    /// Whether the read at hand asks for deleted rows too.
-    pub fn reads_deleted(&self) -> bool {
-        self.reads.first().is_some_and(|read| read.deleted)
+        self.agenda.job_written(page, rows);
     }
 
     /// The page that was sent for has arrived.
     pub fn page_arrived(&mut self, answered: Second) {
-        self.covers_from(answered);
-    }
-
-    /// A read that begins at `at` covers what is visible then, unless the org has said what that is.
-    fn covers_from(&mut self, at: Second) {
-        if let Some(read) = self.reads.first_mut().filter(|read| read.after.is_none() && self.covers_by_time) {
-            read.covers = Some(at.plus(-VISIBLE_LATE));
-            self.covers_by_time = false;
-        }
+        self.agenda.covers_from(answered);
     }
 
     /// The page that was sent for will not come, or no more of its job's rows: it is asked for again from the last row written.
     pub fn page_lost(&mut self) {
-        (self.page, self.latest, self.left_job) = (None, None, false);
-        if let Some(read) = self.reads.first_mut() {
-            read.bulk = None;
-        }
+        self.agenda.page_lost();
     }
 
     /// The page has a row of `id`. Answers whether it comes behind those before it, or once more: what is written moves the read
     /// behind the last of them, so that a row out of the order of ids could be passed over.
     pub fn row_follows(&mut self, id: RecordId) -> bool {
-        let before = self.latest.or(self.reads.first().and_then(|read| read.after));
-        self.latest = Some(id);
-        before.is_none_or(|before| before <= id)
+        self.agenda.row_follows(id)
     }
 
     /// What to do with a row of the page, in the order of ids. Rows to be fetched are noted here.
     pub fn page_row(&mut self, id: RecordId, stamp: Option<Second>) -> Verdict {
-        let Some(page) = &self.page else { return Verdict::Drop };
-        let verdict = if self.fetches.concerns(id) { Verdict::Fetch } else { page.judge(id, stamp) };
+        let Some(judged) = self.agenda.judge(id, stamp) else { return Verdict::Drop };
+        let verdict = if self.fetches.concerns(id) { Verdict::Fetch } else { judged };
         if verdict == Verdict::Fetch {
             self.fetches.want(id, Wanted::by_page());
         }
@@ -479,35 +345,25 @@ impl Binding {
 
     /// Rows of the page up to `upper` are written or noted.
     pub fn page_written(&mut self, upper: RecordId, answered: Second) {
-        if let Some(read) = self.reads.first_mut() {
-            read.after = Some(upper);
-        }
-        if let Some(page) = &mut self.page {
-            page.passed(upper);
-        }
+        self.agenda.page_written(upper);
         self.freshness.wrote_page(upper, answered);
     }
 
     /// The page is done, or its job; without `more`, so is the read through the object.
     pub fn page_done(&mut self, more: bool) {
-        self.page_lost();
-        if more || self.reads.is_empty() {
-            return;
-        }
-        let read = self.reads.remove(0);
+        let Some(read) = self.agenda.page_done(more) else { return };
         // What was there when history was first read needs no list to be found.
         self.listed = self.listed.or(read.covers);
         match self.topic {
             Some(_) => self.swept = self.swept.max(read.covers),
             None => self.live = self.live.max(read.covers),
         }
-        self.polled |= std::mem::take(&mut self.begun) && read.covers.is_some();
     }
 
     /// From when on the org's list of deletions is to be read, before the read whose last page is written is done: at most
     /// `every` so many seconds, but always after a gap.
     pub fn to_list(&self, now: Second, every: i64) -> Option<Second> {
-        let read = self.reads.first().filter(|read| read.deleted)?;
+        let read = self.agenda.first().filter(|read| read.deleted)?;
         let listed = self.listed?;
         (read.covers.is_none() || now.since(listed) >= every).then(|| listed.plus(-SWEEP_OVERLAP))
     }
@@ -530,12 +386,7 @@ impl Binding {
 
     /// Whether too much changed while the page was on its way; it is then given up, to be read again from the last row written.
     pub fn gives_up_page(&mut self) -> bool {
-        let most = if self.job().is_some() { MOST_DURING_JOB } else { MOST_DURING_PAGE };
-        let overrun = self.page.as_ref().is_some_and(|page| page.since().len() > most);
-        if overrun {
-            self.page_lost();
-        }
-        overrun
+        self.agenda.gives_up_page()
     }
 
     /// Records to fetch now, at most as many as `most` says a door takes; none while a fetch is on its way. They count as sent.
@@ -574,9 +425,7 @@ impl Binding {
 
     fn settle_fetched(&mut self, id: RecordId, stamp: Second, answered: Second, wanted: &Wanted) {
         self.freshness.wrote_fetched(id, answered);
-        if let Some(page) = &mut self.page {
-            page.wrote(id, stamp);
-        }
+        self.agenda.wrote(id, stamp);
         wanted.tickets.iter().for_each(|ticket| self.ledger.settle(*ticket));
     }
 
@@ -598,23 +447,6 @@ impl Binding {
         self.ledger.open() >= OPEN_EVENTS
     }
 
-    /// Whether history is complete and nothing waits.
-    pub fn is_caught_up(&self) -> bool {
-        let is_current = self.topic.is_some() || self.polled;
-        self.subscribed && is_current && self.reads.is_empty() && self.fetches.is_empty() && self.ledger.open() == 0
-    }
-
-    /// Up to here every change has been announced and written.
-    pub fn live(&self) -> Option<Second> {
-        self.live
-    }
-
-    /// Whether reads through the object are left that are more than a sweep or a refresh.
-    pub fn is_reading(&self) -> bool {
-        let reads = self.reads.iter().filter(|read| !read.refresh).count();
-        reads > usize::from(self.is_sweeping())
-    }
-
     /// The last event written, with all before it.
     pub fn replay(&self) -> Option<ReplayId> {
         self.ledger.position()
@@ -624,7 +456,7 @@ impl Binding {
     /// remember but how far polls have read.
     pub fn position(&mut self) -> Position {
         self.settle_live();
-        let has_polled = || self.topic.is_none() && self.reads.iter().any(|read| read.covers.is_some());
+        let has_polled = || self.topic.is_none() && self.agenda.covering().is_some();
         if self.live.is_none() && !has_polled() {
             return Position::default();
         }
@@ -637,14 +469,9 @@ impl Binding {
             listed: self.listed,
             refreshed: self.refreshed,
             fence: Some(self.freshness.newest()),
-            reads: self.reads.clone(),
+            reads: self.agenda.reads().to_vec(),
             fetch: self.fetches.by_pages(),
-            written: self
-                .page
-                .as_ref()
-                .filter(|_| self.job().is_some())
-                .map(|page| page.since().clone())
-                .unwrap_or_default(),
+            written: self.agenda.written(),
         }
     }
 }

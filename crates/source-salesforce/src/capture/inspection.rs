@@ -70,6 +70,12 @@ pub async fn inspect(
     Ok((findings.collect::<Result<_, _>>()?, outlook))
 }
 
+/// Calls of a look that finds nothing changed, at so many objects and at topics, if there are any.
+pub(super) fn calls(objects: usize, has_topics: bool) -> usize {
+    // One for all describes, or for the list of all objects; one for all topics.
+    usize::from(objects > 0) + usize::from(has_topics)
+}
+
 /// Whether these objects are to be looked at. Who needs one call for them anyway, or has a doubt, does not ask.
 async fn look_out(org: &Org, subjects: &[Subject], outlook: Outlook) -> Result<(Outlook, bool), Error> {
     let is_doubted = subjects.iter().any(|subject| subject.is_doubted);

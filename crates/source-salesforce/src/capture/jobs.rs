@@ -9,10 +9,11 @@ use salesforce_client::{
 use tokio::time::Instant;
 
 use super::{
-    lane::{GROUP, Lane, PAGE, answered},
-    output::Output,
+    clock::answered,
+    lane::Lane,
+    output::{GROUP, Output},
     position::Read,
-    reads::{self, Call},
+    reads::{self, Call, PAGE},
 };
 use crate::row::{Facts, Fields, Row};
 
@@ -157,7 +158,7 @@ impl Lane {
     pub(super) fn goes_by_job(&self) -> bool {
         let Way { threshold, by_pages, ends_by_page, rows, .. } = self.way;
         let may_begin = rows > 0 && by_pages >= threshold && !ends_by_page && self.feed.columns.is_ok();
-        self.machine.job().is_some() || may_begin
+        self.machine.agenda().job().is_some() || may_begin
     }
 
     /// Begins a job for a read, or takes up the one that an earlier session has left.
@@ -189,7 +190,7 @@ impl Lane {
             self.set_back("too much changed while it was under way");
             return None;
         }
-        let bulk = self.machine.job()?.clone();
+        let bulk = self.machine.agenda().job()?.clone();
         if self.doubt.is_some() {
             return None;
         }
@@ -209,7 +210,7 @@ impl Lane {
             Ok(told) => told,
             Err(error) => return self.job_refused(error),
         };
-        if self.machine.job().is_none() {
+        if self.machine.agenda().job().is_none() {
             tracing::info!(stream = self.stream(), job = %told.id, "reading on by Bulk API 2.0");
             self.machine.job_created(told.id, told.created_date.into());
         }
@@ -254,10 +255,10 @@ impl Lane {
                 return Ok(());
             }
         };
-        let Some(bulk) = self.machine.job().cloned() else { return Ok(()) };
+        let Some(bulk) = self.machine.agenda().job().cloned() else { return Ok(()) };
         let (begun, mut upper) = (next, None);
         while next < batch.rows.len() && output.collected() < GROUP {
-            upper = Some(self.write_read_row(output, self.machine.reads_deleted(), batch.row(next))?);
+            upper = Some(self.write_read_row(output, self.machine.agenda().reads_deleted(), batch.row(next))?);
             next += 1;
         }
         if let Some(upper) = upper {
@@ -327,7 +328,7 @@ impl Lane {
 
     /// The job at hand is left. What it would have brought is read anew.
     pub(super) fn give_up_job(&mut self) {
-        self.way.obsolete.extend(self.machine.job().map(|bulk| bulk.job));
+        self.way.obsolete.extend(self.machine.agenda().job().map(|bulk| bulk.job));
         self.way.job = None;
         self.lost_page();
     }

@@ -10,9 +10,9 @@ use tokio::time::Instant;
 
 use super::{
     budget::{self, Budget, Calls, Pace},
+    // Hours need no better clock.
+    clock::ours,
     deliveries::Deliveries,
-    lane::answered,
-    second::Second,
 };
 
 /// Time between two lines of the log about the calls made.
@@ -39,7 +39,7 @@ impl Meter {
 
     /// Counts what was called for since the last time.
     pub(super) fn read(&mut self, org: &Org, now: Instant) {
-        let (calls, clock) = (org.calls(), clock());
+        let (calls, clock) = (org.calls(), ours());
         self.budget.spend(calls - self.counted, org.usage(), clock);
         self.counted = calls;
         let before = std::mem::replace(&mut self.pace, self.budget.pace(clock));
@@ -75,12 +75,12 @@ impl Meter {
     /// Salesforce refuses a call for want of allocation.
     pub(super) fn refused(&mut self, error: &dyn std::error::Error) {
         tracing::debug!("{error}");
-        self.budget.refused(clock());
+        self.budget.refused(ours());
     }
 
     /// So many events were delivered.
     pub(super) fn delivered(&mut self, events: usize) {
-        self.deliveries.delivered(events as u64, clock());
+        self.deliveries.delivered(events as u64, ours());
     }
 
     /// The org has told its allocations, or will not.
@@ -110,7 +110,7 @@ impl Meter {
 
     /// Until when no calls are to be made, if so.
     pub(super) fn waits_until(&self, now: Instant) -> Option<Instant> {
-        let clock = clock();
+        let clock = ours();
         match self.budget.pace(clock) {
             Pace::Waiting(until, _) => Some(now + Duration::from_secs(until.since(clock).max(1).unsigned_abs())),
             Pace::Going(_) => None,
@@ -141,9 +141,4 @@ impl Meter {
         let named = [("calls", patch), ("deliveries", self.deliveries.patch())];
         named.into_iter().filter_map(|(name, patch)| Some((name.to_owned(), patch?)))
     }
-}
-
-/// Now, by our clock: hours need no better one.
-fn clock() -> Second {
-    answered(None)
 }

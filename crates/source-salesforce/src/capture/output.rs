@@ -9,6 +9,9 @@ use tokio::io::AsyncWrite;
 use super::report::Standing;
 use crate::error::Error;
 
+/// Bytes after which what is written is committed, so that nothing else waits behind it for long.
+pub(super) const GROUP: usize = 1 << 20;
+
 /// The one writer of a session. Documents collect in it; a commit hands them over together with the state that they
 /// justify.
 pub trait Output {

@@ -3,12 +3,16 @@
 //! The budget slows a capture that has used half of it ([`super::budget`]). With hundreds of bindings that would be the rule: the
 //! defaults would use it up before noon. So what is known in advance, the calls that polls, sweeps and inspections make in a day,
 //! is kept to half of it; the other half serves what nobody can know: pages, fetches, history.
+//!
+//! Bindings of one kind and interval begin together, and so go together from then on: what they ask travels in as few calls as the
+//! session makes of it. Bindings that were added at different times may sweep at different times, and then share less.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
+use salesforce_client::composite::{MOST_COLLECTIONS, MOST_SUBREQUESTS};
 use salesforce_endpoint::setting;
 
-use super::lane::Bound;
+use super::{inspection, lane::Bound};
 use crate::changes::Changes;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -28,9 +32,6 @@ const SELDOM: Duration = DAY;
 /// Seconds between two readings of the org's list of deletions. Salesforce shortens a long list every two hours or so.
 pub(super) const LISTS: u32 = 3_600;
 
-/// Streams whose describes and topics one call looks at.
-const INSPECTED: u64 = 25;
-
 /// What a binding is read for, again and again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Turns {
@@ -43,7 +44,7 @@ pub struct Turns {
 }
 
 /// The kinds of reads that take turns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// Changes are asked for.
     Poll,
@@ -67,10 +68,11 @@ impl Plan {
     /// The plan for these turns, in a capture that may make so many calls a day and inspects its objects so often.
     pub fn of(turns: &[Turns], inspection: Duration, allowed: Option<u64>) -> Self {
         let aim = allowed.map(|allowed| allowed / 2);
-        let looks = 1 + (turns.len() as u64).div_ceil(INSPECTED);
+        let has_topics = turns.iter().any(|turn| turn.kind == Kind::Sweep);
+        let of_inspections = a_day(inspection) * inspection::calls(turns.len(), has_topics) as f64;
         let calls = |times| {
-            let of_turns: f64 = turns.iter().map(|turn| turn.calls(turn.interval(times))).sum();
-            (of_turns + a_day(inspection) * looks as f64).ceil() as u64
+            let of_rounds: f64 = rounds(turns, times).map(Round::calls).sum();
+            (of_rounds + of_inspections).ceil() as u64
         };
         let most = (SELDOM.as_secs() / POLLS.as_secs()) as u32;
         let times = (1..most).find(|times| aim.is_none_or(|aim| calls(*times) <= aim)).unwrap_or(most);
@@ -138,13 +140,38 @@ impl Turns {
         };
         self.chosen.unwrap_or_else(|| (usual * times).min(SELDOM))
     }
+}
 
-    /// Calls in a day, where each turn brings one page.
-    fn calls(&self, interval: Duration) -> f64 {
-        let lists = Duration::from_secs(LISTS.into());
-        let lists = if self.is_replicateable { a_day(interval.max(lists)) } else { 0.0 };
-        let each = if self.is_replicateable { 2.0 } else { 1.0 };
-        each * a_day(interval) + lists
+/// Turns that come together, again and again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Round {
+    interval: Duration,
+    /// The bindings that take their turn.
+    all: usize,
+    /// Those that ask up to when changes are visible, and for lists of deletions.
+    asking: usize,
+}
+
+/// The rounds that these turns make up.
+fn rounds(turns: &[Turns], times: u32) -> impl Iterator<Item = Round> {
+    let mut rounds = BTreeMap::new();
+    for turn in turns {
+        let interval = turn.interval(times);
+        let round = rounds.entry((turn.kind, interval)).or_insert(Round { interval, all: 0, asking: 0 });
+        round.all += 1;
+        round.asking += usize::from(turn.is_replicateable);
+    }
+    rounds.into_values()
+}
+
+impl Round {
+    /// Calls in a day, where each turn brings one short page.
+    fn calls(self) -> f64 {
+        let Self { interval, all, asking } = self;
+        let each = asking.div_ceil(MOST_SUBREQUESTS) + all.div_ceil(MOST_COLLECTIONS);
+        // A list is asked for when its binding's page is written: by those whose pages came in one call.
+        let lists = asking.div_ceil(MOST_COLLECTIONS);
+        each as f64 * a_day(interval) + lists as f64 * a_day(interval.max(Duration::from_secs(LISTS.into())))
     }
 }
 
@@ -175,18 +202,22 @@ mod tests {
             |count| turns(Kind::Sweep, count),
             |count| turns(Kind::WholeRead, count),
         );
+        let plain = |count| polls(count).into_iter().map(|turn| Turns { is_replicateable: false, ..turn }).collect();
         // The interval that polls and sweeps come to, in minutes, and the calls that make up the plan.
         for (what, turns, allowed, poll, sweep, calls) in [
-            ("an unknown allocation", polls(300), None, 5, 60, 181_872),
-            ("nothing to do", vec![], Some(7_500), 5, 60, 144),
-            ("few bindings", polls(5), Some(7_500), 5, 60, 3_288),
-            ("a small org", polls(10), Some(7_500), 10, 120, 3_408),
-            ("a large org", polls(300), Some(200_000), 10, 120, 95_472),
-            ("hundreds in a small org", polls(300), Some(7_500), 695, 1_440, 3_737),
-            ("a stream each", sweeps(40), Some(7_500), 5, 60, 3_312),
-            ("streams and polls", [polls(20), sweeps(40)].concat(), Some(7_500), 30, 360, 3_456),
-            ("whole reads are rare", [polls(10), wholes(10)].concat(), Some(7_500), 10, 120, 3_438),
-            ("no room at all", polls(1_000), Some(1_000), 1_440, 1_440, 8_904),
+            ("an unknown allocation", polls(300), None, 5, 60, 22_320),
+            ("nothing to do", vec![], Some(7_500), 5, 60, 0),
+            ("one binding", polls(1), Some(7_500), 5, 60, 744),
+            ("as many as go together", polls(5), Some(7_500), 5, 60, 744),
+            ("one more", polls(6), Some(7_500), 5, 60, 1_056),
+            ("nobody says what is visible", plain(6), Some(7_500), 5, 60, 720),
+            ("a large org", polls(300), Some(100_000), 5, 60, 22_320),
+            ("hundreds in a small org", polls(300), Some(7_500), 50, 600, 3_658),
+            ("a stream each", sweeps(40), Some(7_500), 5, 60, 720),
+            ("streams and polls", [polls(20), sweeps(40)].concat(), Some(7_500), 5, 60, 2_256),
+            ("with few calls", [polls(20), sweeps(40)].concat(), Some(2_000), 20, 240, 852),
+            ("whole reads are rare", [polls(10), wholes(10)].concat(), Some(7_500), 5, 60, 1_061),
+            ("no room at all", polls(1_000), Some(500), 1_440, 1_440, 584),
         ] {
             let plan = Plan::of(&turns, INSPECTION, allowed);
             let minutes = |kind| plan.interval(&turns_of(kind)).as_secs() / MINUTE;
@@ -205,7 +236,7 @@ mod tests {
     #[test]
     fn what_the_user_chose_stays_and_counts() {
         let chosen = polls_every(5, 5);
-        let plan = Plan::of(&[chosen.clone(), turns(Kind::Poll, 5)].concat(), INSPECTION, Some(7_500));
+        let plan = Plan::of(&[chosen.clone(), turns(Kind::Poll, 5)].concat(), INSPECTION, Some(1_500));
         assert_eq!(plan.interval(&chosen[0]), POLLS);
         assert!(plan.interval(&turns_of(Kind::Poll)) > POLLS, "{plan:?}");
         let alone = Plan::of(&chosen, INSPECTION, Some(1_000));

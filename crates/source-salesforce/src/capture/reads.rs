@@ -15,12 +15,15 @@ use super::{
     fetches::{Door, Fetch},
     inspection::{self, Finding, Subject},
     jobs::{self, Batch},
-    lane::{Lane, PAGE},
+    lane::Lane,
     outlook::Outlook,
     position::{Bulk, Read},
     second::Second,
     visible,
 };
+
+/// Rows asked for in one page: the most that Salesforce answers at once.
+pub(super) const PAGE: usize = 2_000;
 
 /// The org answers for deletions of the last fifteen days (REST API guide, "Get Deleted"); a minute is left for the way there.
 pub(super) const LOG_OF_DELETIONS: i64 = 15 * 86_400 - 60;

@@ -71,7 +71,7 @@ impl Lane {
 
     /// The read at hand is done: if it was a refresh, says so, and which it has made impossible.
     pub(super) fn tell_refreshed(&mut self) {
-        if !self.machine.is_refreshing() {
+        if !self.machine.agenda().is_refreshing() {
             return;
         }
         let rows = std::mem::take(&mut self.refreshes.rows);

@@ -1,45 +1,40 @@
 //! The loop of a capture session: one thing happens at a time, each is handed to the machine it concerns, and what the
 //! machine says is done.
+//!
+//! Here are the loop, what it waits for, and what it sends for. In the rooms behind it: what a stream says (`events`), what calls bring
+//! (`replies`), those that several bindings share (`together`), looks at what the session rests on (`doubts`), and what is committed
+//! (`commits`).
 
+mod commits;
+mod doubts;
 mod events;
+mod replies;
 mod together;
 
-use std::{
-    collections::{HashMap, VecDeque},
-    time::Duration,
-};
+use std::{collections::HashMap, time::Duration};
 
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use jiff::Timestamp;
-use salesforce_client::{
-    Class, Org, RecordId, SObjectName, bulk::JobId, composite::MOST_COLLECTIONS, retrieve::Retrieved,
-};
+use salesforce_client::{Org, RecordId};
 use salesforce_streaming::{Event, Stream};
-use serde_json::{Map, Value, json};
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
     budget::{Budget, Calls, Share},
+    clock::{self, answered, now},
     deliveries::Deliveries,
-    inspection::{Finding, Subject},
     jobs::Way,
-    lane::{Bound, GROUP, Lane, PAGE, answered},
+    lane::{Bound, Lane},
     meter::Meter,
+    obsolete::Obsolete,
     outlook::Outlook,
     output::Output,
     plan::{Plan, Turns},
-    position::VERSION,
     reads::{self, Call, Done},
     report::{self, Report},
     second::Second,
 };
 use crate::{config::Config, error::Error, shard::Serving};
-
-/// What a page takes of the room for pages: the first pages of several reads that go together take one each.
-const WHOLE: usize = MOST_COLLECTIONS;
-
-/// The room for pages on their way or in hand at a time, over all bindings: it bounds the memory of a session.
-const ROOM: usize = 2 * WHOLE;
 
 /// Bulk jobs at hand at a time, over all bindings.
 const JOBS: usize = 4;
@@ -125,13 +120,8 @@ pub struct Session<O> {
     pages: usize,
     /// The lane whose turn it is to read a page: a small object does not wait for the history of large ones.
     turn: usize,
-    /// Commits so far, and how many of them are durable.
-    commits: u64,
-    durable: u64,
-    /// Jobs to be deleted once so many commits are durable.
-    obsolete: VecDeque<(u64, SObjectName, JobId)>,
-    /// Deletions under way.
-    deletions: usize,
+    /// Jobs that are to be deleted.
+    obsolete: Obsolete,
     /// When records may be fetched again.
     fetch_due: Instant,
     /// When the next look at the objects and topics is due; `None` while one is under way.
@@ -194,10 +184,7 @@ impl<O: Output> Session<O> {
             serving,
             pages: 0,
             turn: 0,
-            commits: 0,
-            durable: 0,
-            obsolete: VecDeque::new(),
-            deletions: 0,
+            obsolete: Obsolete::default(),
             fetch_due: now,
             inspection_due: Some(now + options.inspection),
             outlook: Outlook::default(),
@@ -214,10 +201,19 @@ impl<O: Output> Session<O> {
     /// Whatever only the user, or a fresh session, can mend.
     pub async fn run(mut self, mut signals: mpsc::UnboundedReceiver<Signal>) -> Result<O, Error> {
         let result = self.take_turns(&mut signals).await;
+        let stream = self.stream.take();
+        let counts = async {
+            if result.is_ok() {
+                self.keep_counts().await;
+            }
+        };
         // However it ended: a session without a farewell counts against the org's streaming clients for a while.
-        if let Some(stream) = self.stream {
-            stream.close().await;
-        }
+        let farewell = async {
+            if let Some(stream) = stream {
+                stream.close().await;
+            }
+        };
+        tokio::join!(counts, farewell);
         result.map(|()| self.output)
     }
 
@@ -231,8 +227,10 @@ impl<O: Output> Session<O> {
             let now = now();
             self.meter.read(&self.org, now);
             self.report(now);
-            let is_tidy = self.obsolete.is_empty() && self.deletions == 0;
-            if self.options.until_caught_up && is_tidy && self.lanes.iter().all(|lane| lane.is_caught_up(now)) {
+            if self.options.until_caught_up
+                && self.obsolete.is_tidy()
+                && self.lanes.iter().all(|lane| lane.is_caught_up(now))
+            {
                 return Ok(());
             }
             self.send(now);
@@ -241,7 +239,7 @@ impl<O: Output> Session<O> {
                 Input::Signal(Signal::Broken(error)) => return Err(error),
                 Input::Signal(Signal::Acknowledged(commits)) => {
                     self.output.acknowledged(commits);
-                    self.durable += u64::from(commits);
+                    self.obsolete.durable(commits);
                 }
                 Input::Stream(event) => self.take_event(event?).await?,
                 Input::Done(done) => self.take(done).await?,
@@ -300,7 +298,7 @@ impl<O: Output> Session<O> {
 
     /// The org's time, as far as it is known: no earlier than ours.
     fn time(&self) -> Second {
-        let ours = answered(None);
+        let ours = clock::ours();
         self.org_time.map_or(ours, |time| time.max(ours))
     }
 
@@ -336,10 +334,7 @@ impl<O: Output> Session<O> {
             }
             self.calls.extend(lane.next_of_job(&self.org, n, now));
         }
-        while self.obsolete.front().is_some_and(|(commits, ..)| *commits <= self.durable)
-            && let Some((_, object, job)) = self.obsolete.pop_front()
-        {
-            self.deletions += 1;
+        while let Some((object, job)) = self.obsolete.next() {
             self.calls.push(reads::delete_job(&self.org, object, job));
         }
         if self.meter.deliveries.asks(now) {
@@ -350,161 +345,6 @@ impl<O: Output> Session<O> {
             let (subjects, doubted) = self.subjects();
             let outlook = self.outlook.clone();
             self.calls.push(reads::inspection(&self.org, &self.capture, subjects, doubted, outlook));
-        }
-    }
-
-    /// What to look at, and which of it is in doubt.
-    fn subjects(&self) -> (Vec<Subject>, Vec<usize>) {
-        let subject = |(n, lane): (usize, &Lane)| Subject {
-            lane: n,
-            resource: lane.resource.clone(),
-            feed: lane.feed.clone(),
-            is_streamed: lane.channel.is_some(),
-            is_doubted: lane.doubt.is_some(),
-        };
-        let subjects: Vec<_> = self.lanes.iter().enumerate().map(subject).collect();
-        let doubted = subjects.iter().filter(|subject| subject.is_doubted).map(|subject| subject.lane).collect();
-        (subjects, doubted)
-    }
-
-    async fn take(&mut self, done: Done) -> Result<(), Error> {
-        match done {
-            Done::Page { lane, deleted, result } => self.take_page(lane, deleted, PAGE, result),
-            Done::FirstPages { pages, result } => self.take_pages(pages, result),
-            Done::Job { lane: n, result } => {
-                if let Err(error) = self.lanes[n].take_job(result, now()) {
-                    self.refused(n, error)?;
-                }
-                self.commit([n]).await
-            }
-            Done::Rows { lane: n, result } => match self.lanes[n].take_rows(result) {
-                Err(Error::Salesforce(error)) => self.refused(n, *error),
-                outcome => outcome,
-            },
-            Done::JobDeleted(result) => {
-                self.deletions -= 1;
-                if let Err(error) = result {
-                    tracing::debug!(%error, "a Bulk job is left to expire");
-                }
-                Ok(())
-            }
-            Done::Queried { lane: n, result: Err(error) } => {
-                self.lanes[n].lost_fetch();
-                self.refused(n, error)
-            }
-            Done::Queried { lane, result: Ok(page) } => {
-                self.lanes[lane].take_fetched(page.rows().iter(), page.answered(), page.size(), &mut self.output)?;
-                self.commit([lane]).await
-            }
-            Done::Retrieved { lanes, result: Err(error) } if error.class() == Class::Wait => {
-                lanes.iter().for_each(|n| self.lanes[*n].lost_fetch());
-                self.meter.refused(&error);
-                Ok(())
-            }
-            Done::Retrieved { lanes, result } => self.take_retrieved(lanes, result?).await,
-            Done::Covered { lanes, result } => self.take_covered(lanes, result),
-            Done::Listed { asked, result } => self.take_lists(asked, result).await,
-            Done::Limits(result) => {
-                self.meter.take_limits(result);
-                Ok(())
-            }
-            Done::Inspected { result: Err(error), .. } if error.passes_with_time() => {
-                self.inspection_due = Some(now());
-                self.meter.refused(&error);
-                Ok(())
-            }
-            Done::Inspected { doubted, result } => {
-                let (findings, outlook) = result?;
-                self.outlook = outlook;
-                self.take_findings(&doubted, findings).await
-            }
-        }
-    }
-
-    async fn take_retrieved(
-        &mut self,
-        lanes: Vec<usize>,
-        results: Vec<Result<Retrieved, salesforce_client::Error>>,
-    ) -> Result<(), Error> {
-        for (n, result) in lanes.iter().zip(results) {
-            let lane = &mut self.lanes[*n];
-            match result {
-                Ok(rows) => {
-                    let found = rows.rows().iter().flatten();
-                    lane.take_fetched(found, rows.answered(), rows.size(), &mut self.output)?;
-                }
-                Err(error) => {
-                    lane.lost_fetch();
-                    self.refused(*n, error)?;
-                }
-            }
-        }
-        self.commit(lanes).await
-    }
-
-    /// A refusal ends the session, unless it passes with time, or the object may have changed since it was described.
-    fn refused(&mut self, n: usize, error: salesforce_client::Error) -> Result<(), Error> {
-        if error.class() == Class::Wait {
-            self.meter.refused(&error);
-            return Ok(());
-        }
-        if !reads::may_be_outdated(&error) {
-            return Err(error.into());
-        }
-        tracing::info!(
-            stream = self.lanes[n].stream(),
-            "describing the object anew, as the org refuses a read: {error}"
-        );
-        self.doubt(n, error.into());
-        Ok(())
-    }
-
-    /// Looks at once into what may explain a refusal. If nothing does, it ends the session.
-    fn doubt(&mut self, n: usize, error: Error) {
-        self.lanes[n].doubt = Some(error);
-        self.inspection_due = self.inspection_due.map(|_| now());
-    }
-
-    async fn take_findings(&mut self, doubted: &[usize], findings: Vec<Finding>) -> Result<(), Error> {
-        let now = now();
-        let mut touched = Vec::new();
-        for Finding { lane: n, feed, topic } in findings {
-            let lane = &mut self.lanes[n];
-            touched.push(n);
-            if let Some((channel, from)) = topic.and_then(|topic| lane.topic_seen(&topic))
-                && let Some(stream) = &mut self.stream
-            {
-                stream.resubscribe(channel, from);
-                lane.doubt = None;
-            }
-            match feed {
-                Some(feed) => {
-                    tracing::info!(stream = lane.stream(), "{}", feed.difference(&lane.feed));
-                    lane.fresh = Some(feed);
-                }
-                None if doubted.contains(&n) => {
-                    // Nothing has changed: the refusal means what it says.
-                    if let Some(error) = lane.doubt.take() {
-                        return Err(error);
-                    }
-                }
-                None => {}
-            }
-        }
-        // Who came to be in doubt meanwhile is looked at again at once.
-        let is_open = |lane: &Lane| lane.doubt.is_some() && lane.fresh.is_none();
-        let pause = self.options.inspection.mul_f64(self.meter.slower());
-        let wait = if self.lanes.iter().any(is_open) { Duration::ZERO } else { pause };
-        self.inspection_due = Some(now + wait);
-        self.commit(touched).await
-    }
-
-    /// Exchanges the feeds of lanes that have nothing on its way any more.
-    fn renew(&mut self) {
-        for lane in &mut self.lanes {
-            if lane.renew() {
-                self.output.sourced_schema(lane.index, &lane.feed.schema());
-            }
         }
     }
 
@@ -531,72 +371,8 @@ impl<O: Output> Session<O> {
         self.commit(n..n + 1).await
     }
 
-    /// Hands over what was collected, with where these lanes stand now.
-    async fn commit(&mut self, lanes: impl IntoIterator<Item = usize>) -> Result<(), Error> {
-        let mut touched = Vec::new();
-        let mut bindings = Map::new();
-        for n in lanes {
-            let lane = &mut self.lanes[n];
-            if let Some(patch) = lane.position_patch() {
-                bindings.insert(lane.state_key.clone(), patch);
-            }
-            touched.push(n);
-        }
-        let mut patch = Map::new();
-        if !self.introduced {
-            patch.insert("version".into(), json!(VERSION));
-            patch.insert("org".into(), json!(self.org_id));
-            // With the calls, which are counted as this shard's from here on.
-            if self.serving.shard != self.serving.before {
-                patch.insert("shard".into(), json!(self.serving.is_split().then_some(self.serving.shard)));
-            }
-        }
-        if !bindings.is_empty() {
-            patch.insert("bindingStateV1".into(), bindings.into());
-        }
-        // For their own sake counts are not worth a commit.
-        if !patch.is_empty() || self.output.collected() > 0 {
-            patch.extend(self.meter.patch());
-        }
-        if self.output.collected() == 0 && patch.is_empty() {
-            self.settle(&touched);
-            return Ok(());
-        }
-        let patch = (!patch.is_empty()).then(|| Value::from(patch));
-        self.output.commit(patch.as_ref()).await?;
-        self.introduced = true;
-        self.commits += 1;
-        if self.output.is_durable_at_once() {
-            self.durable = self.commits;
-        }
-        self.settle(&touched);
-        for n in &touched {
-            let lane = &mut self.lanes[*n];
-            let obsolete = lane.way.take_obsolete().into_iter();
-            self.obsolete.extend(obsolete.map(|job| (self.commits, lane.feed.object.clone(), job)));
-        }
-        let Some(stream) = &mut self.stream else { return Ok(()) };
-        for lane in touched.into_iter().map(|n| &self.lanes[n]) {
-            if let (Some(channel), Some(replay)) = (&lane.channel, lane.machine.replay()) {
-                stream.written(channel, replay);
-            }
-        }
-        Ok(())
-    }
-
     fn lane_of(&self, channel: &str) -> Option<usize> {
         self.by_channel.get(channel).copied()
-    }
-
-    /// All that these lanes have written is committed.
-    fn settle(&mut self, lanes: &[usize]) {
-        for lane in lanes {
-            let lane = &mut self.lanes[*lane];
-            if let Some(told) = lane.committed() {
-                self.report.read_done(lane.stream(), lane.complete, told);
-            }
-            self.output.stands(lane.index, lane.standing());
-        }
     }
 
     /// Tells the user what the session is doing.
@@ -605,9 +381,4 @@ impl<O: Output> Session<O> {
             |lane| report::Binding { stream: Lane::stream(lane), polls: lane.polls, standing: lane.standing() };
         self.report.tell(self.meter.why(), self.lanes.iter().map(binding), now);
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the shell of the session: its machines are given org time only")]
-fn now() -> Instant {
-    Instant::now()
 }

@@ -361,7 +361,7 @@ impl Capture {
 
     /// So many rows of the job's results are written, if it is complete.
     pub(super) fn write_job(&mut self, rows: usize) {
-        let Some(bulk) = self.binding.job().cloned() else { return };
+        let Some(bulk) = self.binding.agenda().job().cloned() else { return };
         let Some(job) = self.job.take().filter(|job| job.id == bulk.job) else {
             self.binding.page_lost();
             return self.commit();

@@ -31,14 +31,6 @@ impl Lane {
         !self.is_held() && self.machine.is_current() && (self.has_heard_all() || is_at_rest())
     }
 
-    /// When the next poll or sweep is due. Who hurries waits for no more than what was announced.
-    pub(in crate::capture) fn sweep_due(&self, now: Instant) -> Instant {
-        match self.hurries && !self.machine.has_read() {
-            true => self.sweep_due.min(self.quiet_at().unwrap_or(now)),
-            false => self.sweep_due,
-        }
-    }
-
     /// Where the lane stands.
     pub(in crate::capture) fn standing(&self) -> Standing {
         let phase = match (self.counter.repair().is_some(), self.is_backfilling()) {
@@ -57,7 +49,7 @@ impl Lane {
             self.complete = complete;
             self.tell_complete();
         }
-        self.counter.close(self.machine.is_repairing())
+        self.counter.close(self.machine.agenda().is_repairing())
     }
 
     /// Has documents say from now on how far all is complete, if they are to.

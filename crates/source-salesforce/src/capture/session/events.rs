@@ -2,8 +2,15 @@
 
 use salesforce_streaming::{Delivery, Event, ReplayFrom};
 
-use super::{GROUP, Output, Second, Session, now};
-use crate::error::Error;
+use super::Session;
+use crate::{
+    capture::{
+        clock::now,
+        output::{GROUP, Output},
+        second::Second,
+    },
+    error::Error,
+};
 
 /// A position that only says "nothing happened" is written when the last one is this old, in seconds.
 const HEARTBEAT: i64 = 300;
@@ -29,7 +36,7 @@ impl<O: Output> Session<O> {
                 let Some(n) = self.lane_of(channel.name()) else { return Ok(()) };
                 let lane = &mut self.lanes[n];
                 lane.machine.gap();
-                let since = lane.machine.lost_since();
+                let since = lane.machine.agenda().lost_since();
                 lane.counter.lost(since);
                 tracing::warn!(
                     stream = lane.stream(),

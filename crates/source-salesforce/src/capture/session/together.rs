@@ -5,15 +5,24 @@ use std::mem;
 use salesforce_client::{Class, Deleted, Error as Refusal, Page, composite::MOST_COLLECTIONS};
 use tokio::time::Instant;
 
-use super::{Output, ROOM, Second, Session, WHOLE, answered, now};
+use super::Session;
 use crate::{
     capture::{
-        lane::PAGE,
+        clock::{self, now},
+        lane::Lane,
+        output::Output,
         position::Read,
-        reads::{self, FirstPage},
+        reads::{self, FirstPage, PAGE},
+        second::Second,
     },
     error::Error,
 };
+
+/// What a page takes of the room for pages: the first pages of several reads that go together take one each.
+const WHOLE: usize = MOST_COLLECTIONS;
+
+/// The room for pages on their way or in hand at a time, over all bindings: it bounds the memory of a session.
+const ROOM: usize = 2 * WHOLE;
 
 /// Rows asked for of each object in the first pages of several: together they make a page.
 const FIRST: usize = PAGE / MOST_COLLECTIONS;
@@ -34,7 +43,7 @@ impl<O: Output> Session<O> {
             }
         }
         // Before the org's first answer our own clock serves: a first poll too is to cover no more than is visible.
-        let time = self.org_time.unwrap_or_else(|| answered(None));
+        let time = self.org_time.unwrap_or_else(clock::ours);
         self.calls.extend(reads::covered(&self.org, &self.lanes, &asking, time));
     }
 
@@ -77,7 +86,7 @@ impl<O: Output> Session<O> {
             if lane.goes_by_job() {
                 continue;
             }
-            let needs = if lane.machine.begins_read() { 1 } else { WHOLE };
+            let needs = if lane.machine.agenda().begins_read() { 1 } else { WHOLE };
             if self.pages + needs > ROOM {
                 continue;
             }
@@ -156,7 +165,7 @@ impl<O: Output> Session<O> {
     /// Asks what was deleted, for the lanes that have come to the end of their reads. Others whose first pages are in hand soon will, and
     /// are waited for.
     pub(super) fn send_lists(&mut self) {
-        let is_near = |lane: &super::Lane| lane.room == 1 && lane.has_page();
+        let is_near = |lane: &Lane| lane.room == 1 && lane.has_page();
         if self.lanes.iter().any(is_near) {
             return;
         }
