@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use flow_protocol::materialize::{Collection, Constraint, ConstraintKind, Projection};
 use salesforce_client::{Describe, Field, FieldName, FieldType, SObjectName};
 use salesforce_endpoint::closest;
-use salesforce_sink::{LeftOut, Lookup, MatchBy, Missing, Operation, OtherReferences, Prepared, Target};
+use salesforce_sink::{LeftOut, Lookup, MatchBy, Missing, Operation, OtherReferences, Prepared, Target, takes};
 use serde_json::value::RawValue;
 
 use crate::resource::{self, Deletion, FieldRule, Policy, Resource};
@@ -165,13 +165,13 @@ impl Mapping {
         if self.operation == Operation::Upsert && !field.createable && !is_asked_for {
             return Err(Forbidden::ExistingOnly);
         }
-        let types = &projection.inference.types;
-        let is_structure =
-            |kind: &String| kind == "object" || (kind == "array" && field.kind != FieldType::MultiPicklist);
-        if types.iter().any(is_structure)
-            && !types.iter().any(|kind| matches!(kind.as_str(), "string" | "number" | "integer"))
-        {
+        let is_value = |kind: &&String| *kind != "null";
+        let mut types = projection.inference.types.iter().filter(is_value).peekable();
+        if is_compound(field) || types.peek().is_some() && types.clone().all(|kind| kind == "object") {
             return Err(Forbidden::Structure);
+        }
+        if types.peek().is_some() && !types.any(|kind| takes(field, kind)) {
+            return Err(Forbidden::Type);
         }
         Ok(field)
     }
@@ -184,6 +184,15 @@ impl Mapping {
                 "what happened to a record is read from the document, and written to no field".to_owned()
             }
             Forbidden::Structure => format!("{object}.{name} takes no objects or arrays: write their parts"),
+            Forbidden::Type => {
+                let (kind, types) =
+                    (describe.field(name).map(|field| field.kind.to_string()), &projection.inference.types);
+                format!(
+                    "{object}.{name} is of type {}, which takes no {}",
+                    kind.unwrap_or_default(),
+                    types.join(" or ")
+                )
+            }
             Forbidden::ExistingOnly => format!(
                 "{object}.{name} can be set in existing records only: require the field to have it written nevertheless, which takes a second \
                  call for new records"
@@ -223,6 +232,8 @@ fn is_compound(field: &Field) -> bool {
 enum Forbidden {
     Operation,
     Structure,
+    /// No value of the location's types can become one of the field's.
+    Type,
     /// Salesforce refuses a new record that has a value of it.
     ExistingOnly,
     LeftOut(LeftOut),

@@ -103,6 +103,25 @@ pub(crate) fn convert(value: &RawValue, field: &Field) -> Result<Cell, Misfit> {
     }
 }
 
+/// Whether values of a JSON type, in the words of JSON schema, can become values of the field. Of a text it is seen only when it comes
+/// whether it is spelled as one.
+#[must_use]
+pub fn takes(field: &Field, json_type: &str) -> bool {
+    let example = match json_type {
+        "boolean" => "true",
+        "number" | "integer" => "1",
+        "array" => "[]",
+        "object" => "{}",
+        _ => return !is_compound(&field.kind),
+    };
+    serde_json::from_str::<&RawValue>(example).is_ok_and(|value| convert(value, field).is_ok())
+}
+
+fn is_compound(kind: &FieldType) -> bool {
+    use FieldType::{Address, ComplexValue, JunctionIdList, Location, RelationshipInfo};
+    matches!(kind, Address | Location | ComplexValue | JunctionIdList | RelationshipInfo)
+}
+
 fn cannot_be(json: &Json<'_>, kind: &FieldType) -> Misfit {
     Misfit::new(format!("{} cannot become a value of type {kind}", json.kind()))
 }
@@ -290,6 +309,18 @@ mod tests {
             Ok(Cell::Literal(text)) => text.into(),
             Err(misfit) => format!("! {misfit}"),
         }
+    }
+
+    /// Which types of JSON each kind of field takes.
+    #[test]
+    fn types() {
+        let types = ["string", "number", "boolean", "array", "object"];
+        let taken = |kind: &FieldType| {
+            let field = field(kind.as_str());
+            let taken: Vec<_> = types.into_iter().filter(|json_type| takes(&field, json_type)).collect();
+            format!("{kind}: {}\n", taken.join(", "))
+        };
+        insta::assert_snapshot!(FieldType::ALL.iter().map(taken).collect::<String>());
     }
 
     /// JSON type by field type, every pair: what is written, or why not.

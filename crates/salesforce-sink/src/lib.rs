@@ -62,6 +62,7 @@ pub mod sink; // the two ends of it
 pub mod error; // how the sink as a whole fails
 
 pub use change::{Change, Fields, Operation};
+pub use convert::takes;
 pub use error::Error;
 pub use plan::Route;
 pub use prepare::{Complaint, LeftOut, Prepared, Role, Warning};

@@ -1,6 +1,6 @@
 //! What is refused before the first row, each with what is wrong and where, and what to do.
 
-use demo::runtime::{Materialization, Patch, Target};
+use demo::runtime::{Materialization, Patch, Projection, Target};
 use insta::assert_snapshot;
 use salesforce_emulator::Settings;
 use serde_json::{Value, json};
@@ -82,7 +82,6 @@ async fn every_field_has_its_constraint() {
     let members = [
         "LastName",
         "FirstName",
-        "Birthdate",
         "AccountId",
         "OwnerId",
         "ReportsToId",
@@ -96,7 +95,21 @@ async fn every_field_has_its_constraint() {
         "flow_published_at",
         MATCH,
     ];
-    let contact = target(json!({ "object": "Contact", "match_field": MATCH }), &members);
+    let mut contact = target(json!({ "object": "Contact", "match_field": MATCH }), &members);
+    for (field, kind) in [
+        ("Department", "boolean"),
+        ("HasOptedOutOfEmail", "boolean"),
+        ("AssistantName", "object"),
+        ("Title", "integer"),
+    ] {
+        let types = vec![kind.to_owned(), "null".to_owned()];
+        contact.projections.push(Projection { pointer: format!("/{field}"), field: field.to_owned(), types });
+    }
+    contact.projections.push(Projection {
+        pointer: "/flag".into(),
+        field: "Birthdate".into(),
+        types: vec!["boolean".into()],
+    });
     let account = target(json!({ "object": "Account", "match_field": MATCH }), &["Name"]);
     let task = Materialization::new("acmeCo/to-salesforce", org.config(), vec![contact, account]);
     let validated = program::writer().ask(&task.validate_request(), "validated").await.expect("it is valid");
