@@ -273,11 +273,11 @@ impl Delivery {
         }
     }
 
-    /// Takes fields out of a row; whether any was there, so that it is worth another attempt.
+    /// Takes fields out of a row; whether any was there and others are left, so that it is worth another attempt.
     fn repair(&mut self, line: usize, fields: &[String]) -> bool {
         let line = &mut self.lines[line];
         let row = Arc::make_mut(&mut line.row);
-        fields.iter().filter(|field| row.leave_out(field)).count() > 0
+        fields.iter().filter(|field| row.leave_out(field)).count() > 0 && !row.is_empty()
     }
 
     fn given_up(&self, faults: &[Fault]) -> Settled {

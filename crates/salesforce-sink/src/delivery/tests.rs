@@ -81,7 +81,7 @@ async fn locked_rows_are_sent_again_with_fewer_at_a_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_field_is_left_out_once_and_learned() {
+async fn fields_are_left_out_and_learned_while_others_are_left() {
     let now = crate::engine::now();
     let mut delivery = delivery(TERMS, 2, now);
     let lines = write(&mut delivery);
