@@ -216,3 +216,25 @@ async fn calls_are_counted_like_money() {
         org.shutdown().await;
     }
 }
+
+/// Fields that Salesforce takes in existing records only are left out of new ones, where a binding requires them, and written later.
+#[tokio::test(flavor = "multi_thread")]
+async fn fields_of_existing_records() {
+    const FIELDS: [&str; 2] = ["EmailBouncedReason", "EmailBouncedDate"];
+    let org = leads().await;
+    let resource = json!({ "object": "Lead", "match_field": MATCH });
+    let mut target = target(resource, &["LastName", "Company", "Phone", FIELDS[0], FIELDS[1]]);
+    let plain = Desk::prepare(&org, vec![target.clone()]).await;
+    let forbidden = &plain.task.targets()[0].validated.forbidden;
+    assert!(FIELDS.iter().all(|field| forbidden[*field].contains("existing records only")), "{forbidden:?}");
+
+    target.require = FIELDS.map(|field| (field.to_owned(), json!({}))).into();
+    let mut desk = Desk::prepare(&org, vec![target]).await;
+    let row = || lead(A, json!({ "Phone": "1", FIELDS[0]: "no such box", FIELDS[1]: "2026-01-02T03:04:05.000Z" }));
+    desk.write([row()]).await;
+    let found = || by_match(&org, "Lead", &["Phone", FIELDS[0]]);
+    assert_eq!(json!(found()), json!({ A: { "Phone": "1", FIELDS[0]: null } }));
+    desk.write([row()]).await;
+    assert_eq!(json!(found()), json!({ A: { "Phone": "1", FIELDS[0]: "no such box" } }));
+    org.shutdown().await;
+}
