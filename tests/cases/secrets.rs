@@ -14,6 +14,7 @@ use super::{
     program::{self, Run, lines},
     task::Task,
     way::{PASSPHRASE, PKCS12, WAYS, Way},
+    writing::desk::{Desk, MATCH, document, make_matchable, target},
 };
 
 /// All that must not be seen, and everything that was written.
@@ -134,6 +135,7 @@ async fn search(way: &Way) {
         search.note("the protocol", program::run_with::<&str>(&[], stdin, TRACE).await);
     }
 
+    search.written.extend(written(&org, right.clone()).await);
     let (log, state) = session(&org, right).await;
     assert!(log.contains("\"level\":\"debug\"") || log.contains("\"level\":\"trace\""), "the log is talkative:\n{log}");
     search.written.extend([("a session's log".to_owned(), log), ("a session's state".to_owned(), state)]);
@@ -189,6 +191,21 @@ async fn session(org: &Org, config: Value) -> (String, String) {
     assert_eq!(org.emulator().faults(), [], "it never happened");
     let log = running.end().await.join("\n");
     (log, task.capture.state().to_string())
+}
+
+/// What the connector that writes leaves behind: the log of a session in which a token expires and a row is rejected, and its state.
+async fn written(org: &Org, config: Value) -> [(String, String); 2] {
+    make_matchable(org, &["Lead"]);
+    let resource = json!({ "object": "Lead", "match_field": MATCH, "on_error": "continue" });
+    let mut desk =
+        Desk::prepare_with(config, vec![target(resource, &["LastName", "Company"])]).await.expect("it is valid");
+    desk.connector = desk.connector.clone().with_env("LOG_LEVEL", "trace");
+    org.emulator().org().expire_sessions();
+    let row = |id: &str, company: &str| (0, document("c", id, json!({ "LastName": "Ngo", "Company": company })));
+    let exit = desk.write([row("00Q000000000001AAA", "Acme"), row("00Q000000000002AAA", "")]).await;
+    assert!(exit.log.iter().any(|line| line.contains("a row was rejected")), "{:?}", exit.log);
+    let state = desk.task.state().to_string();
+    [("a writing session's log".to_owned(), exit.log.join("\n")), ("its state".to_owned(), state)]
 }
 
 /// The search itself finds what it is to find.

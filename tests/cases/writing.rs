@@ -7,7 +7,7 @@
 //! - [`killed`]: killed again and again, nothing is lost and nothing doubled;
 //! - [`sync`]: from one org to another, with the connector that captures.
 
-mod desk;
+pub(crate) mod desk;
 mod killed;
 mod operations;
 mod refusals;
