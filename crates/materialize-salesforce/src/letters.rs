@@ -1,6 +1,6 @@
 //! Dead letters: rejected rows, kept as records of an object that the user has made for them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use salesforce_client::{Describe, Org, SObjectName};
 use salesforce_sink::{
@@ -18,6 +18,8 @@ pub const FIELDS: [&str; 6] = ["Object__c", "Key__c", "Operation__c", "Code__c",
 /// Where rejected rows are kept: a sink of its own, so that neither waits for the other's room.
 pub struct Letters {
     sink: Sink<Box<str>>,
+    /// How many characters each of the [`FIELDS`] takes.
+    lengths: HashMap<TargetKey, [usize; FIELDS.len()]>,
     keeping: Option<Keeping>,
     kept: watch::Receiver<u64>,
 }
@@ -83,17 +85,21 @@ impl Letters {
         }
         let names: Vec<_> = objects.into_values().collect();
         let mut targets = Targets::new();
-        let mut keys = BTreeMap::new();
+        let (mut keys, mut lengths) = (BTreeMap::new(), HashMap::new());
         for (name, describe) in names.iter().zip(org.describe_many(&names).await?) {
             let target = target(name, &describe).map_err(|problem| Error::Unfit(vec![problem]))?;
-            keys.insert(name.to_string(), targets.add(target));
+            let length = |field| target.destination(field, Operation::Insert).map_or(0, |field| field.length as usize);
+            let of_fields = FIELDS.map(length);
+            let key = targets.add(target);
+            lengths.insert(key, of_fields);
+            keys.insert(name.to_string(), key);
         }
         let (sink, receipts) = Sink::start(org, targets, options);
         let key =
             |resource: &Resource| resource.dead_letters.as_ref().and_then(|name| keys.get(name.as_str()).copied());
         let (kept_in, kept) = watch::channel(0);
         let keeping = Some(Keeping { receipts, kept: kept_in });
-        Ok((Some(Self { sink, keeping, kept }), resources.iter().map(key).collect()))
+        Ok((Some(Self { sink, lengths, keeping, kept }), resources.iter().map(key).collect()))
     }
 
     /// Sends a letter about a rejected row.
@@ -101,7 +107,8 @@ impl Letters {
     /// # Errors
     /// Why none can be sent any more.
     pub async fn send(&self, target: TargetKey, why: &Rejection) -> Result<(), Error> {
-        Ok(self.sink.submit(target, letter_of(why)?).await?)
+        let lengths = self.lengths.get(&target).copied().unwrap_or_default();
+        Ok(self.sink.submit(target, letter_of(why, lengths)?).await?)
     }
 
     /// What looks after the receipts of letters, once.
@@ -139,19 +146,15 @@ pub fn target(name: &SObjectName, describe: &Result<Describe, salesforce_client:
     target.prepare(describe).map_err(|complaints| format!("dead_letters: {}", complaints[0]))
 }
 
-/// A rejected row as a record.
-fn letter_of(why: &Rejection) -> Result<Change<Box<str>>, Error> {
+/// A rejected row as a record. A text that its field does not take as a whole is cut: half a letter is better than none.
+fn letter_of(why: &Rejection, lengths: [usize; FIELDS.len()]) -> Result<Change<Box<str>>, Error> {
     let mut fields = Fields::none();
-    let texts: [(&str, &str); 6] = [
-        (FIELDS[0], why.object.as_str()),
-        (FIELDS[1], why.key.as_deref().unwrap_or_default()),
-        (FIELDS[2], &why.operation.to_string()),
-        (FIELDS[3], &why.code),
-        (FIELDS[4], &why.message),
-        (FIELDS[5], why.sent.get()),
-    ];
-    for (field, text) in texts {
-        let text = to_raw_value(text)
+    let operation = why.operation.to_string();
+    let key = why.key.as_deref().unwrap_or_default();
+    let texts = [why.object.as_str(), key, &operation, &why.code, &why.message, why.sent.get()];
+    for ((field, text), length) in FIELDS.into_iter().zip(texts).zip(lengths) {
+        let text: String = text.chars().take(length).collect();
+        let text = to_raw_value(&text)
             .map_err(|error| Error::Document { object: why.object.to_string(), problem: error.to_string() })?;
         fields.push(field, text);
     }

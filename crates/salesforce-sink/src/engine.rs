@@ -24,6 +24,7 @@ use crate::{
     pace::Pace,
     plan::{self, Batch, Site, Sizes, Way},
     prepare::lower,
+    receipt::in_short,
     row::{Cell, Row},
     target::MatchBy,
     window::{Part, Run, TargetId, Window},
@@ -413,7 +414,7 @@ impl<O: Send + 'static> Engine<O> {
                 operation,
                 key,
                 code: code.into(),
-                message: message.into(),
+                message: in_short(message).into(),
                 fields: fields.iter().map(|field| field.as_str().into()).collect(),
                 sent: shown(prepared, &address, row),
             }))

@@ -21,7 +21,7 @@ use crate::{
     Change, Operation,
     convert::{Misfit, convert},
     prepare::{LeftOut, Prepared, Slot, Way, lower},
-    receipt::{Rejection, codes},
+    receipt::{Rejection, codes, in_short},
     row::{Cell, Column, Parent, Row},
     target::{MatchBy, Nulls},
 };
@@ -238,7 +238,7 @@ impl Prepared {
             operation: change.operation,
             key: change.key.clone(),
             code: code.into(),
-            message: message.into(),
+            message: in_short(message).into(),
             fields: field.into_iter().map(Into::into).collect(),
             sent: to_raw_value(&change.fields).expect("fields are JSON"),
         })

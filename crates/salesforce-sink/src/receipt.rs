@@ -1,6 +1,6 @@
 //! The answer to a change.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use salesforce_client::{RecordId, SObjectName};
 use serde_json::value::RawValue;
@@ -43,12 +43,27 @@ pub struct Rejection {
     pub key: Option<Box<str>>,
     /// Salesforce's code, or one of [`codes`].
     pub code: Box<str>,
-    /// Salesforce's message, or ours, on one line.
+    /// Salesforce's message, or ours, on one line. Salesforce repeats values, however long they are: the middle of a long message is left
+    /// out.
     pub message: Box<str>,
     /// The fields concerned.
     pub fields: Vec<Box<str>>,
     /// What was sent, as JSON; where it never came to that, what was to be sent.
     pub sent: Box<RawValue>,
+}
+
+/// The most characters of a text in a sentence; from its beginning and from its end.
+const SHOWN: (usize, usize) = (400, 100);
+
+/// A text without its middle, if it is too long to be read.
+pub(crate) fn in_short(text: &str) -> Cow<'_, str> {
+    let (head, tail) = SHOWN;
+    let count = text.chars().count();
+    if count <= head + tail {
+        return Cow::Borrowed(text);
+    }
+    let (head, tail): (String, String) = (text.chars().take(head).collect(), text.chars().skip(count - tail).collect());
+    Cow::Owned(format!("{head} … {tail}"))
 }
 
 impl Rejection {
@@ -82,7 +97,7 @@ impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of {}", self.operation, self.object)?;
         if let Some(key) = &self.key {
-            write!(f, " {key}")?;
+            write!(f, " {}", in_short(key))?;
         }
         write!(f, " was rejected: {}", self.code)?;
         if !self.message.is_empty() {

@@ -1,5 +1,6 @@
 //! Rows that the org refuses: by default the task stops and names the document; or it reports them, keeps them, and goes on.
 
+use demo::Error;
 use serde_json::{Value, json};
 
 use super::desk::{Desk, MATCH, by_match, document, make_matchable, target, with};
@@ -109,6 +110,23 @@ async fn rejected_rows_are_kept_as_records() {
     org.shutdown().await;
 }
 
+/// However long a row is, an error is one that can be read, and a letter one that can be kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn long_rows_have_short_errors() {
+    let org = org().await;
+    make_letters(&org);
+    let row = || lead(&"k".repeat(5_000), &"x".repeat(3_000_000));
+    let targets = vec![target(resource(json!({})), &["LastName", "Company"])];
+    let message = Desk::prepare(&org, targets).await.fail([row()]).await.last_message().expect("last words");
+    assert!(message.len() < 3_000, "{} characters", message.len());
+    let resource = resource(json!({ "on_error": "continue", "dead_letters": "Custom__c" }));
+    Desk::prepare(&org, vec![target(resource, &["LastName", "Company"])]).await.write([row()]).await;
+    let letter = org.truth("Custom__c").into_values().next().expect("a letter");
+    assert_eq!(letter["Key__c"].as_str().map(str::len), Some(255));
+    assert_eq!(letter["Document__c"].as_str().map(str::len), Some(131_072));
+    org.shutdown().await;
+}
+
 /// A row that is rejected and cannot be kept either stops the task.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_letter_that_is_refused_stops_the_task() {
@@ -116,11 +134,16 @@ async fn a_letter_that_is_refused_stops_the_task() {
     make_letters(&org);
     let resource = resource(json!({ "on_error": "continue", "dead_letters": "Custom__c" }));
     let mut desk = Desk::prepare(&org, vec![target(resource, &["LastName", "Company"])]).await;
-    let definition = json!({ "type": "string", "length": 1 });
+    let transaction = desk.transaction([lead(BAD, &too_long())]);
+    let mut delivery = desk.open().await;
+    let definition = json!({ "type": "double", "precision": 18, "scale": 0 });
     org.change_schema(
-        json!({ "retype_field": { "object": "Custom__c", "field": "Key__c", "definition": definition } }),
+        json!({ "retype_field": { "object": "Custom__c", "field": "Code__c", "definition": definition } }),
     );
-    let message = desk.fail([lead(BAD, &too_long())]).await.last_message().expect("last words");
+    let message = match desk.commit(&mut delivery, &transaction).await {
+        Err(Error::Ended { exit, .. }) => exit.last_message().expect("last words"),
+        other => panic!("it goes on: {other:?}"),
+    };
     assert!(message.contains("could not be kept") && message.contains(BAD), "{message}");
     org.shutdown().await;
 }
