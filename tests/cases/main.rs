@@ -31,6 +31,7 @@ mod deliveries;
 mod documents;
 mod flow_control;
 mod healing;
+mod interrupts;
 mod jobs;
 mod kills;
 mod network;
