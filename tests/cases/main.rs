@@ -34,6 +34,7 @@ mod healing;
 mod interrupts;
 mod jobs;
 mod kills;
+mod long_replies;
 mod network;
 mod readme;
 mod recorded;

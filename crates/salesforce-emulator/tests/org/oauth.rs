@@ -138,9 +138,7 @@ async fn whoever_hangs_up_lets_go_of_the_refresh_token() {
         _ = client.refresh() => {}
         () = seen() => {}
     }
-    let free = async {
-        while is_busy().await {}
-    };
+    let free = async { while is_busy().await {} };
     tokio::time::timeout(Duration::from_secs(60), free).await.expect("the token is free again");
 }
 

@@ -1,6 +1,7 @@
 //! A lane: one binding in a running session. Its machine decides; here its rows become documents. How far it has come stands in
 //! `standing`.
 
+mod portion;
 mod standing;
 
 use std::time::Duration;
@@ -109,6 +110,8 @@ pub(super) struct Lane {
     pub(super) complete: Option<Second>,
     /// The binding is to be captured as it is now, and no longer: it does not wait for the time of a sweep.
     hurries: bool,
+    /// The most rows that a page is asked for.
+    most: usize,
     /// Bytes of a row, by the latest reply that had some.
     row_bytes: usize,
     /// When the stream last said something.
@@ -185,6 +188,7 @@ impl Lane {
         let lane = Self {
             writer: document::Writer::new(&feed.fields),
             row_bytes: feed.fields.len() * FIELD,
+            most: PAGE,
             index,
             resource,
             state_key,

@@ -23,7 +23,7 @@ use super::{
     deliveries::Deliveries,
     inspection::{Finding, Subject},
     jobs::Way,
-    lane::{Bound, GROUP, Lane, PAGE, answered},
+    lane::{Bound, GROUP, Lane, answered},
     meter::Meter,
     outlook::Outlook,
     output::Output,
@@ -369,7 +369,7 @@ impl<O: Output> Session<O> {
 
     async fn take(&mut self, done: Done) -> Result<(), Error> {
         match done {
-            Done::Page { lane, deleted, result } => self.take_page(lane, deleted, PAGE, result),
+            Done::Page { lane, deleted, result } => self.take_page(lane, deleted, self.lanes[lane].most(), result),
             Done::FirstPages { pages, result } => self.take_pages(pages, result),
             Done::Job { lane: n, result } => {
                 if let Err(error) = self.lanes[n].take_job(result, now()) {
@@ -400,6 +400,10 @@ impl<O: Output> Session<O> {
                 lanes.iter().for_each(|n| self.lanes[*n].lost_fetch());
                 self.meter.refused(&error);
                 Ok(())
+            }
+            Done::Retrieved { lanes, result: Err(error) } if error.is_too_long() => {
+                lanes.iter().for_each(|n| self.lanes[*n].lost_fetch());
+                self.too_long(&lanes, error)
             }
             Done::Retrieved { lanes, result } => self.take_retrieved(lanes, result?).await,
             Done::Covered { lanes, result } => self.take_covered(lanes, result),
@@ -447,6 +451,9 @@ impl<O: Output> Session<O> {
         if error.class() == Class::Wait {
             self.meter.refused(&error);
             return Ok(());
+        }
+        if error.is_too_long() {
+            return self.too_long(&[n], error);
         }
         if !reads::may_be_outdated(&error) {
             return Err(error.into());
