@@ -92,10 +92,11 @@ pub async fn pull(config: &Config, resources: Vec<Resource>, options: Options) -
 }
 
 fn read_state(file: &Path) -> Result<Value, Error> {
+    let name = || file.display().to_string();
     match std::fs::read_to_string(file) {
-        Ok(text) => flow_protocol::parse::from_str(&text).map_err(|source| Error::State { source }),
+        Ok(text) => flow_protocol::parse::from_str(&text).map_err(|source| Error::StateFile { file: name(), source }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(json!({})),
-        Err(source) => Err(Error::File { doing: "reading", file: file.display().to_string(), source }),
+        Err(source) => Err(Error::File { doing: "reading", file: name(), source }),
     }
 }
 
