@@ -202,7 +202,9 @@ async fn a_split_goes_on_with_the_jobs_of_the_whole() {
     let mut running = task.open().await;
     let has_job = |position: &Value| position["reads"][0]["bulk"]["job"].is_string();
     let positions = |state: &Value| state["bindingStateV1"].as_object().cloned().unwrap_or_default();
-    running.until(|capture| positions(capture.state()).values().filter(|it| has_job(it)).count() == STREAMS.len()).await;
+    running
+        .until(|capture| positions(capture.state()).values().filter(|it| has_job(it)).count() == STREAMS.len())
+        .await;
     running.kill().await;
 
     let whole = task.capture.state().clone();

@@ -96,6 +96,13 @@ pub enum Error {
         source: flow_protocol::error::Mismatch,
     },
 
+    /// Another pull keeps its position in the same file.
+    #[error("{file} is in use by another pull: end that one, or name another file")]
+    StateInUse {
+        /// The file.
+        file: String,
+    },
+
     /// The persisted state is from another version of this program.
     #[error(
         "the state has layout {found}, this program knows layout {known} only: run the version that wrote it, or backfill the bindings"

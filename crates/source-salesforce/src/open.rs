@@ -61,7 +61,7 @@ where
 
     let (signal, mut signals) = mpsc::unbounded_channel();
     tokio::spawn(read_acknowledgements(requests, signal.clone()));
-    tokio::spawn(crate::interrupt::stop(signal));
+    crate::interrupt::stop(signal);
     let org = crate::org(&config)?;
     let prepared = prepare(&org, &capture.name, &wanted, &state, &mut signals).await?;
     let Some(prepared) = prepared else { return Ok(()) };
@@ -143,10 +143,13 @@ pub async fn prepare(
             tried = &mut under_way => tried,
             end = stopped(signals) => {
                 end?;
-                match timeout(GRACE, under_way).await {
-                    Ok(Err(error)) if !error.passes_with_time() => return Err(error),
-                    _ => return Ok(None),
-                }
+                // The session, if it comes to that, is to hear it too.
+                signals.close();
+                return match timeout(GRACE, under_way).await {
+                    Ok(Err(error)) if error.passes_with_time() => Ok(None),
+                    Ok(prepared) => prepared.map(Some),
+                    Err(_) => Ok(None),
+                };
             }
         };
         match tried {
