@@ -283,6 +283,7 @@ async fn what_stands_in_files() {
     let broken = file("broken.yaml", "credentials:\n  client_secret: canary\n  - refresh_token\n");
     let scalar = file("scalar.yaml", "canary\n");
     let state = file("state.json", "{\"version\":");
+    let empty = file("empty.json", "");
     let foreign =
         file("foreign.json", "{\"version\":1,\"org\":\"00D000000000001EAA\",\"bindingStateV1\":{\"Account\":{}}}");
     let missing = folder.path().join("missing.yaml").display().to_string();
@@ -301,6 +302,7 @@ async fn what_stands_in_files() {
         Case::command("an empty config on stdin", &["discover", "--config", "-"], ""),
         Case::command("a stream that is unknown", &["schema", "--config", "-", "--stream", "Acount"], good.clone()),
         pull("a state file that is cut off", &state),
+        pull("a state file that is empty", &empty),
         pull("a state file of another org", &foreign),
         pull("a state file in no folder", &format!("{missing}/state.json")),
     ];

@@ -77,13 +77,15 @@ const ZULU: &str = "\"2026-02-03T04:05:06.000Z\"";
 const FIRST: &str = "\"records\":[{\"attributes\":{\"type\":\"Odd__c\"";
 
 #[rustfmt::skip]
-const CASES: [Case; 32] = [
+const CASES: [Case; 37] = [
     case(Way::Page, "a number in a text field", TEXT, "4712", Then::Captured("Text__c", || json!(4712))),
     case(Way::Page, "a text in a number field", "4711.5", "\"many\"", Then::Captured("Amount__c", || json!("many"))),
     case(Way::Page, "a point in time in words", MOMENT, "\"yesterday\"", Then::Captured("Moment__c", || json!("yesterday"))),
     case(Way::Page, "a structure in a text field", TEXT, "{\"a\":[1]}", Then::Captured("Text__c", || json!({ "a": [1] }))),
     case(Way::Page, "a text of megabytes", TEXT, HUGE, Then::Captured("Text__c", || json!(huge()))),
     case(Way::Page, "invalid UTF-8", "canary text", LATIN1, Then::Ends),
+    case(Way::Page, "half a pair of surrogates", TEXT, "\"half \\ud83d\"", Then::Ends),
+    case(Way::Page, "a NUL", TEXT, "\"nul \\u0000\"", Then::Captured("Text__c", || json!("nul \0"))),
     case(Way::Page, "no Id", "\"Id\":\"ID\"", "\"Ident\":\"ID\"", Then::Ends),
     case(Way::Page, "an Id that is null", "\"Id\":\"ID\"", "\"Id\":null", Then::Ends),
     case(Way::Page, "an Id that is none", "\"Id\":\"ID\"", "\"Id\":\"nobody\"", Then::Ends),
@@ -96,6 +98,7 @@ const CASES: [Case; 32] = [
     case(Way::Job, "a point in time in words", ZULU, "\"yesterday\"", Then::Ends),
     case(Way::Job, "a text of megabytes", TEXT, HUGE, Then::Captured("Text__c", || json!(huge()))),
     case(Way::Job, "invalid UTF-8", "canary text", LATIN1, Then::Ends),
+    case(Way::Job, "quotes, lines, a NUL", TEXT, "\"nul \0 \"\"q\"\"\n,;\"", Then::Captured("Text__c", || json!("nul \0 \"q\"\n,;"))),
     case(Way::Job, "no Id", "\"ID\"", "\"\"", Then::Ends),
     case(Way::Job, "an Id that is none", "\"ID\"", "\"nobody\"", Then::Ends),
     case(Way::Job, "a column is missing", "\"Text__c\"", "\"Other__c\"", Then::Ends),
@@ -108,11 +111,14 @@ const CASES: [Case; 32] = [
     case(Way::Fetch, "another record", "\"Id\":\"ID\"", "\"Id\":\"a5zzzzzzzzzzzzz\"", Then::Ends),
     case(Way::Fetch, "invalid UTF-8", "canary text", LATIN1, Then::Ends),
 
+    case(Way::Fetch, "half a pair of surrogates", TEXT, "\"half \\ude00\"", Then::Ends),
+
     case(Way::Event, "a number in a text field", TEXT, "4712", Then::Captured("Text__c", || json!(4712))),
     case(Way::Event, "a point in time in words", ZULU, "\"yesterday\"", Then::Captured("Moment__c", || json!("yesterday"))),
     case(Way::Event, "a text of megabytes", TEXT, HUGE, Then::Captured("Text__c", || json!(huge()))),
     case(Way::Event, "no Id", "\"Id\":\"ID\"", "\"Ident\":\"ID\"", Then::Ends),
     case(Way::Event, "invalid UTF-8", "canary text", LATIN1, Then::Insists("no UTF-8 at byte")),
+    case(Way::Event, "half a pair of surrogates", TEXT, "\"half \\ud83d\"", Then::Insists("half a pair of surrogates at byte")),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -163,6 +163,29 @@ async fn a_pull_ends_after_its_time() {
     org.shutdown().await;
 }
 
+/// Two pulls with one state file, as of a schedule whose last run has not ended, would write over each other's positions.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_file_is_one_pulls_at_a_time() {
+    let org = Org::start(&[("Account", 3)]).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    fs::write(path("config.json"), org.config().to_string()).expect("the folder can be written");
+    let (config, state) = (path("config.json"), path("state.json"));
+    let arguments = ["pull", "--config", &config, "--stream", "Account", "--state", &state];
+    let mut first = Command::new(program::path());
+    first.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+    let mut first = first.spawn().expect("the program starts");
+    let mut lines = BufReader::new(first.stdout.take().expect("stdout is piped")).lines();
+    timeout(PATIENCE, lines.next_line()).await.expect("a line in time").expect("pipes work").expect("a document");
+
+    let words = program::run(&arguments, "").await.last_words("a second pull");
+    assert!(words.ends_with("state.json is in use by another pull: end that one, or name another file"), "{words}");
+    first.kill().await.expect("it can be killed");
+    let after = program::run(&[&arguments[..], &["--until-caught-up"]].concat(), "").await;
+    assert_eq!(after.code, Some(0), "a lock ends with its process: {}", after.stderr);
+    org.shutdown().await;
+}
+
 /// Ctrl-C ends a pull well, and its state is that of the last line printed.
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]

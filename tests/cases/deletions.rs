@@ -1,9 +1,9 @@
 //! Deleted records can be kept: their rows stay in the collection, say that they are deleted, and hold what was known last.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use demo::verdict::Difference;
-use salesforce_emulator::org::Id;
+use salesforce_emulator::{FaultAction, FaultRule, org::Id};
 use serde_json::{Value, json};
 use tokio::task::block_in_place;
 
@@ -36,16 +36,18 @@ fn truth(org: &Org, object: &str) -> BTreeMap<String, Value> {
 
 /// How the collections differ from the org and its recycle bin.
 fn differences(task: &Task, org: &Org) -> Vec<String> {
-    let streams = STREAMS.iter().enumerate();
-    let of = |(n, stream): (usize, &&str)| {
+    let bindings = task.capture.bindings().iter().enumerate();
+    let of = |(n, stream): (usize, &str)| {
         Difference::between(stream, task.capture.collection(n).rows(), &truth(org, stream))
     };
-    streams.map(of).filter(|difference| !difference.is_empty()).map(|difference| difference.to_string()).collect()
+    let all = bindings.map(|(n, binding)| of((n, binding.stream())));
+    all.filter(|difference| !difference.is_empty()).map(|difference| difference.to_string()).collect()
 }
 
 /// Takes groups until the collections hold what the org and its recycle bin hold.
 async fn agree(running: &mut Running<'_>, org: &Org) {
-    let truths = STREAMS.map(|stream| truth(org, stream));
+    let bindings = running.task.capture.bindings().iter();
+    let truths: Vec<_> = bindings.map(|binding| truth(org, binding.stream())).collect();
     running
         .until(|capture| {
             let same = |(n, truth): (usize, &BTreeMap<String, Value>)| {
@@ -66,7 +68,8 @@ fn delete(org: &Org, records: &[(&'static str, Vec<Id>)]) {
 }
 
 fn row<'a>(task: &'a Task, stream: &str, id: Id) -> &'a Value {
-    let binding = STREAMS.iter().position(|known| *known == stream).expect("a stream");
+    let mut bindings = task.capture.bindings().iter();
+    let binding = bindings.position(|binding| binding.stream() == stream).expect("a stream");
     &task.capture.collection(binding).rows()[id.as_str()]
 }
 
@@ -152,5 +155,91 @@ async fn a_purge_wipes_nothing() {
         expected["IsDeleted"] = json!(true);
         assert_eq!(row(&task, stream, id), &expected, "{stream}");
     }
+    org.shutdown().await;
+}
+
+/// An org with an account whose contacts are deleted in silence when it is, and a task that keeps what is deleted of both. `by_jobs`:
+/// all that is read comes by Bulk jobs.
+async fn family(by_jobs: bool) -> (Org, Task, Id) {
+    let org = Org::start(&[("Account", 8), ("Contact", 12)]).await;
+    let parent = org.create("Account", json!({ "Name": "Parent" }));
+    org.create_many("Contact", &json!({ "LastName": "Child", "AccountId": parent.to_string() }), 10);
+    let mut config = org.config();
+    config["advanced"]["sweep_interval"] = json!("PT1S");
+    if by_jobs {
+        config["advanced"]["bulk_threshold"] = json!(0);
+    }
+    let resources = ["Account", "Contact"].map(|stream| json!({ "stream": stream, "deletions": "keep" }));
+    let task = Task::prepare_bindings(config, &resources).await;
+    (org, task, parent)
+}
+
+/// What nothing announces: children that go with their parent and come back with it, losers of a merge, records that a Bulk job
+/// deletes. Each is found by a sweep, and stays with its values and says that it is deleted, or that it is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_deleted_in_silence_stays_too() {
+    for by_jobs in [false, true] {
+        let (org, mut task, parent) = family(by_jobs).await;
+        let known = org.emulator().org().clone();
+        let mut running = task.open().await;
+        agree(&mut running, &org).await;
+        // Within the second of its beginning the session cannot tell what it knows.
+        known.advance(Duration::from_secs(5)).expect("the clock moves");
+
+        org.delete("Account", parent);
+        agree(&mut running, &org).await;
+        let accounts = org.ids("Account");
+        let fields = json!({ "Name": "Master" });
+        let merged = || known.merge("Account", accounts[0], &accounts[1..3], fields.as_object().expect("fields"));
+        block_in_place(merged).expect("they can be merged");
+        let gone = org.ids("Contact").into_iter().take(3).map(|id| format!("{id}\n")).collect::<String>();
+        org.load("delete", "Contact", &format!("Id\n{gone}")).await;
+        agree(&mut running, &org).await;
+        block_in_place(|| known.undelete("Account", parent)).expect("it can be restored");
+        agree(&mut running, &org).await;
+        running.end().await;
+
+        assert_eq!(differences(&task, &org), Vec::<String>::new());
+        assert_eq!(task.capture.regressions(), []);
+        let flagged = |n: usize| {
+            let rows = task.capture.collection(n).rows().values();
+            rows.filter(|row| row["_meta"]["deleted"] == true).inspect(|row| assert_eq!(row["IsDeleted"], true)).count()
+        };
+        assert_eq!([flagged(0), flagged(1)], [2, 3], "by jobs: {by_jobs}");
+        org.shutdown().await;
+    }
+}
+
+/// A record goes in silence, and for good before any sweep comes by it. The org's list of deletions names it, and its row says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_the_list_of_deletions_names_stays_too() {
+    let org = Org::start(&[("Contact", 12)]).await;
+    let known = org.emulator().org().clone();
+    let resource = json!({ "stream": "Contact", "deletions": "keep" });
+    let mut task = Task::prepare_bindings(org.config(), &[resource]).await;
+    let mut running = task.open().await;
+    agree(&mut running, &org).await;
+    running.end().await;
+
+    let id = org.ids("Contact")[0];
+    let mut expected = row(&task, "Contact", id).clone();
+    org.load("delete", "Contact", &format!("Id\n{id}\n")).await;
+    block_in_place(|| known.purge("Contact", id)).expect("it is in the bin");
+    // The emulated org forgets what is purged by hand; Salesforce's list names what its own cleaning has purged.
+    let deleted = known.now().to_string();
+    known.advance(Duration::from_secs(2 * 3_600)).expect("the clock moves");
+    let body = json!({
+        "deletedRecords": [{ "id": id.as_str(), "deletedDate": deleted }],
+        "earliestDateAvailable": "2020-01-01T00:00:00.000+0000",
+        "latestDateCovered": known.now().to_string(),
+    });
+    let (kind, action) = (Some("deleted".to_owned()), FaultAction::Reply { status: 200, body: Some(body) });
+    org.emulator().add_fault(FaultRule { method: None, path: None, kind, nth: 1, count: Some(1), action });
+    let mut running = task.open().await;
+    running.until(|capture| capture.collection(0).rows()[id.as_str()]["IsDeleted"] == true).await;
+    running.end().await;
+    expected["_meta"] = json!({ "op": "u", "deleted": true, "partial": true });
+    expected["IsDeleted"] = json!(true);
+    assert_eq!(row(&task, "Contact", id), &expected);
     org.shutdown().await;
 }

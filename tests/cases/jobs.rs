@@ -243,7 +243,7 @@ async fn without_jobs_left_there_are_pages() {
     }
 }
 
-/// More records are written beside a job than the state is to hold: the job is given up.
+/// More records are written beside a job than the state is to hold: the job is given up, and not left in the org.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_too_much_overtakes_is_given_up() {
     let org = Org::start(&[("Custom__c", 2_100)]).await;
@@ -261,6 +261,8 @@ async fn a_job_that_too_much_overtakes_is_given_up() {
     running.says("too much changed while it was under way").await;
     release(&org);
     running.agree(&org).await;
+    running.until_live().await;
+    org.replied_until(|emulator| block_in_place(|| emulator.org().bulk_jobs()).is_empty()).await;
     running.end().await;
     task.assert_faithful(&org);
     org.shutdown().await;

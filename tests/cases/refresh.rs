@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use demo::runtime::Capture;
 use jiff::tz::TimeZone;
-use salesforce_emulator::{FaultAction, FaultRule, Settings, org::SchemaChange};
+use salesforce_emulator::{BulkSettings, BulkStop, FaultAction, FaultRule, Settings, org::SchemaChange};
 use serde_json::{Value, json};
 use tokio::task::block_in_place;
 
@@ -35,9 +35,12 @@ fn reformulate(org: &Org, now: &str) {
 
 /// Refreshes come once a day, half a day from now.
 async fn prepare(org: &Org) -> Task {
+    prepare_with(org, org.config()).await
+}
+
+async fn prepare_with(org: &Org, mut config: Value) -> Task {
     let now = org.emulator().org().now().to_zoned(TimeZone::UTC);
     let refresh = format!("{} {} * * *", now.minute(), (now.hour() + 12) % 24);
-    let mut config = org.config();
     config["advanced"]["sweep_interval"] = json!("PT1S");
     let resources = [
         json!({ "stream": "Account", "refresh": refresh }),
@@ -130,6 +133,66 @@ async fn a_refresh_goes_on_after_a_crash() {
     running.end().await;
     task.assert_faithful(&org);
     assert!(again <= 80, "{again} documents: it began anew");
+    org.shutdown().await;
+}
+
+/// A refresh that goes by Bulk jobs is killed in the middle of one, and the object gets a field meanwhile: the job, which lacks it, is given
+/// up, the next one goes on behind the last row written, and what was announced beside it stays as it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_by_jobs_outlives_a_kill_and_another_field() {
+    let bulk = BulkSettings { query_chunk: 20, largest_page: 8_000, ..BulkSettings::default() };
+    let org = org(100, Settings { bulk, ..Settings::default() }).await;
+    let mut config = org.config();
+    config["advanced"]["bulk_threshold"] = json!(0);
+    let mut task = prepare_with(&org, config).await;
+    let mut running = task.open().await;
+    running.agree(&org).await;
+    running.until(|capture| refreshed(capture).iter().all(Option::is_some)).await;
+    reformulate(&org, "as of now");
+    let read = |capture: &Capture, n: usize| {
+        let key = capture.bindings()[n].state_key();
+        capture.state()["bindingStateV1"][key]["reads"][0].clone()
+    };
+    let job = |capture: &Capture, n: usize| {
+        let read = read(capture, n);
+        if read["refresh"] == true { read["bulk"]["job"].as_str().map(str::to_owned) } else { None }
+    };
+    for object in ["Account", "Custom__c"] {
+        let object = Some(object.to_owned());
+        org.emulator().org().stop_bulk(BulkStop { before_chunk: 3, object, job: None, fail: None });
+    }
+    hours(&org, 24);
+    running.until(|capture| [0, 1].iter().all(|n| job(capture, *n).is_some())).await;
+    org.replied_until(|emulator| {
+        block_in_place(|| emulator.org().bulk_jobs()).iter().filter(|job| job.held).count() == 2
+    })
+    .await;
+    let ids = org.ids("Account");
+    org.update("Account", ids[1], json!({ "Name": "Announced" }));
+    org.delete("Account", ids[90]);
+    let written = |capture: &Capture| {
+        let key = capture.bindings()[0].state_key();
+        capture.state()["bindingStateV1"][key]["written"].as_object().map_or(0, serde_json::Map::len)
+    };
+    running.until(|capture| written(capture) == 2).await;
+    let left: Vec<String> = [0, 1].iter().filter_map(|n| job(&running.task.capture, *n)).collect();
+    running.kill().await;
+
+    let definition = json!({ "type": "string", "length": 40 });
+    for object in ["Account", "Custom__c"] {
+        change(&org, json!({ "add_field": { "object": object, "field": "New__c", "definition": definition } }));
+    }
+    block_in_place(|| org.emulator().org().release_bulk());
+    let mut running = task.open().await;
+    running.agree(&org).await;
+    running.until(|capture| [0, 1].iter().all(|n| read(capture, *n)["refresh"] != true)).await;
+    let is_left =
+        |job: &String| block_in_place(|| org.emulator().org().bulk_jobs()).iter().any(|known| known.id.as_str() == job);
+    running.until(|_| !left.iter().any(is_left)).await;
+    let log = running.end().await.join("\n");
+    task.assert_faithful(&org);
+    assert_eq!(log.matches("the next one reads fewer rows").count(), 2, "{log}");
+    assert!(!log.contains("refreshing: reading all rows again"), "{log}");
     org.shutdown().await;
 }
 

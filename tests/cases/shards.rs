@@ -4,10 +4,11 @@ use std::{collections::BTreeSet, mem, pin::pin};
 
 use demo::runtime::{Group, Patch, Session, merge_patch};
 use futures::future::select_all;
-use salesforce_emulator::{BulkSettings, Settings};
+use salesforce_emulator::{BulkSettings, BulkStop, Settings};
 use serde_json::{Value, json};
 use tokio::{
     sync::oneshot,
+    task::block_in_place,
     time::{sleep, timeout},
 };
 
@@ -184,6 +185,40 @@ async fn a_split_goes_on_where_the_whole_has_stopped() {
         assert_eq!(made(&begun), halves, "each child answers for its part of the calls");
     }
     assert!(task.capture.documents() - documents < 200, "history is not read again");
+    task.assert_faithful(&org);
+    org.shutdown().await;
+}
+
+/// A shard is split while Bulk jobs run: each child goes on with those of its bindings, and none is made anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_split_goes_on_with_the_jobs_of_the_whole() {
+    let bulk = BulkSettings { query_chunk: 20, ..BulkSettings::default() };
+    let settings = Settings { bulk, ..Settings::default() };
+    let org = Org::start_with(1, &STREAMS.map(|stream| (stream, 60)), settings).await;
+    let mut config = org.config();
+    config["advanced"]["bulk_threshold"] = json!(0);
+    let mut task = Task::prepare_as("acmeCo/salesforce", config, &STREAMS).await;
+    org.emulator().org().stop_bulk(BulkStop { before_chunk: 2, object: None, job: None, fail: None });
+    let mut running = task.open().await;
+    let has_job = |position: &Value| position["reads"][0]["bulk"]["job"].is_string();
+    let positions = |state: &Value| state["bindingStateV1"].as_object().cloned().unwrap_or_default();
+    running
+        .until(|capture| positions(capture.state()).values().filter(|it| has_job(it)).count() == STREAMS.len())
+        .await;
+    running.kill().await;
+
+    let whole = task.capture.state().clone();
+    let mut shards = Shard::halves(&task, &whole).await;
+    org.change(&STREAMS, 20, 6).await;
+    block_in_place(|| org.emulator().org().release_bulk());
+    agree(&mut shards, &mut task, &org).await;
+    for (n, shard) in shards.iter_mut().enumerate() {
+        let log = shard.end(&mut task).await;
+        assert!(!log.contains("reading on by Bulk API 2.0") && !log.contains("a Bulk job is given up"), "{log}");
+        for key in keys(&task, OWN[1 - n]) {
+            assert_eq!(shard.state["bindingStateV1"][&key], whole["bindingStateV1"][&key], "{key} is another's");
+        }
+    }
     task.assert_faithful(&org);
     org.shutdown().await;
 }

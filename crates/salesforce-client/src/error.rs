@@ -126,6 +126,12 @@ impl Error {
         }
     }
 
+    /// Whether the reply is longer than is read: asking for less may help.
+    #[must_use]
+    pub fn is_too_long(&self) -> bool {
+        matches!(self.failure(), Some(Failure::TooLong { .. }))
+    }
+
     /// What the last request came to.
     #[must_use]
     pub fn failure(&self) -> Option<&Failure> {

@@ -19,7 +19,7 @@ use crate::{
     failure::Failure,
     host::shown_host,
     network::{Network, RootCertificate},
-    no_text,
+    no_text::{self, NoText},
 };
 
 /// How long a connection may take.
@@ -202,10 +202,14 @@ impl Reply {
         if self.is_html() {
             return Err(self.garbled("an HTML page came instead of JSON".to_owned()));
         }
-        std::str::from_utf8(body).map_err(|error| match error.error_len() {
-            Some(_) => Failure::unexpected(self, &no_text::said(body, error.valid_up_to())),
+        let text = std::str::from_utf8(body).map_err(|error| match error.error_len() {
+            Some(_) => Failure::unexpected(self, &no_text::said(NoText::Utf8, body, error.valid_up_to())),
             None => self.garbled("it ends within a character".to_owned()),
-        })
+        })?;
+        match no_text::half_pair(text) {
+            Some(at) => Err(Failure::unexpected(self, &no_text::said(NoText::HalfPair, body, at))),
+            None => Ok(text),
+        }
     }
 
     /// The failure to parse the body.

@@ -79,6 +79,7 @@ pub use host::LoginUrl;
 pub use id::{FieldName, RecordId, SObjectName};
 pub use limits::{Allocation, Limits, Usage};
 pub use network::{Network, Proxy, RootCertificate};
+pub use no_text::half_pair;
 pub use org::{Org, Settings};
 pub use query::{LONGEST_QUERY, Locator, Page};
 pub use record::Record;

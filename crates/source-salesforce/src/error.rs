@@ -91,6 +91,22 @@ pub enum Error {
         source: flow_protocol::error::Mismatch,
     },
 
+    /// The state file of a pull holds no JSON.
+    #[error("{file} holds no position: it is empty or cut off; remove it, or name another file, to begin anew")]
+    StateFile {
+        /// The file.
+        file: String,
+        /// What does not fit.
+        source: flow_protocol::error::Mismatch,
+    },
+
+    /// Another pull keeps its position in the same file.
+    #[error("{file} is in use by another pull: end that one, or name another file")]
+    StateInUse {
+        /// The file.
+        file: String,
+    },
+
     /// The persisted state is from another version of this program.
     #[error(
         "the state has layout {found}, this program knows layout {known} only: run the version that wrote it, or backfill the bindings"

@@ -1,5 +1,7 @@
 //! Being asked to end: Ctrl-C at a terminal, SIGTERM from whoever runs the process.
 
+use std::process;
+
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc,
@@ -7,17 +9,25 @@ use tokio::{
 
 use crate::capture::session::Signal;
 
-/// Waits until the process is asked to end, and passes it on: the session then says farewell to Salesforce, where it would
-/// otherwise count against the org's streaming clients for a while.
-pub async fn stop(signals: mpsc::UnboundedSender<Signal>) {
+/// From now on, passes it on when the process is asked to end: the session then says farewell to Salesforce, where it would
+/// otherwise count against the org's streaming clients for a while. Asked a second time, the process ends at once, as whoever reads its
+/// stdout may have stopped to: a kill at any moment loses nothing.
+pub fn stop(signals: mpsc::UnboundedSender<Signal>) {
     // Without handlers the system ends the process, which loses nothing either.
     let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
         return;
     };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    let _ = signals.send(Signal::Stop);
+    tokio::spawn(async move {
+        let mut asked = async || {
+            tokio::select! {
+                _ = interrupt.recv() => SignalKind::interrupt(),
+                _ = terminate.recv() => SignalKind::terminate(),
+            }
+        };
+        asked().await;
+        let _ = signals.send(Signal::Stop);
+        // As shells tell of a process that a signal has ended.
+        process::exit(128 + asked().await.as_raw_value());
+    });
 }

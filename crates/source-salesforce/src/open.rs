@@ -1,6 +1,6 @@
 //! `open`: from a request to a running session.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use flow_protocol::{
     capture::{CaptureSpec, Open, Request, Response},
@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::mpsc,
+    time::timeout,
 };
 
 use crate::{
@@ -29,6 +30,9 @@ use crate::{
     shard::{Serving, Shard},
     topics, validate,
 };
+
+/// How long the preparation may still take once it is told to stop: a failure that it is about to tell is told.
+const GRACE: Duration = Duration::from_secs(3);
 
 /// A binding that this process is to capture.
 pub struct Wanted {
@@ -57,7 +61,7 @@ where
 
     let (signal, mut signals) = mpsc::unbounded_channel();
     tokio::spawn(read_acknowledgements(requests, signal.clone()));
-    tokio::spawn(crate::interrupt::stop(signal));
+    crate::interrupt::stop(signal);
     let org = crate::org(&config)?;
     let prepared = prepare(&org, &capture.name, &wanted, &state, &mut signals).await?;
     let Some(prepared) = prepared else { return Ok(()) };
@@ -121,7 +125,7 @@ async fn read_acknowledgements<R: AsyncRead + Unpin>(
 }
 
 /// Signs in, describes the objects, and sees to their topics. Where the org has no API calls left, it waits until it has; `None`
-/// when it is told to stop meanwhile.
+/// when it is told to stop meanwhile, however long the org takes to answer.
 ///
 /// # Errors
 /// When the org is another one than that of the state, or a stream cannot be captured.
@@ -134,7 +138,21 @@ pub async fn prepare(
 ) -> Result<Option<Prepared>, Error> {
     let mut tries = 0;
     loop {
-        match try_to_prepare(org, capture, wanted, state).await {
+        let mut under_way = pin!(try_to_prepare(org, capture, wanted, state));
+        let tried = tokio::select! {
+            tried = &mut under_way => tried,
+            end = stopped(signals) => {
+                end?;
+                // The session, if it comes to that, is to hear it too.
+                signals.close();
+                return match timeout(GRACE, under_way).await {
+                    Ok(Err(error)) if error.passes_with_time() => Ok(None),
+                    Ok(prepared) => prepared.map(Some),
+                    Err(_) => Ok(None),
+                };
+            }
+        };
+        match tried {
             Err(error) if error.passes_with_time() => {
                 let pause = Duration::from_secs(budget::pause(tries).unsigned_abs());
                 tries += 1;

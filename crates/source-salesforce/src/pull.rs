@@ -1,6 +1,7 @@
 //! A capture without a Flow runtime: documents as JSON lines on stdout, the position in a file.
 
 use std::{
+    fs::{File, TryLockError},
     io::Write as _,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -61,6 +62,7 @@ pub enum Until {
 /// # Errors
 /// Whatever ends the session early. The position in the file is that of the documents printed before.
 pub async fn pull(config: &Config, resources: Vec<Resource>, options: Options) -> Result<(), Error> {
+    let _lock = options.state.as_deref().map(lock).transpose()?;
     let known = options.state.as_deref().map(read_state).transpose()?.unwrap_or_else(|| json!({}));
     let state = State::parse(&known)?;
     let streams: Vec<_> = resources.iter().map(|resource| resource.stream.clone()).collect();
@@ -77,7 +79,7 @@ pub async fn pull(config: &Config, resources: Vec<Resource>, options: Options) -
             let _ = signal.send(Signal::Stop);
         });
     }
-    tokio::spawn(interrupt::stop(signal));
+    interrupt::stop(signal);
     let prepared = open::prepare(&org, &options.name, &wanted, &state, &mut signals).await?;
     let Some(prepared) = prepared else { return Ok(()) };
     let output = Lines::new(streams, known, &options);
@@ -91,11 +93,26 @@ pub async fn pull(config: &Config, resources: Vec<Resource>, options: Options) -
     Ok(())
 }
 
+/// Keeps other pulls from a state file for as long as it lives: they would write over each other's positions.
+fn lock(file: &Path) -> Result<File, Error> {
+    let name = || file.display().to_string();
+    let failed = |source| Error::File { doing: "writing", file: name(), source };
+    let mut beside = file.as_os_str().to_owned();
+    beside.push(".lock");
+    let lock = File::create(beside).map_err(failed)?;
+    match lock.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(Error::StateInUse { file: name() }),
+        Err(TryLockError::Error(error)) if error.kind() != std::io::ErrorKind::Unsupported => Err(failed(error)),
+        _ => Ok(lock),
+    }
+}
+
 fn read_state(file: &Path) -> Result<Value, Error> {
+    let name = || file.display().to_string();
     match std::fs::read_to_string(file) {
-        Ok(text) => flow_protocol::parse::from_str(&text).map_err(|source| Error::State { source }),
+        Ok(text) => flow_protocol::parse::from_str(&text).map_err(|source| Error::StateFile { file: name(), source }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(json!({})),
-        Err(source) => Err(Error::File { doing: "reading", file: file.display().to_string(), source }),
+        Err(source) => Err(Error::File { doing: "reading", file: name(), source }),
     }
 }
 

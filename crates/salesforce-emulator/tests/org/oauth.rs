@@ -124,6 +124,24 @@ async fn overlapping_refreshes_are_refused_where_the_switch_says_so() {
     }
 }
 
+/// A client is killed while its refresh is under way: the token is not busy for ever.
+#[tokio::test]
+async fn whoever_hangs_up_lets_go_of_the_refresh_token() {
+    let settings = Settings { token_latency: Duration::from_millis(500), ..still() };
+    let client = Client::with(Config { settings, ..Config::default() }).await;
+    let is_busy = async || client.refresh().await.text.contains("already being processed");
+    let seen = async || {
+        while !is_busy().await {}
+    };
+    tokio::select! {
+        biased;
+        _ = client.refresh() => {}
+        () = seen() => {}
+    }
+    let free = async { while is_busy().await {} };
+    tokio::time::timeout(Duration::from_secs(60), free).await.expect("the token is free again");
+}
+
 #[tokio::test]
 async fn rotation_gives_a_new_token_and_kills_the_old() {
     let settings = Settings { rotate_refresh_tokens: true, ..still() };

@@ -6,6 +6,7 @@
 use std::{borrow::Cow, fmt};
 
 use bytes::Bytes;
+use salesforce_client::half_pair;
 use self_cell::self_cell;
 use serde::{
     Deserialize, Deserializer,
@@ -69,6 +70,9 @@ pub(crate) fn excerpt(bytes: &[u8]) -> String {
 fn parse(bytes: &[u8]) -> Result<Messages<'_>, BodyError> {
     let text = std::str::from_utf8(bytes)
         .map_err(|error| BodyError::new(bytes, format_args!("no UTF-8 at byte {}", error.valid_up_to())))?;
+    if let Some(at) = half_pair(text) {
+        return Err(BodyError::new(bytes, format_args!("half a pair of surrogates at byte {at}")));
+    }
     match serde_json::from_str(text) {
         Ok(All(messages)) => Ok(messages),
         Err(_) => parse_each(text).map_err(|error| BodyError::new(bytes, error)),

@@ -186,11 +186,12 @@ impl Lane {
             self.give_up_job();
             return None;
         }
+        let bulk = self.machine.agenda().job()?.clone();
         if self.machine.gives_up_page() {
+            self.way.obsolete.push(bulk.job);
             self.set_back("too much changed while it was under way");
             return None;
         }
-        let bulk = self.machine.agenda().job()?.clone();
         if self.doubt.is_some() {
             return None;
         }

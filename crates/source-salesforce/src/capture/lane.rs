@@ -1,11 +1,12 @@
 //! A lane: one binding in a running session. Its machine decides, and the lane does what it says.
 //!
 //! Here is what it is made of and how it goes on. In the rooms behind it: when it polls or sweeps (`sweeps`), the page that it reads
-//! (`pages`) and the list of deletions (`deletions`), how rows become documents (`rows`), what becomes of its topic (`topic`), and how far
+//! (`pages`), how much it asks for (`portion`) and the list of deletions (`deletions`), how rows become documents (`rows`), what becomes of its topic (`topic`), and how far
 //! it has come (`standing`).
 
 mod deletions;
 mod pages;
+mod portion;
 mod rows;
 mod standing;
 mod sweeps;
@@ -25,6 +26,7 @@ use super::{
     fetches::{Door, Fetch},
     jobs::Way,
     position::Position,
+    reads::PAGE,
     refresh::Refreshes,
     second::Second,
     seen::Seen,
@@ -105,6 +107,8 @@ pub(super) struct Lane {
     pub(super) complete: Option<Second>,
     /// The binding is to be captured as it is now, and no longer: it does not wait for the time of a sweep.
     hurries: bool,
+    /// The most rows that a page is asked for.
+    most: usize,
     /// Bytes of a row, by the latest reply that had some.
     row_bytes: usize,
     /// When the stream last said something.
@@ -159,6 +163,7 @@ impl Lane {
         let lane = Self {
             writer: document::Writer::new(&feed.fields),
             row_bytes: feed.fields.len() * FIELD,
+            most: PAGE,
             index,
             resource,
             state_key,

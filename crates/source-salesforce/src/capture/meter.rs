@@ -30,6 +30,17 @@ pub(super) struct Meter {
     pub(super) deliveries: Deliveries,
 }
 
+/// The calls and events of the last 24 hours, for the log.
+#[derive(Debug, PartialEq, Eq)]
+struct Told {
+    made: u64,
+    allowed: u64,
+    usage: Usage,
+    events: u64,
+    /// The org's word on those of everybody.
+    org: Option<Allocation>,
+}
+
 impl Meter {
     /// Goes on with a budget; `persisted` are the calls as the state holds them.
     pub(super) fn new(budget: Budget, persisted: &Calls, deliveries: Deliveries, now: Instant) -> Self {
@@ -53,23 +64,34 @@ impl Meter {
             }
             _ => {}
         }
-        if self.tell_due <= now {
-            self.tell_due = now + TELLS;
-            if let (Some(allowed), Some(Usage { used, limit })) = (self.budget.allowed(), self.budget.usage()) {
-                let made = self.budget.calls().made();
-                let (events, org) = (self.deliveries.counted(), self.deliveries.org());
-                tracing::info!(
-                    made,
-                    allowed,
-                    org_used = used,
-                    org_limit = limit,
-                    events,
-                    org_events = org.map(|org| org.max.saturating_sub(org.remaining)),
-                    org_events_limit = org.map(|org| org.max),
-                    "API calls and events delivered in the last 24 hours"
-                );
-            }
+        if let Some(Told { made, allowed, usage, events, org }) = self.told(now) {
+            tracing::info!(
+                made,
+                allowed,
+                org_used = usage.used,
+                org_limit = usage.limit,
+                events,
+                org_events = org.map(|org| org.max.saturating_sub(org.remaining)),
+                org_events_limit = org.map(|org| org.max),
+                "API calls and events delivered in the last 24 hours"
+            );
         }
+    }
+
+    /// When the log is to be told next.
+    pub(super) fn tell_due(&self) -> Instant {
+        self.tell_due
+    }
+
+    /// What the log is to say now, if it is time and the org has told its allocation.
+    fn told(&mut self, now: Instant) -> Option<Told> {
+        if now < self.tell_due {
+            return None;
+        }
+        self.tell_due = now + TELLS;
+        let (allowed, usage) = (self.budget.allowed()?, self.budget.usage()?);
+        let (events, org) = (self.deliveries.counted(), self.deliveries.org());
+        Some(Told { made: self.budget.calls().made(), allowed, usage, events, org })
     }
 
     /// Salesforce refuses a call for want of allocation.
@@ -140,5 +162,32 @@ impl Meter {
         self.persisted = calls;
         let named = [("calls", patch), ("deliveries", self.deliveries.patch())];
         named.into_iter().filter_map(|(name, patch)| Some((name.to_owned(), patch?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{budget::Share, clock::now},
+        *,
+    };
+
+    /// Every five minutes, for as long as the session lasts; before the org has told its allocation there is nothing to compare with.
+    #[test]
+    fn usage_is_told_every_five_minutes() {
+        let (begin, calls) = (now(), Calls::default());
+        let budget = Budget::new(Share::default(), calls.clone());
+        let mut meter = Meter::new(budget, &calls, Deliveries::new(calls.clone(), begin), begin);
+        let after = |seconds| begin + Duration::from_secs(seconds);
+        assert_eq!(meter.told(after(300)), None, "the org has not told its allocation");
+
+        let usage = Usage { used: 70, limit: 1_000 };
+        meter.budget.spend(20, Some(usage), ours());
+        meter.delivered(3);
+        let told = |made| Some(Told { made, allowed: 500, usage, events: 3, org: None });
+        assert_eq!((meter.told(after(599)), meter.told(after(600))), (None, told(20)));
+        meter.budget.spend(2, Some(usage), ours());
+        assert_eq!((meter.told(after(899)), meter.told(after(1_000))), (None, told(22)));
+        assert_eq!((meter.told(after(1_299)), meter.told(after(1_300))), (None, told(22)));
     }
 }

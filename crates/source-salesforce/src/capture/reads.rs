@@ -80,7 +80,7 @@ pub(super) fn first_pages(org: &Org, lanes: &[Lane], reads: &[(usize, Read)], mo
 /// The next page of a read.
 pub(super) fn page(org: &Org, n: usize, lane: &Lane, read: &Read) -> Call {
     let (org, object, deleted) = (org.clone(), lane.feed.object.clone(), read.deleted);
-    let (soql, is_all) = (lane.feed.page(read, PAGE), deleted || lane.feed.has_archive);
+    let (soql, is_all) = (lane.feed.page(read, lane.most()), deleted || lane.feed.has_archive);
     async move {
         let result = match is_all {
             true => org.query_all(&object, &soql).await,

@@ -293,7 +293,8 @@ impl<O: Output> Session<O> {
         let jobs = self.lanes.iter().filter(|lane| lane.doubt.is_none()).filter_map(|lane| lane.way.due());
         let time = self.time();
         let refreshes = self.lanes.iter().filter_map(|lane| lane.refresh_due(time, now));
-        quiet.chain(fetch).chain(sweeps).chain(refreshes).chain(jobs).chain(self.inspection_due).min()
+        let told = Some(self.meter.tell_due());
+        quiet.chain(fetch).chain(sweeps).chain(refreshes).chain(jobs).chain(self.inspection_due).chain(told).min()
     }
 
     /// The org's time, as far as it is known: no earlier than ours.

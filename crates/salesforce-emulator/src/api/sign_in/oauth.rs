@@ -8,7 +8,7 @@ use serde_json::{Map, json};
 
 use crate::api::reply::Reply;
 use crate::api::{App, Call};
-use crate::org::{Assertion, Denied, Opened, Org};
+use crate::org::{Assertion, Denied, Face, Opened, Org};
 
 /// `POST /services/oauth2/token`
 pub(in crate::api) async fn token(app: &App, call: &Call) -> Reply {
@@ -62,9 +62,10 @@ async fn give(app: &App, call: &Call, form: &Form, grant: &Grant<'_>) -> Result<
         let optional = may_omit_secret && !org.identity().policies().app.require_secret;
         org.identity().check_client(form.client_id(), form.client_secret(), optional)?;
     }
-    if let Grant::RefreshToken { token } = *grant {
-        org.identity().begin_refresh(token, face, org.now())?;
-    }
+    let _turn = match *grant {
+        Grant::RefreshToken { token } => Some(Turn::begin(org, token, face)?),
+        _ => None,
+    };
     tokio::time::sleep(org.settings().token_latency).await;
     let now = org.now();
     match *grant {
@@ -76,6 +77,25 @@ async fn give(app: &App, call: &Call, form: &Form, grant: &Grant<'_>) -> Result<
             org.identity().bearer(&Assertion::parse(assertion)?, &audiences, face, now)
         }
         Grant::Code { code, redirect_uri, verifier } => org.identity().redeem(code, redirect_uri, verifier, face, now),
+    }
+}
+
+/// A refresh that was begun. The token is free again in the end, though the client hang up before.
+struct Turn<'a> {
+    org: &'a Org,
+    token: &'a str,
+}
+
+impl<'a> Turn<'a> {
+    fn begin(org: &'a Org, token: &'a str, face: Face) -> Result<Self, Denied> {
+        org.identity().begin_refresh(token, face, org.now())?;
+        Ok(Self { org, token })
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.org.identity().abandon_refresh(self.token);
     }
 }
 

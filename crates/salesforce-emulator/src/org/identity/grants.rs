@@ -7,7 +7,7 @@ use super::code::Code;
 use super::credentials::opaque;
 use super::denied::Denied;
 use super::policy::{AppPolicy, Attempt, Face, Policies, Proof, Way, judge};
-use super::token::{GrantState, Opened};
+use super::token::{Grant, GrantState, Opened};
 use super::{Given, Identity};
 use crate::org::Id;
 
@@ -35,13 +35,21 @@ impl Identity {
     /// Ends a refresh that was begun: a session, and with rotation a new refresh token.
     pub(crate) fn finish_refresh(&mut self, token: &str, now: Timestamp) -> Result<Opened, Denied> {
         let rotate = self.app.rotate_refresh_tokens;
-        let grant =
-            self.grants.get_mut(token).filter(|grant| grant.state == GrantState::Busy).ok_or(Denied::DeadToken)?;
+        // Live again where several refreshes may overlap, and another one of them is finished.
+        let is_good = |grant: &&mut Grant| matches!(grant.state, GrantState::Busy | GrantState::Live);
+        let grant = self.grants.get_mut(token).filter(is_good).ok_or(Denied::DeadToken)?;
         grant.state = if rotate { GrantState::Replaced } else { GrantState::Live };
         let (user, chain, consented) = (grant.user, grant.chain, grant.scope.clone());
         let scope = consented.as_deref().map_or_else(|| self.scope(), |scope| self.allowed(scope));
         let refresh_token = rotate.then(|| self.issue_grant(user, chain, consented));
         Ok(Opened { refresh_token, ..self.open(user, Some(chain), Some(scope), now) })
+    }
+
+    /// Whoever began the refresh has gone: if it is not finished, the token is as it was.
+    pub(crate) fn abandon_refresh(&mut self, token: &str) {
+        if let Some(grant) = self.grants.get_mut(token).filter(|grant| grant.state == GrantState::Busy) {
+            grant.state = GrantState::Live;
+        }
     }
 
     /// The username-password grant. The password is followed by the security token.

@@ -38,6 +38,9 @@ impl<O: Output> Session<O> {
             self.meter.refused(&error);
             return Ok(());
         }
+        if error.is_too_long() {
+            return self.too_long(&[n], error);
+        }
         if !reads::may_be_outdated(&error) {
             return Err(error.into());
         }

@@ -4,18 +4,14 @@ use salesforce_client::{Class, retrieve::Retrieved};
 
 use super::Session;
 use crate::{
-    capture::{
-        clock::now,
-        output::Output,
-        reads::{Done, PAGE},
-    },
+    capture::{clock::now, output::Output, reads::Done},
     error::Error,
 };
 
 impl<O: Output> Session<O> {
     pub(super) async fn take(&mut self, done: Done) -> Result<(), Error> {
         match done {
-            Done::Page { lane, deleted, result } => self.take_page(lane, deleted, PAGE, result),
+            Done::Page { lane, deleted, result } => self.take_page(lane, deleted, self.lanes[lane].most(), result),
             Done::FirstPages { pages, result } => self.take_pages(pages, result),
             Done::Job { lane: n, result } => {
                 if let Err(error) = self.lanes[n].take_job(result, now()) {
@@ -46,6 +42,10 @@ impl<O: Output> Session<O> {
                 lanes.iter().for_each(|n| self.lanes[*n].lost_fetch());
                 self.meter.refused(&error);
                 Ok(())
+            }
+            Done::Retrieved { lanes, result: Err(error) } if error.is_too_long() => {
+                lanes.iter().for_each(|n| self.lanes[*n].lost_fetch());
+                self.too_long(&lanes, error)
             }
             Done::Retrieved { lanes, result } => self.take_retrieved(lanes, result?).await,
             Done::Covered { lanes, result } => self.take_covered(lanes, result),

@@ -86,7 +86,7 @@ impl<O: Output> Session<O> {
             if lane.goes_by_job() {
                 continue;
             }
-            let needs = if lane.machine.agenda().begins_read() { 1 } else { WHOLE };
+            let needs = if lane.machine.agenda().begins_read() && !lane.goes_alone() { 1 } else { WHOLE };
             if self.pages + needs > ROOM {
                 continue;
             }
@@ -126,6 +126,10 @@ impl<O: Output> Session<O> {
                     self.lanes[*lane].lost_page();
                     self.page_over(*lane);
                 }
+                if error.is_too_long() {
+                    let lanes: Vec<_> = pages.iter().map(|page| page.lane).collect();
+                    return self.too_long(&lanes, error);
+                }
                 return self.refused(pages[0].lane, error);
             }
         };
@@ -155,6 +159,12 @@ impl<O: Output> Session<O> {
                 self.refused(n, error)
             }
         }
+    }
+
+    /// What was asked for these lanes together is too long to be read: less is asked for, if that is possible.
+    pub(super) fn too_long(&mut self, lanes: &[usize], error: Refusal) -> Result<(), Error> {
+        let less = lanes.iter().filter(|n| self.lanes[**n].takes_less()).count();
+        if less > 0 { Ok(()) } else { Err(error.into()) }
     }
 
     /// A lane has no page on its way or in hand any more.
