@@ -1,7 +1,6 @@
 //! The members of a JSON object, told apart without being judged: a parser has been over the text and found it sound.
 
 use memchr::memchr2;
-use serde_json::value::RawValue;
 
 /// The members of an object, in their order: each name as it stands between its quotes, and its value.
 pub(crate) struct Members<'a> {
@@ -10,12 +9,7 @@ pub(crate) struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
-    /// `None` if the value is no object.
-    pub(crate) fn of(value: &'a RawValue) -> Option<Self> {
-        Self::of_sound(value.get())
-    }
-
-    /// As [`Members::of`], for a text that is known to be one JSON value.
+    /// Of a text that is known to be one JSON value; `None` if it is no object.
     pub(crate) fn of_sound(text: &'a str) -> Option<Self> {
         text.starts_with('{').then_some(Self { text, at: 1 })
     }
@@ -93,7 +87,7 @@ impl<'a> Iterator for Members<'a> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::{Map, Value};
+    use serde_json::{Map, Value, value::RawValue};
 
     use super::*;
 
@@ -119,7 +113,7 @@ mod tests {
         let raw: &RawValue = serde_json::from_str(text).expect("sound");
         let read = |text: &str| serde_json::from_str(text).expect("a value of its own");
         let name = |name: &str| serde_json::from_str(&format!("\"{name}\"")).expect("a name");
-        Some(Members::of(raw)?.map(|(key, value)| (name(key), read(value))).collect())
+        Some(Members::of_sound(raw.get())?.map(|(key, value)| (name(key), read(value))).collect())
     }
 
     proptest! {
@@ -135,8 +129,9 @@ mod tests {
 
     #[test]
     fn values_stay_as_they_are_written() {
-        let raw = serde_json::from_str(r#"{ "a" : 1.50E+7,"b\"c":[ 1, "]" ] , "":"\\","d":"\\\"" }"#).expect("sound");
-        let found: Vec<_> = Members::of(raw).expect("an object").collect();
+        let raw: &RawValue =
+            serde_json::from_str(r#"{ "a" : 1.50E+7,"b\"c":[ 1, "]" ] , "":"\\","d":"\\\"" }"#).expect("sound");
+        let found: Vec<_> = Members::of_sound(raw.get()).expect("an object").collect();
         let expect = [("a", "1.50E+7"), (r#"b\"c"#, r#"[ 1, "]" ]"#), ("", r#""\\""#), ("d", r#""\\\"""#)];
         assert_eq!(found, expect);
     }

@@ -20,6 +20,11 @@ pub struct Record<'a> {
     fields: Vec<(Cow<'a, str>, Json<'a>)>,
 }
 
+/// A record that is not told apart: sound JSON, and an object. Its fields take more memory than its text, so of many records
+/// each is read when its turn comes.
+#[derive(Clone, Copy)]
+pub struct Unread<'a>(&'a str);
+
 /// A value of a field: one JSON value, as it was written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Json<'a>(&'a str);
@@ -64,16 +69,20 @@ impl<'a> Record<'a> {
     pub fn text(&self, name: &str) -> Option<Cow<'a, str>> {
         self.get(name)?.text()
     }
+}
 
-    fn told_apart(members: Members<'a>, size: usize) -> Self {
-        let mut fields = Vec::with_capacity((size / FIELD).min(MANY));
-        for (name, value) in members {
+impl<'a> Unread<'a> {
+    /// The record with its fields told apart.
+    #[must_use]
+    pub fn read(self) -> Record<'a> {
+        let mut fields = Vec::with_capacity((self.0.len() / FIELD).min(MANY));
+        for (name, value) in Members::of_sound(self.0).into_iter().flatten() {
             let name = unescaped(name);
             if name != "attributes" {
                 fields.push((name, Json(value)));
             }
         }
-        Self { fields }
+        Record { fields }
     }
 }
 
@@ -83,7 +92,8 @@ const MANY: usize = 256;
 
 /// A string without its quotes, as it is written; borrowed unless something is escaped in it.
 fn unescaped(written: &str) -> Cow<'_, str> {
-    if !written.contains('\\') {
+    // Names are short: looking at each byte takes less than setting out to search.
+    if !written.bytes().any(|byte| byte == b'\\') {
         return Cow::Borrowed(written);
     }
     // It was part of sound JSON, so it is a string.
@@ -106,7 +116,7 @@ impl<'a> Json<'a> {
     /// The members of an object, such as a compound field; `None` if it is none.
     #[must_use]
     pub fn object(self) -> Option<Record<'a>> {
-        Some(Record::told_apart(Members::of_sound(self.0)?, self.0.len()))
+        self.0.starts_with('{').then(|| Unread(self.0).read())
     }
 }
 
@@ -116,18 +126,31 @@ impl fmt::Debug for Record<'_> {
     }
 }
 
+impl fmt::Debug for Unread<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.read().fmt(f)
+    }
+}
+
 impl fmt::Debug for Json<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)
     }
 }
 
-/// Parsed once, as one value, and then told apart: a parser that is asked for one field after the other takes twice as long.
+/// Parsed as one value, and told apart later: a parser that is asked for one field after the other takes twice as long.
+impl<'de: 'a, 'a> Deserialize<'de> for Unread<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <&RawValue>::deserialize(deserializer)?.get();
+        match text.starts_with('{') {
+            true => Ok(Self(text)),
+            false => Err(D::Error::invalid_type(Unexpected::Other("value"), &"a record")),
+        }
+    }
+}
+
 impl<'de: 'a, 'a> Deserialize<'de> for Record<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = <&RawValue>::deserialize(deserializer)?;
-        let members =
-            Members::of(value).ok_or_else(|| D::Error::invalid_type(Unexpected::Other("value"), &"a record"))?;
-        Ok(Self::told_apart(members, value.get().len()))
+        Ok(Unread::deserialize(deserializer)?.read())
     }
 }
