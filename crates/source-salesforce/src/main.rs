@@ -17,7 +17,9 @@ fn main() -> ExitCode {
     let level = env("LOG_LEVEL").unwrap_or_else(|| arguments.default_log_level().into());
     log::init(&level, format, &["source_salesforce", "salesforce_client", "salesforce_streaming"]);
 
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+    // One thread, with helpers for the pipes: what a reply brings and what is made of it follow each other closely, and handing it
+    // from thread to thread costs CPU time and memory.
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             log::final_error(&error);
