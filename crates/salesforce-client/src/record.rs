@@ -4,11 +4,11 @@ use std::{borrow::Cow, fmt};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{Error as _, Unexpected},
+    de::{IgnoredAny, MapAccess, Visitor},
 };
 use serde_json::value::RawValue;
 
-use crate::{Error, RecordId, members::Members};
+use crate::{Error, RecordId};
 
 /// The fields of one record, in the order of the reply, each value as it was written.
 ///
@@ -19,11 +19,6 @@ use crate::{Error, RecordId, members::Members};
 pub struct Record<'a> {
     fields: Vec<(Cow<'a, str>, Json<'a>)>,
 }
-
-/// A record that is not told apart: sound JSON, and an object. Its fields take more memory than its text, so of many records
-/// each is read when its turn comes.
-#[derive(Clone, Copy)]
-pub struct Unread<'a>(&'a str);
 
 /// A value of a field: one JSON value, as it was written.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -71,35 +66,6 @@ impl<'a> Record<'a> {
     }
 }
 
-impl<'a> Unread<'a> {
-    /// The record with its fields told apart.
-    #[must_use]
-    pub fn read(self) -> Record<'a> {
-        let mut fields = Vec::with_capacity((self.0.len() / FIELD).min(MANY));
-        for (name, value) in Members::of_sound(self.0).into_iter().flatten() {
-            let name = unescaped(name);
-            if name != "attributes" {
-                fields.push((name, Json(value)));
-            }
-        }
-        Record { fields }
-    }
-}
-
-/// Bytes of a field, about, and a number of them that most records do not have: growing from nothing is felt.
-const FIELD: usize = 32;
-const MANY: usize = 256;
-
-/// A string without its quotes, as it is written; borrowed unless something is escaped in it.
-fn unescaped(written: &str) -> Cow<'_, str> {
-    // Names are short: looking at each byte takes less than setting out to search.
-    if !written.bytes().any(|byte| byte == b'\\') {
-        return Cow::Borrowed(written);
-    }
-    // It was part of sound JSON, so it is a string.
-    serde_json::from_str(&format!("\"{written}\"")).map_or(Cow::Borrowed(written), Cow::Owned)
-}
-
 impl<'a> Json<'a> {
     /// The value as it was written.
     #[must_use]
@@ -110,13 +76,13 @@ impl<'a> Json<'a> {
     /// What a string says; `None` if it is none.
     #[must_use]
     pub fn text(self) -> Option<Cow<'a, str>> {
-        Some(unescaped(self.0.strip_prefix('"')?.strip_suffix('"')?))
+        Some(serde_json::from_str::<Text<'a>>(self.0).ok()?.0)
     }
 
     /// The members of an object, such as a compound field; `None` if it is none.
     #[must_use]
     pub fn object(self) -> Option<Record<'a>> {
-        self.0.starts_with('{').then(|| Unread(self.0).read())
+        if self.0.starts_with('{') { serde_json::from_str(self.0).ok() } else { None }
     }
 }
 
@@ -126,31 +92,45 @@ impl fmt::Debug for Record<'_> {
     }
 }
 
-impl fmt::Debug for Unread<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.read().fmt(f)
-    }
-}
-
 impl fmt::Debug for Json<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)
     }
 }
 
-/// Parsed as one value, and told apart later: a parser that is asked for one field after the other takes twice as long.
-impl<'de: 'a, 'a> Deserialize<'de> for Unread<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for Record<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <&RawValue>::deserialize(deserializer)?.get();
-        match text.starts_with('{') {
-            true => Ok(Self(text)),
-            false => Err(D::Error::invalid_type(Unexpected::Other("value"), &"a record")),
+        struct Fields;
+
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Record<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a record")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Record<'de>, A::Error> {
+                let mut fields = Vec::with_capacity(ROOM);
+                while let Some(Text(name)) = map.next_key()? {
+                    if name == "attributes" {
+                        map.next_value::<IgnoredAny>()?;
+                    } else {
+                        fields.push((name, Json(map.next_value::<&RawValue>()?.get())));
+                    }
+                }
+                fields.shrink_to_fit();
+                Ok(Record { fields })
+            }
         }
+
+        deserializer.deserialize_map(Fields)
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Record<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Unread::deserialize(deserializer)?.read())
-    }
-}
+/// Fields that a record is given room for while it is read: more than most have, as growing is felt. What it does not need is given
+/// back, so that the records of a page lie close together.
+const ROOM: usize = 128;
+
+/// A string, borrowed unless it had to be unescaped.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, fmt};
 
 use jiff::Timestamp;
-use salesforce_client::record::Unread;
+use salesforce_client::Record;
 use serde::{Deserialize, Deserializer, de};
 
 use crate::ReplayId;
@@ -24,7 +24,7 @@ pub struct Notification<'a> {
     /// The selected fields with their values at commit, nulls included; after a delete only `Id`.
     ///
     /// Unlike in REST, a compound address has capitalised keys and datetimes end in `Z`.
-    pub record: Unread<'a>,
+    pub record: Record<'a>,
 }
 
 /// What happened to a record.
@@ -68,7 +68,7 @@ impl fmt::Display for Kind {
 pub(crate) struct Data<'a> {
     event: Head,
     #[serde(borrow)]
-    sobject: Unread<'a>,
+    sobject: Record<'a>,
 }
 
 #[derive(Deserialize)]

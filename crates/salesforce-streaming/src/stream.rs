@@ -23,7 +23,7 @@ use crate::{
 /// How much a stream may hold.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// How many bytes of replies may wait for the consumer: at this size the stream asks for no
+    /// How many bytes may wait for the consumer, counting what parsed events take: at this size the stream asks for no
     /// more, and if nothing is taken for 20 seconds it rests. One or two replies come on top.
     pub queue_bytes: usize,
     /// The longest reply that is read, in bytes. The developer guide advises at least 10 MB.
@@ -32,7 +32,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { queue_bytes: 8 << 20, reply_bytes: 64 << 20 }
+        Options { queue_bytes: 16 << 20, reply_bytes: 64 << 20 }
     }
 }
 

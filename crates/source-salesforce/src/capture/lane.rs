@@ -588,7 +588,6 @@ impl Lane {
         output: &mut O,
     ) -> Result<(), Error> {
         let Notification { replay_id, created, kind, record, .. } = notification;
-        let record = record.read();
         let id = record.id().map_err(|source| self.bad_row("an event", source))?;
         let is_whole = self.whole && record.len() == self.feed.fields.len();
         let announced = Announced {
@@ -596,7 +595,7 @@ impl Lane {
             created: Second::from(*created),
             kind: *kind,
             id,
-            whole: is_whole.then(|| self.feed.stamp(&record)).flatten(),
+            whole: is_whole.then(|| self.feed.stamp(record)).flatten(),
         };
         if self.machine.event(announced) != Verdict::Write {
             return Ok(());
@@ -609,7 +608,7 @@ impl Lane {
         };
         let mut print = Print::DELETED;
         output.document(self.index, |out| match op {
-            Some(op) => print = self.writer.write_event(out, op, id, source, &record),
+            Some(op) => print = self.writer.write_event(out, op, id, source, record),
             None => self.writer.write_deleted(out, id, Some(source)),
         });
         self.seen.wrote(id, print);
