@@ -94,7 +94,18 @@ impl Finished {
     pub fn documents(&self) -> usize {
         self.documents
     }
+
+    /// A group without documents in the same room: growing anew for each group is felt.
+    pub fn into_empty(self) -> Group {
+        let mut bytes = self.bytes;
+        bytes.clear();
+        bytes.shrink_to(ROOM);
+        Group { bytes, documents: 0 }
+    }
 }
+
+/// The most room that an empty group keeps, in bytes.
+const ROOM: usize = 2 << 20;
 
 fn write(bytes: &mut Vec<u8>, message: std::fmt::Arguments<'_>) {
     bytes.write_fmt(message).expect("writing to memory does not fail");

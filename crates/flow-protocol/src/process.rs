@@ -27,7 +27,9 @@ pub fn run<E: Error + 'static>(
     };
     log::init(&env("LOG_LEVEL").unwrap_or_else(|| default_level.into()), format, ours);
 
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+    // One thread, with helpers for the pipes: what a reply brings and what is made of it follow each other closely, and handing it
+    // from thread to thread costs CPU time and memory.
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             log::final_error(&error);

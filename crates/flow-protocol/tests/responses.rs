@@ -84,10 +84,12 @@ fn a_session() {
     let first = group.checkpoint(state::diff(&old, &new).as_ref());
     assert_eq!(first.documents(), 2);
     assert_eq!(first.bytes()[..size].iter().filter(|byte| **byte == b'\n').count(), 3);
-    let second = Group::new().checkpoint(None);
 
     block_on(async {
         writer.write(&first).await.unwrap();
+        // In the room of the first, and nothing of it is left.
+        let second = first.into_empty().checkpoint(None);
+        assert_eq!(second.documents(), 0);
         writer.write(&second).await.unwrap();
     });
     insta::assert_snapshot!(String::from_utf8(output).unwrap());

@@ -33,7 +33,6 @@
 pub mod datetime; // the spellings of a point in time on the wire
 pub mod decimal; // numbers as digits
 pub mod id; // record ids with their checksum; names of objects and fields
-mod members; // the members of a JSON object
 pub mod record; // a record as it came: ordered fields, values as written
 pub mod version; // which version of the API to speak
 

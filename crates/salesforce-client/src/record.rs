@@ -4,11 +4,11 @@ use std::{borrow::Cow, fmt};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{Error as _, Unexpected},
+    de::{IgnoredAny, MapAccess, Visitor},
 };
 use serde_json::value::RawValue;
 
-use crate::{Error, RecordId, members::Members};
+use crate::{Error, RecordId};
 
 /// The fields of one record, in the order of the reply, each value as it was written.
 ///
@@ -64,30 +64,6 @@ impl<'a> Record<'a> {
     pub fn text(&self, name: &str) -> Option<Cow<'a, str>> {
         self.get(name)?.text()
     }
-
-    fn told_apart(members: Members<'a>, size: usize) -> Self {
-        let mut fields = Vec::with_capacity((size / FIELD).min(MANY));
-        for (name, value) in members {
-            let name = unescaped(name);
-            if name != "attributes" {
-                fields.push((name, Json(value)));
-            }
-        }
-        Self { fields }
-    }
-}
-
-/// Bytes of a field, about, and a number of them that most records do not have: growing from nothing is felt.
-const FIELD: usize = 32;
-const MANY: usize = 256;
-
-/// A string without its quotes, as it is written; borrowed unless something is escaped in it.
-fn unescaped(written: &str) -> Cow<'_, str> {
-    if !written.contains('\\') {
-        return Cow::Borrowed(written);
-    }
-    // It was part of sound JSON, so it is a string.
-    serde_json::from_str(&format!("\"{written}\"")).map_or(Cow::Borrowed(written), Cow::Owned)
 }
 
 impl<'a> Json<'a> {
@@ -100,13 +76,13 @@ impl<'a> Json<'a> {
     /// What a string says; `None` if it is none.
     #[must_use]
     pub fn text(self) -> Option<Cow<'a, str>> {
-        Some(unescaped(self.0.strip_prefix('"')?.strip_suffix('"')?))
+        Some(serde_json::from_str::<Text<'a>>(self.0).ok()?.0)
     }
 
     /// The members of an object, such as a compound field; `None` if it is none.
     #[must_use]
     pub fn object(self) -> Option<Record<'a>> {
-        Some(Record::told_apart(Members::of_sound(self.0)?, self.0.len()))
+        if self.0.starts_with('{') { serde_json::from_str(self.0).ok() } else { None }
     }
 }
 
@@ -122,12 +98,39 @@ impl fmt::Debug for Json<'_> {
     }
 }
 
-/// Parsed once, as one value, and then told apart: a parser that is asked for one field after the other takes twice as long.
 impl<'de: 'a, 'a> Deserialize<'de> for Record<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = <&RawValue>::deserialize(deserializer)?;
-        let members =
-            Members::of(value).ok_or_else(|| D::Error::invalid_type(Unexpected::Other("value"), &"a record"))?;
-        Ok(Self::told_apart(members, value.get().len()))
+        struct Fields;
+
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Record<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a record")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Record<'de>, A::Error> {
+                let mut fields = Vec::with_capacity(ROOM);
+                while let Some(Text(name)) = map.next_key()? {
+                    if name == "attributes" {
+                        map.next_value::<IgnoredAny>()?;
+                    } else {
+                        fields.push((name, Json(map.next_value::<&RawValue>()?.get())));
+                    }
+                }
+                fields.shrink_to_fit();
+                Ok(Record { fields })
+            }
+        }
+
+        deserializer.deserialize_map(Fields)
     }
 }
+
+/// Fields that a record is given room for while it is read: more than most have, as growing is felt. What it does not need is given
+/// back, so that the records of a page lie close together.
+const ROOM: usize = 128;
+
+/// A string, borrowed unless it had to be unescaped.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);

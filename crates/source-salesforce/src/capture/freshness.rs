@@ -20,6 +20,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
+use foldhash::fast::RandomState;
 use salesforce_client::RecordId;
 
 use super::second::Second;
@@ -43,7 +44,7 @@ const PAGES: usize = 64;
 pub struct Freshness {
     floor: Second,
     newest: Second,
-    recent: HashMap<RecordId, Second>,
+    recent: HashMap<RecordId, Second, RandomState>,
     noted: VecDeque<(RecordId, Second)>,
     pages: VecDeque<(RecordId, Second)>,
 }
@@ -51,7 +52,7 @@ pub struct Freshness {
 impl Freshness {
     /// Nothing is known but that no row newer than `floor` was written.
     pub fn new(floor: Second) -> Self {
-        Self { floor, newest: floor, recent: HashMap::new(), noted: VecDeque::new(), pages: VecDeque::new() }
+        Self { floor, newest: floor, recent: HashMap::default(), noted: VecDeque::new(), pages: VecDeque::new() }
     }
 
     /// The newest second noted for any row: the floor of a successor that remembers nothing else.

@@ -1,8 +1,8 @@
 //! A lane: one binding in a running session. Its machine decides, and the lane does what it says.
 //!
 //! Here is what it is made of and how it goes on. In the rooms behind it: when it polls or sweeps (`sweeps`), the page that it reads
-//! (`pages`), how much it asks for (`portion`) and the list of deletions (`deletions`), how rows become documents (`rows`), what becomes of its topic (`topic`), and how far
-//! it has come (`standing`).
+//! (`pages`) and how much it asks for (`portion`), the list of deletions (`deletions`), how rows become documents (`rows`), what becomes of
+//! its topic (`topic`), and how far it has come (`standing`).
 
 mod deletions;
 mod pages;

@@ -80,6 +80,7 @@ impl<W: AsyncWrite + Unpin> Output for Runtime<W> {
         self.responses.write(&group).await?;
         self.unacknowledged.push_back(group.bytes().len());
         self.bytes += group.bytes().len();
+        self.group = group.into_empty();
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use salesforce_client::RecordId;
 
 use crate::document::Print;
@@ -13,8 +14,8 @@ const ROWS: usize = 20_000;
 /// have a resolution of one second, so they cannot tell.
 #[derive(Debug, Default)]
 pub struct Seen {
-    now: HashMap<RecordId, Print>,
-    before: HashMap<RecordId, Print>,
+    now: HashMap<RecordId, Print, RandomState>,
+    before: HashMap<RecordId, Print, RandomState>,
     /// Whether all that was written in each of the two spans is remembered.
     forgot: (bool, bool),
 }
