@@ -1,8 +1,9 @@
 //! Being asked to end: Ctrl-C at a terminal, SIGTERM from whoever runs the process.
 
-use std::process;
+use std::{process, thread};
 
 use tokio::{
+    runtime,
     signal::unix::{SignalKind, signal},
     sync::mpsc,
 };
@@ -13,21 +14,25 @@ use crate::capture::session::Signal;
 /// otherwise count against the org's streaming clients for a while. Asked a second time, the process ends at once, as whoever reads its
 /// stdout may have stopped to: a kill at any moment loses nothing.
 pub fn stop(signals: mpsc::UnboundedSender<Signal>) {
-    // Without handlers the system ends the process, which loses nothing either.
+    // A thread of its own hears it although all others wait for that reader. Without one the system ends the process, which loses
+    // nothing either.
+    let Ok(runtime) = runtime::Builder::new_current_thread().enable_io().build() else { return };
+    thread::spawn(move || runtime.block_on(listen(signals)));
+}
+
+async fn listen(signals: mpsc::UnboundedSender<Signal>) {
     let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
         return;
     };
-    tokio::spawn(async move {
-        let mut asked = async || {
-            tokio::select! {
-                _ = interrupt.recv() => SignalKind::interrupt(),
-                _ = terminate.recv() => SignalKind::terminate(),
-            }
-        };
-        asked().await;
-        let _ = signals.send(Signal::Stop);
-        // As shells tell of a process that a signal has ended.
-        process::exit(128 + asked().await.as_raw_value());
-    });
+    let mut asked = async || {
+        tokio::select! {
+            _ = interrupt.recv() => SignalKind::interrupt(),
+            _ = terminate.recv() => SignalKind::terminate(),
+        }
+    };
+    asked().await;
+    let _ = signals.send(Signal::Stop);
+    // As shells tell of a process that a signal has ended.
+    process::exit(128 + asked().await.as_raw_value());
 }
