@@ -7,7 +7,7 @@
 //! - [`collection`]: documents reduced by key;
 //! - [`history`]: the order of commits, judged;
 //! - [`materialization`]: what it remembers of a materialization, and how fields are selected;
-//! - [`delivery`]: an open materialization, fed with transactions; [`tuple`] packs their keys and values;
+//! - [`delivery`]: an open materialization, fed with transactions; [`mod@tuple`] packs their keys and values;
 //! - [`merge_patch`]: how a state changes.
 
 pub mod capture;

@@ -6,6 +6,7 @@
 //! - [`spec`], [`validate`]: the answers to Flow's unary requests;
 //! - [`document`]: from a stored document to a change;
 //! - [`tally`], [`letters`], [`settle`]: from a receipt to what it means for the task: counted, kept, or the end;
+//! - [`left_behind`]: what a session before this one has begun and not seen end;
 //! - [`session`]: transactions, from `open` to the end of stdin;
 //! - [`serve`]: requests in, answers out; [`cli`]: the command line; [`error`]: everything that can go wrong.
 //!
@@ -15,6 +16,7 @@ pub mod cli;
 pub mod config;
 pub mod document;
 pub mod error;
+pub mod left_behind;
 pub mod letters;
 pub mod mapping;
 pub mod resource;

@@ -22,6 +22,7 @@ use crate::{
     config::Config,
     document::{Origin, Writing},
     error::Error,
+    left_behind,
     letters::{Letters, Mailbox},
     resource::Resource,
     serve,
@@ -76,6 +77,7 @@ where
         writings.push(Writing::new(index, target, resource, &mapping, collection, &binding.field_selection));
     }
     let resources: Vec<_> = wanted.into_iter().map(|wanted| wanted.resource).collect();
+    left_behind::wait(&org, &resources.iter().map(|resource| &resource.object).collect::<Vec<_>>()).await?;
     let (letters, letter_keys) = Letters::open(&org, &resources, &config.sink).await?;
     let settling = Settling::new(&resources, letters, &letter_keys);
     let (sink, receipts) = Sink::start(&org, targets, &config.sink);

@@ -9,9 +9,13 @@ use std::collections::BTreeMap;
 
 use demo::runtime::{Delivery, Patch, Transaction};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
-use salesforce_emulator::Settings;
+use salesforce_emulator::{Emulator, Settings, org::BulkStop};
 use serde_json::{Value, json};
-use tokio::{sync::watch, task::JoinSet, time::timeout};
+use tokio::{
+    sync::watch,
+    task::{JoinSet, block_in_place},
+    time::timeout,
+};
 
 use super::desk::{Desk, MATCH, by_match, document, make_matchable, target};
 use crate::{org::Org, program::PATIENCE};
@@ -63,6 +67,44 @@ async fn killed_at_any_moment_nothing_is_lost_or_doubled() {
     println!("{SEEDS} seeds: {total:?}");
     assert!(total.kills >= 200, "{total:?}");
     assert!(total.while_writing >= 50 && total.around_commits >= 40, "{total:?}");
+}
+
+/// A job goes on in the org although the session that made it was killed. The next one waits for it: what it writes is not followed by
+/// what is older.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_was_left_behind_is_waited_for() {
+    const KEY: &str = "00Q000000000001AAA";
+    let org = Org::start(&[]).await;
+    make_matchable(&org, &["Lead"]);
+    let mut config = org.config();
+    config["advanced"]["bulk_threshold"] = json!(1);
+    let resource = json!({ "object": "Lead", "match_field": MATCH });
+    let targets = vec![target(resource, &["LastName", "Company", "Phone"])];
+    let mut desk = Desk::prepare_with(config, targets).await.expect("the materialization is valid");
+    let row = |phone: &str| (0, document("u", KEY, json!({ "LastName": "Ngo", "Company": "Acme", "Phone": phone })));
+    let is_held = |emulator: &Emulator| block_in_place(|| emulator.org().bulk_jobs()).iter().any(|job| job.held);
+
+    org.emulator().org().stop_bulk(BulkStop { before_chunk: 1, object: None, job: None, fail: None });
+    let old = desk.transaction([row("old")]);
+    let mut delivery = desk.open().await;
+    tokio::select! {
+        ended = desk.commit(&mut delivery, &old) => panic!("the job is done: {ended:?}"),
+        () = org.replied_until(is_held) => {}
+    }
+    delivery.kill().await.expect("it can be killed");
+
+    let looks = |emulator: &Emulator| emulator.org().calls().get("bulk_ingest_list").copied().unwrap_or_default();
+    let before = looks(org.emulator());
+    let transaction = desk.transaction([row("new")]);
+    tokio::select! {
+        opened = desk.task.open(&desk.connector) => panic!("it does not wait: {opened:?}"),
+        () = org.replied_until(|emulator| looks(emulator) >= before + 2) => {}
+    }
+    block_in_place(|| org.emulator().org().release_bulk());
+    let mut delivery = desk.open().await;
+    desk.commit(&mut delivery, &transaction).await.expect("the transaction is taken");
+    assert_eq!(json!(by_match(&org, "Lead", &["Phone"])), json!({ KEY: { "Phone": "new" } }));
+    org.shutdown().await;
 }
 
 /// What the org should hold: by object and key, the fields that are compared.
