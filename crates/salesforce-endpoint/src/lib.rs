@@ -10,7 +10,7 @@
 //! - [`oauth`]: how Flow signs in on a user's behalf;
 //! - [`setting`]: how single values are written;
 //! - [`mod@closest`]: the name that was probably meant;
-//! - [`file`]: configs in YAML or JSON;
+//! - [`mod@file`]: configs in YAML or JSON;
 //! - [`error`]: everything that can go wrong.
 
 pub mod closest;
