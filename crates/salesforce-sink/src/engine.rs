@@ -148,7 +148,8 @@ impl<O: Send + 'static> Engine<O> {
                 }
                 Some((id, reply)) = self.calls.next(), if !self.calls.is_empty() => {
                     if let Err(error) = self.hear(id, reply) {
-                        tracing::error!(%error, "the sink fails");
+                        // Whoever submits is told, and says it once.
+                        tracing::debug!(%error, "the sink fails");
                         self.state.send_replace(State::Failed(error));
                         return;
                     }

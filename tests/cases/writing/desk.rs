@@ -102,7 +102,11 @@ impl Desk {
         let transaction = self.transaction(documents);
         let mut delivery = self.open().await;
         match self.commit(&mut delivery, &transaction).await {
-            Err(Error::Ended { exit, .. }) => exit,
+            Err(Error::Ended { exit, .. }) => {
+                let errors = exit.log.iter().filter(|line| line.contains(r#""level":"error""#)).count();
+                assert_eq!(errors, 1, "one line says what went wrong: {:?}", exit.log);
+                exit
+            }
             other => panic!("the session goes on: {other:?}"),
         }
     }

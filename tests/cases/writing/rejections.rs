@@ -1,6 +1,7 @@
 //! Rows that the org refuses: by default the task stops and names the document; or it reports them, keeps them, and goes on.
 
 use demo::Error;
+use salesforce_emulator::{FaultAction, FaultRule};
 use serde_json::{Value, json};
 
 use super::desk::{Desk, MATCH, by_match, document, make_matchable, target, with};
@@ -145,6 +146,25 @@ async fn a_letter_that_is_refused_stops_the_task() {
         other => panic!("it goes on: {other:?}"),
     };
     assert!(message.contains("could not be kept") && message.contains(BAD), "{message}");
+    org.shutdown().await;
+}
+
+/// An org that is out of order is tried again, for as long as the config says; then the task ends, and what it had is sent again.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_org_that_is_out_of_order_is_given_up() {
+    let org = org().await;
+    let mut config = org.config();
+    config["advanced"]["patience"] = json!("PT1S");
+    let targets = vec![target(resource(json!({})), &["LastName", "Company"])];
+    let mut desk = Desk::prepare_with(config, targets).await.expect("it is valid");
+    let kind = Some("upsert_rows".to_owned());
+    let action = FaultAction::Html503;
+    org.emulator().add_fault(FaultRule { method: None, path: None, kind, nth: 1, count: None, action });
+    let message = desk.fail([lead(GOOD, "Acme")]).await.last_message().expect("last words");
+    assert!(message.contains("gave up writing to Lead after"), "{message}");
+    org.emulator().clear_faults();
+    desk.write([lead(GOOD, "Acme")]).await;
+    assert_eq!(json!(by_match(&org, "Lead", &["Company"])), json!({ GOOD: { "Company": "Acme" } }));
     org.shutdown().await;
 }
 
