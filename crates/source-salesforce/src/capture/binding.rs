@@ -58,6 +58,8 @@ pub struct Binding {
     refreshed: Option<Second>,
     heard: Option<Second>,
     agenda: Agenda,
+    /// Something was captured by an earlier session: its reads must not be forgotten before this one has subscribed.
+    goes_on: bool,
     subscribed: bool,
     passes_over: Option<Second>,
     freshness: Freshness,
@@ -112,6 +114,7 @@ impl Binding {
             refreshed: position.refreshed,
             heard: None,
             agenda: Agenda::resuming(position.reads, position.written),
+            goes_on: !is_new,
             subscribed: topic.is_none(),
             passes_over: None,
             freshness: Freshness::new(floor),
@@ -457,7 +460,7 @@ impl Binding {
     pub fn position(&mut self) -> Position {
         self.settle_live();
         let has_polled = || self.topic.is_none() && self.agenda.covering().is_some();
-        if self.live.is_none() && !has_polled() {
+        if self.live.is_none() && !self.goes_on && !has_polled() {
             return Position::default();
         }
         Position {

@@ -187,3 +187,21 @@ proptest! {
         prop_assert_eq!(capture.difference(), None);
     }
 }
+
+/// A binding whose history was polled, and not to its end, is streamed: what is left of its reads is in the state although it has not
+/// subscribed yet. The last session is killed before it has.
+#[test]
+fn reads_outlive_a_session_that_never_subscribes() {
+    use Step::{CreateJob, Recreate, Refuse, RunJob, Switch, WriteJob};
+    let change = |times| Step::Change { change: Change { record: 0, delete: true }, late: 0, times };
+    let steps =
+        [CreateJob, RunJob, change(1), Refuse, RunJob, RunJob, change(2), Switch, Switch, WriteJob(1), Recreate];
+    let setup =
+        Setup { whole: true, tells: false, page: PAGE, job: 3, keeps: false, unacknowledged: 4, lie: Lie::default() };
+    let mut capture = Capture::new(setup, Org::with(RECORDS / 2));
+    for step in &steps {
+        apply(&mut capture, false, step);
+    }
+    settle(&mut capture);
+    assert_eq!((capture.wrong(), capture.difference()), (None, None));
+}
