@@ -45,9 +45,8 @@ async fn what_was_counted_since_the_last_commit_is_kept() {
     let made = charged(&org) - before;
     let counted = task.capture.state()["calls"].as_object().expect("calls by hour").values();
     let counted: u64 = counted.filter_map(Value::as_u64).sum();
-    // One may have been under way when it was asked to end, counted by one side and not yet by the other. More than two were made since the
-    // last commit.
-    assert!((made - 1..=made + 1).contains(&counted), "{counted} calls are counted, {made} were made");
+    // One may have been under way when it was asked to end.
+    assert!((made..=made + 1).contains(&counted), "{counted} calls are counted, {made} were made");
     org.shutdown().await;
 }
 

@@ -219,9 +219,13 @@ impl Org {
 
     /// Sends a request once, charged where it is, and waits until the reply begins.
     pub(crate) async fn begin(&self, call: &Call, token: &Token) -> Result<Arrival, Failure> {
-        let outcome = self.sender().begin(call.request(token)).await;
-        if !call.anonymous && !matches!(outcome, Err(Failure::Unsent { .. })) {
+        // Counted first: the org may charge for a call whose reply nobody waits for any more.
+        if !call.anonymous {
             self.sender().count();
+        }
+        let outcome = self.sender().begin(call.request(token)).await;
+        if !call.anonymous && matches!(outcome, Err(Failure::Unsent { .. })) {
+            self.sender().uncount();
         }
         outcome
     }

@@ -107,6 +107,11 @@ impl Http {
         self.calls.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Takes one back that never left.
+    pub(crate) fn uncount(&self) {
+        self.calls.fetch_sub(1, Ordering::Relaxed);
+    }
+
     fn learn(&self, reply: &Reply) {
         if let Some(usage) = reply.header("sforce-limit-info").and_then(Usage::parse) {
             *self.usage.lock().unwrap_or_else(PoisonError::into_inner) = Some(usage);

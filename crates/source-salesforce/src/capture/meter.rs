@@ -51,8 +51,9 @@ impl Meter {
     /// Counts what was called for since the last time.
     pub(super) fn read(&mut self, org: &Org, now: Instant) {
         let (calls, clock) = (org.calls(), ours());
-        self.budget.spend(calls - self.counted, org.usage(), clock);
-        self.counted = calls;
+        // A call that turned out not to have left is taken back: the next one then costs nothing.
+        self.budget.spend(calls.saturating_sub(self.counted), org.usage(), clock);
+        self.counted = self.counted.max(calls);
         let before = std::mem::replace(&mut self.pace, self.budget.pace(clock));
         match (before, self.pace) {
             (Pace::Going(_), Pace::Waiting(until, why)) => {
