@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use flow_protocol::materialize::{
     Collection, Constraint, Exists, FieldSelection, Inference, Projection, ValidatedBinding,
 };
-use salesforce_client::{Describe, Org};
+use salesforce_client::{Describe, Org, SObjectName};
 use salesforce_endpoint::closest;
 use serde_json::value::RawValue;
 
@@ -94,8 +94,7 @@ pub async fn mappings(org: &Org, wanted: &[Wanted]) -> Result<(Vec<Describe>, Ve
     let parents: Vec<_> =
         wanted.iter().filter_map(|wanted| Parent::of(&wanted.resource, &wanted.collection.key)).collect();
     let describes = describes(org, wanted.iter().map(|wanted| &wanted.resource)).await?;
-    let mut problems = Vec::new();
-    let mut mappings = Vec::new();
+    let (mut problems, mut mappings) = (Vec::new(), Vec::new());
     for (wanted, describe) in wanted.iter().zip(&describes) {
         let Wanted { resource, collection, keys, rules } = wanted;
         match Mapping::of(resource, collection, keys, rules, describe, &parents) {
@@ -103,7 +102,28 @@ pub async fn mappings(org: &Org, wanted: &[Wanted]) -> Result<(Vec<Describe>, Ve
             Err(found) => problems.extend(found),
         }
     }
+    let parents = looked_up(org, &mappings, &describes).await?;
+    let complaints = mappings.iter().flat_map(|mapping| mapping.prepared.check_parents(&parents));
+    problems.extend(complaints.map(|complaint| complaint.to_string()));
     if problems.is_empty() { Ok((describes, mappings)) } else { Err(Error::Unfit(problems)) }
+}
+
+/// The describes of objects whose records are looked up; `known` are at hand already. What the org does not have is left out.
+async fn looked_up(org: &Org, mappings: &[Mapping], known: &[Describe]) -> Result<Vec<Describe>, Error> {
+    let mut objects: Vec<_> = mappings.iter().flat_map(|mapping| mapping.prepared.looked_up()).collect();
+    objects.sort();
+    objects.dedup();
+    let known_of = |object: &SObjectName| known.iter().find(|describe| describe.name().same_as(object.as_str()));
+    let mut found: Vec<_> = objects.iter().filter_map(known_of).cloned().collect();
+    objects.retain(|object| known_of(object).is_none());
+    for describe in org.describe_many(&objects).await? {
+        match describe {
+            Ok(describe) => found.push(describe),
+            Err(error) if error.status() == Some(404) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(found)
 }
 
 /// The describes of the bindings' objects, in order.
@@ -124,7 +144,7 @@ pub async fn describes(org: &Org, resources: impl Iterator<Item = &Resource>) ->
         return Ok(found);
     }
     let global = org.describe_global().await?;
-    let problem = |object: &&salesforce_client::SObjectName| {
+    let problem = |object: &&SObjectName| {
         let near = closest(object.as_str(), global.sobjects.iter().map(|object| object.name.as_str()));
         let near = near.map(|near| format!(" (did you mean {near}?)")).unwrap_or_default();
         format!("{object}: the org has no such object, or the user may not see it{near}")

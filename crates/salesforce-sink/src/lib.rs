@@ -41,6 +41,7 @@ pub mod target; // where changes go, and by which rules
 // From a change to a row: pure.
 mod convert; // JSON values become values of a field, by its kind
 mod fields; // which members are written, where, and as what
+mod parents; // lookups held against the objects they lead to
 pub mod prepare; // a target held against its object
 mod row; // a row in its normal form; one meaning of null on every route
 

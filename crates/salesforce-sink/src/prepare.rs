@@ -83,6 +83,20 @@ pub enum Complaint {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// No parent can be found by the field that a lookup names.
+    #[error("{object}.{reference} is looked up by {parent}.{by}: {why}")]
+    LookupInVain {
+        /// The object.
+        object: SObjectName,
+        /// The reference.
+        reference: FieldName,
+        /// The object it leads to.
+        parent: SObjectName,
+        /// The field of the parent.
+        by: FieldName,
+        /// Why that finds nothing.
+        why: &'static str,
+    },
 }
 
 /// What may surprise, and works.

@@ -23,6 +23,12 @@ async fn bindings_that_cannot_work() {
         target.require.insert(field.into(), rule);
         target
     };
+    let owner = |rule: Value| {
+        let resource = json!({ "object": "Lead", "match_field": MATCH });
+        let mut target = target(resource, &["LastName", "Company", "OwnerId"]);
+        target.require.insert("OwnerId".into(), rule);
+        target
+    };
     let keyed = |key: &[&str]| Target { key: key.iter().map(|key| (*key).to_owned()).collect(), ..lead(json!({})) };
     let cases: Vec<(&str, Vec<Target>)> = vec![
         ("an object that is not there", vec![target(json!({ "object": "Laed", "match_field": MATCH }), &["LastName"])]),
@@ -49,6 +55,8 @@ async fn bindings_that_cannot_work() {
         ("a rule that is none", vec![ruled("LastName", json!({ "nmae": "LastName" }))]),
         ("a lookup from what refers to nothing", vec![ruled("LastName", json!({ "lookup": "Ext__c" }))]),
         ("a lookup to nowhere said", vec![ruled("LastName", json!({ "object": "User" }))]),
+        ("a lookup by what tells no users apart", vec![owner(json!({ "lookup": "Department", "object": "User" }))]),
+        ("a lookup by a field that is not there", vec![owner(json!({ "lookup": "Nope__c", "object": "Group" }))]),
         ("two bindings for one object", vec![lead(json!({})), lead(json!({ "object": "LEAD" }))]),
         ("a key of two parts", vec![keyed(&["/Id", "/Company"])]),
         ("dead letters that cannot be kept", vec![lead(json!({ "dead_letters": "Contact" }))]),
