@@ -1,6 +1,6 @@
 //! The README tells the truth: its configs sign in, and the refusals it explains are those that users see.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
 use salesforce_emulator::Credentials;
 use serde_json::{Value, json};
@@ -48,6 +48,30 @@ async fn its_configs_sign_in() {
         assert!(shown.contains(&keys(&(way.credentials)(known))), "it does not show: {}", way.name);
     }
     org.shutdown().await;
+}
+
+/// Every trap that the documentation names has its tests.
+#[test]
+fn traps_have_their_tests() {
+    let traps = include_str!("../../docs/traps.md");
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut missing = Vec::new();
+    for line in traps.lines().filter(|line| line.starts_with("| ")).skip(1) {
+        let (_, tests) = line.trim_end_matches(" |").rsplit_once(" | ").expect("three columns");
+        for test in tests.split(", ").map(|test| test.trim_matches('`')) {
+            let (module, name) = test.rsplit_once("::").expect("a module and a test");
+            let file = match module.strip_prefix("merge::") {
+                Some(module) => format!("crates/source-salesforce/tests/merge/{module}.rs"),
+                None => format!("tests/cases/{module}.rs"),
+            };
+            let source = std::fs::read_to_string(repository.join(&file)).unwrap_or_default();
+            if !source.contains(&format!("fn {name}()")) {
+                missing.push(format!("{test} in {file}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+    assert!(traps.lines().count() > 15, "the table is read");
 }
 
 fn keys(object: &Value) -> BTreeSet<String> {
