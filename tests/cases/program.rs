@@ -1,6 +1,11 @@
 //! The connector as a program: built once per test process, started with pipes.
 
-use std::{path::Path, process::Stdio, sync::OnceLock, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::OnceLock,
+    time::Duration,
+};
 
 use demo::{binaries, runtime::Connector};
 use serde_json::Value;
@@ -11,7 +16,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(100);
 
 /// Where the connector is. The first caller builds it, in the profile of the tests.
 pub(crate) fn path() -> &'static Path {
-    static PATH: OnceLock<std::path::PathBuf> = OnceLock::new();
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| binaries::build("source-salesforce").expect("source-salesforce builds"))
 }
 
@@ -22,9 +27,13 @@ pub(crate) fn connector() -> Connector {
 
 /// The connector that writes, as the runtime starts it.
 pub(crate) fn writer() -> Connector {
-    static PATH: OnceLock<std::path::PathBuf> = OnceLock::new();
-    let path = PATH.get_or_init(|| binaries::build("materialize-salesforce").expect("materialize-salesforce builds"));
-    Connector::new(path.as_path()).with_env("LOG_LEVEL", "info")
+    Connector::new(writer_path()).with_env("LOG_LEVEL", "info")
+}
+
+/// The program that writes.
+pub(crate) fn writer_path() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| binaries::build("materialize-salesforce").expect("materialize-salesforce builds"))
 }
 
 /// The exact schema of a stream's documents, as the program prints it.
@@ -59,7 +68,17 @@ pub(crate) async fn run_with<A: AsRef<str>>(
     stdin: impl Into<Vec<u8>>,
     environment: &[(&str, &str)],
 ) -> Run {
-    let mut command = Command::new(path());
+    run_program(path(), arguments, stdin, environment).await
+}
+
+/// As [`run_with`], of any program.
+pub(crate) async fn run_program<A: AsRef<str>>(
+    program: &Path,
+    arguments: &[A],
+    stdin: impl Into<Vec<u8>>,
+    environment: &[(&str, &str)],
+) -> Run {
+    let mut command = Command::new(program);
     command.args(arguments.iter().map(AsRef::as_ref)).kill_on_drop(true);
     // Whoever runs the tests may have set these; a backtrace must not appear even where it is asked for.
     command.env_remove("LOG_LEVEL").env_remove("LOG_FORMAT").env("RUST_BACKTRACE", "1");
