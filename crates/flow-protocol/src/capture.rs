@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 pub use self::response::{DiscoveredBinding, Response, Spec};
 pub use crate::task::{OAuth2, PROTOCOL, Range};
-use crate::{error::RequestFault, task};
+use crate::{error::RequestFault, stdio, task};
 
 mod response;
 mod wire;
@@ -37,16 +37,15 @@ pub enum Request {
 impl Request {
     /// The kinds a request line may hold, in the words of the protocol.
     pub const KINDS: [&str; 6] = ["spec", "discover", "validate", "apply", "open", "acknowledge"];
+}
 
-    /// Parses one line.
-    ///
-    /// # Errors
-    /// When the line is not JSON, is not a request of exactly one kind, or a binding refers to a collection that is not
-    /// there. The error does not repeat any of the line.
-    pub fn from_line(line: &str) -> Result<Self, RequestFault> {
+impl stdio::Request for Request {
+    fn from_line(line: &str) -> Result<Self, RequestFault> {
         wire::request(line)
     }
 }
+
+impl stdio::Response for Response {}
 
 /// Lists what the source offers.
 pub struct Discover {

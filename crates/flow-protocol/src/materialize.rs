@@ -15,7 +15,7 @@ pub use self::{
     tuple::{Unpackable, unpack},
 };
 pub use crate::task::{OAuth2, PROTOCOL, Range};
-use crate::{error::RequestFault, task};
+use crate::{error::RequestFault, stdio, task};
 
 mod response;
 mod tuple;
@@ -52,16 +52,15 @@ impl Request {
     /// The kinds a request line may hold, in the words of the protocol.
     pub const KINDS: [&str; 9] =
         ["spec", "validate", "apply", "open", "acknowledge", "load", "flush", "store", "startCommit"];
+}
 
-    /// Parses one line.
-    ///
-    /// # Errors
-    /// When the line is not JSON, is not a request of exactly one kind, a binding refers to a collection that is not
-    /// there, or a packed key or value cannot be read. The error does not repeat any of the line.
-    pub fn from_line(line: &str) -> Result<Self, RequestFault> {
+impl stdio::Request for Request {
+    fn from_line(line: &str) -> Result<Self, RequestFault> {
         wire::request(line)
     }
 }
+
+impl stdio::Response for Response {}
 
 /// Checks a materialization before it is published. Must change nothing.
 pub type Validate = task::Validate<ValidateBinding, Binding>;
