@@ -100,10 +100,6 @@ pub enum Error {
         /// Why not.
         why: &'static str,
     },
-
-    /// Written output could not be handed over.
-    #[error("writing to stdout")]
-    Stdout(#[source] std::io::Error),
 }
 
 impl Error {

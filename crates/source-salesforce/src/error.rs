@@ -221,10 +221,6 @@ pub enum Error {
         /// The refusal and its cure.
         why: String,
     },
-
-    /// Written output could not be handed over.
-    #[error("writing to stdout")]
-    Stdout(#[source] std::io::Error),
 }
 
 impl Error {
