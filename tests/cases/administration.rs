@@ -3,7 +3,7 @@
 //! its own. Whatever the change, the schema of the collections, which was settled before it, admits every document.
 
 use demo::{runtime::Capture, verdict::Difference};
-use futures::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
+use futures::StreamExt as _;
 use salesforce_emulator::org::{Id, SchemaChange};
 use serde_json::{Value, json};
 use tokio::{task::block_in_place, time::timeout};
@@ -11,6 +11,7 @@ use tokio::{task::block_in_place, time::timeout};
 use super::{
     org::Org,
     program::PATIENCE,
+    side_by_side::side_by_side,
     task::{Running, Task, id_of},
     validator::assert_valid,
 };
@@ -266,18 +267,9 @@ fn topics(org: &Org, fields: &Value) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_of_an_administrator_are_followed() {
-    let mut changes = CHANGES.iter();
-    let mut under_way = FuturesUnordered::new();
-    loop {
-        while under_way.len() < AT_ONCE
-            && let Some(change) = changes.next()
-        {
-            under_way.push(tokio::spawn(story(change)).map(|done| (change.what, done)));
-        }
-        match under_way.next().await {
-            Some((what, done)) => done.unwrap_or_else(|_| panic!("{what}: no good end")),
-            None => return,
-        }
+    let mut ends = side_by_side(CHANGES, AT_ONCE, story);
+    while let Some((change, end)) = ends.next().await {
+        end.unwrap_or_else(|_| panic!("{}: no good end", change.what));
     }
 }
 

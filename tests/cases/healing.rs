@@ -3,15 +3,15 @@
 
 use std::time::Duration;
 
+use futures::StreamExt as _;
 use salesforce_emulator::{
     FaultAction, FaultRule, Settings,
     cometd::{Disguise, Fault, Occasion, Rule},
     org::Id,
 };
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
 
-use super::{org::Org, task::Task};
+use super::{org::Org, side_by_side::side_by_side, task::Task};
 
 /// Wide rows that are fetched, and narrow ones that their events carry.
 const STREAMS: [&str; 2] = ["Account", "Custom__c"];
@@ -186,16 +186,9 @@ fn streaming(org: &Org, rule: Rule, on: Occasion) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn trouble_passes_and_leaves_no_trace_but_the_log() {
-    let mut stories = TROUBLES.iter();
-    let mut under_way = JoinSet::new();
-    loop {
-        while under_way.len() < AT_ONCE
-            && let Some(trouble) = stories.next()
-        {
-            under_way.spawn(survive(trouble));
-        }
-        let Some(end) = under_way.join_next().await else { break };
-        end.expect("a good end");
+    let mut ends = side_by_side(TROUBLES, AT_ONCE, survive);
+    while let Some((trouble, end)) = ends.next().await {
+        end.unwrap_or_else(|_| panic!("{}: no good end", trouble.what));
     }
 }
 
@@ -311,40 +304,38 @@ async fn a_topic_replaced_by_its_likeness_is_noticed() {
 /// and reads what that one would have announced.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_topic_deleted_under_a_session_is_made_anew_by_it() {
-    let org = Org::start(&STREAMS.map(|stream| (stream, 30))).await;
-    let mut task = Task::prepare(&org, &STREAMS).await;
-    let mut running = task.open().await;
-    running.until_live().await;
-    org.delete("PushTopic", topic_of(&org, "Account").0);
-    org.change(&STREAMS, 30, 1).await;
-    org.emulator().streaming().forget_all();
-    running.agree(&org).await;
-    org.change(&STREAMS, 30, 2).await;
-    running.agree(&org).await;
-    let log = running.end().await.join("\n");
-    for says in ["looking after the PushTopic", "created PushTopic", "was deleted and is made anew"] {
-        assert!(log.contains(says), "{says}: {log}");
-    }
-    task.assert_faithful(&org);
-    org.shutdown().await;
+    meddle(
+        |org| org.delete("PushTopic", topic_of(org, "Account").0),
+        ["looking after the PushTopic", "created PushTopic", "was deleted and is made anew"],
+    )
+    .await;
 }
 
 /// Somebody switches the topic off, and the session subscribes once more before it has looked: it is refused, switches the topic on, and reads
 /// what was not announced.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_topic_switched_off_when_it_is_subscribed_is_switched_on() {
+    meddle(
+        |org| org.update("PushTopic", topic_of(org, "Account").0, json!({ "IsActive": false })),
+        ["looking after the PushTopic", "updated PushTopic", "the PushTopic was changed"],
+    )
+    .await;
+}
+
+/// Meddles with a topic under a running session, which has to subscribe anew after changes that were not announced.
+async fn meddle(with_topic: impl Fn(&Org), says: [&str; 3]) {
     let org = Org::start(&STREAMS.map(|stream| (stream, 30))).await;
     let mut task = Task::prepare(&org, &STREAMS).await;
     let mut running = task.open().await;
     running.until_live().await;
-    org.update("PushTopic", topic_of(&org, "Account").0, json!({ "IsActive": false }));
+    with_topic(&org);
     org.change(&STREAMS, 30, 1).await;
     org.emulator().streaming().forget_all();
     running.agree(&org).await;
     org.change(&STREAMS, 30, 2).await;
     running.agree(&org).await;
     let log = running.end().await.join("\n");
-    for says in ["looking after the PushTopic", "updated PushTopic", "the PushTopic was changed"] {
+    for says in says {
         assert!(log.contains(says), "{says}: {log}");
     }
     task.assert_faithful(&org);

@@ -7,12 +7,13 @@
 //! history and among live events. In half of the seeds all that is read comes by Bulk jobs. SIGKILL leaves no time for anything.
 
 use demo::runtime::{Message, Session};
+use futures::StreamExt as _;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use salesforce_emulator::{BulkSettings, Settings, cometd};
 use serde_json::json;
-use tokio::{sync::watch, task::JoinSet, time::timeout};
+use tokio::{sync::watch, time::timeout};
 
-use super::{org::Org, program::PATIENCE, task::Task};
+use super::{org::Org, program::PATIENCE, side_by_side::side_by_side, task::Task};
 
 const SEEDS: u64 = 20;
 const KILLS: u32 = 26;
@@ -42,17 +43,10 @@ struct Counts {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_at_any_moment_a_capture_ends_complete_and_in_order() {
-    let mut seeds = 0..SEEDS;
-    let mut under_way = JoinSet::new();
+    let mut ends = side_by_side(0..SEEDS, AT_ONCE, one_seed);
     let mut total = Counts::default();
-    loop {
-        while under_way.len() < AT_ONCE
-            && let Some(seed) = seeds.next()
-        {
-            under_way.spawn(one_seed(seed));
-        }
-        let Some(counts) = under_way.join_next().await else { break };
-        let counts = counts.expect("the seed's captures are complete and in order");
+    while let Some((seed, counts)) = ends.next().await {
+        let counts = counts.unwrap_or_else(|_| panic!("seed {seed}: its captures are not complete or not in order"));
         total.kills += counts.kills;
         total.after_replies += counts.after_replies;
         total.within_groups += counts.within_groups;

@@ -7,12 +7,14 @@
 //! - [`load`]: writes of which it tells nobody;
 //! - [`house`]: the way to it by Salesforce's own host names, through a proxy;
 //! - [`way`]: the ways to sign in;
-//! - [`task`]: a capture, followed from its preparation to its agreement with the org.
+//! - [`task`]: a capture, followed from its preparation to its agreement with the org;
+//! - [`mod@side_by_side`]: several stories at a time.
 
 mod house;
 mod load;
 mod org;
 mod program;
+mod side_by_side;
 mod task;
 mod way;
 

@@ -4,14 +4,15 @@
 use std::{collections::BTreeSet, fs};
 
 use base64::{Engine as _, engine::general_purpose};
+use futures::StreamExt as _;
 use salesforce_emulator::{Credentials, FaultAction, FaultRule};
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
 
 use super::{
     house::{self, ACME, House, known_as},
     org::Org,
     program::{self, Run, lines},
+    side_by_side::side_by_side,
     task::Task,
     way::{PASSPHRASE, PKCS12, WAYS, Way},
     writing::desk::{Desk, MATCH, document, make_matchable, target},
@@ -92,12 +93,9 @@ const TRACE: &[(&str, &str)] = &[("LOG_LEVEL", "trace")];
 /// Each way to sign in, with a password in which forms, URLs and XML have something to escape.
 #[tokio::test(flavor = "multi_thread")]
 async fn secrets_are_in_nothing_that_is_written() {
-    let mut searches = JoinSet::new();
-    for way in &WAYS {
-        searches.spawn(search(way));
-    }
-    while let Some(end) = searches.join_next().await {
-        end.expect("nothing is found");
+    let mut ends = side_by_side(&WAYS, WAYS.len(), search);
+    while let Some((way, end)) = ends.next().await {
+        end.unwrap_or_else(|_| panic!("{}: something is found", way.name));
     }
 }
 

@@ -1,13 +1,14 @@
 //! Every way to sign in: it captures, it renews its session, and where it fails it says what to change in Salesforce.
 
+use futures::StreamExt as _;
 use salesforce_emulator::org::{Approval, LoginHours, Network, Policies, UserStatus};
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
 
 use super::{
     house::{ACME, House, LOGIN, TEST, UAT, known_as},
     org::Org,
     program::{self, Run},
+    side_by_side::side_by_side,
     task::Task,
     way::{WAYS, Way},
 };
@@ -24,12 +25,9 @@ async fn validate(config: &Value) -> Run {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_way_captures_and_renews_its_session() {
-    let mut stories = JoinSet::new();
-    for way in &WAYS {
-        stories.spawn(capture(way));
-    }
-    while let Some(end) = stories.join_next().await {
-        end.expect("a good end");
+    let mut ends = side_by_side(&WAYS, WAYS.len(), capture);
+    while let Some((way, end)) = ends.next().await {
+        end.unwrap_or_else(|_| panic!("{}: no good end", way.name));
     }
 }
 

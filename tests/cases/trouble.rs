@@ -14,7 +14,7 @@ use demo::{
     Error,
     runtime::{Capture, Exit, Message},
 };
-use futures::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
+use futures::StreamExt as _;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use salesforce_emulator::{BulkSettings, Mix, SchemaChange, Settings, Trouble, TroubleKind, Workload, cometd, org::Id};
 use serde_json::{Value, json};
@@ -23,6 +23,7 @@ use tokio::{task::block_in_place, time::timeout};
 use super::{
     org::Org,
     program::PATIENCE,
+    side_by_side::side_by_side,
     task::{Running, Task},
 };
 
@@ -165,17 +166,10 @@ struct Counts {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_strikes_a_capture_ends_complete_and_in_order() {
-    let mut seeds = seeds();
-    let mut under_way = FuturesUnordered::new();
+    let mut ends = side_by_side(seeds(), AT_ONCE, one_seed);
     let mut total = Counts::default();
-    loop {
-        while under_way.len() < AT_ONCE
-            && let Some(seed) = seeds.next()
-        {
-            under_way.push(tokio::spawn(one_seed(seed)).map(move |done| (seed, done)));
-        }
-        let Some((seed, done)) = under_way.next().await else { break };
-        let counts = done.unwrap_or_else(|_| panic!("seed {seed}; again: TROUBLE_SEEDS={seed}..{}", seed + 1));
+    while let Some((seed, counts)) = ends.next().await {
+        let counts = counts.unwrap_or_else(|_| panic!("seed {seed}; again: TROUBLE_SEEDS={seed}..{}", seed + 1));
         println!("seed {seed}: {counts:?}");
         total.kills += counts.kills;
         total.documents += counts.documents;

@@ -8,6 +8,7 @@
 //! - [`history`]: the order of commits, judged;
 //! - [`materialization`]: what it remembers of a materialization, and how fields are selected;
 //! - [`delivery`]: an open materialization, fed with transactions; [`mod@tuple`] packs their keys and values;
+//! - `task`: what it says of either;
 //! - [`merge_patch`]: how a state changes.
 
 pub mod capture;
@@ -19,6 +20,7 @@ pub mod materialization;
 pub mod merge_patch;
 pub mod process;
 pub mod session;
+mod task;
 pub mod tuple;
 
 pub use self::{

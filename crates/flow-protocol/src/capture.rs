@@ -5,12 +5,11 @@
 
 use std::{fmt, sync::Arc};
 
-use serde_json::{
-    Value,
-    value::{RawValue, to_raw_value},
-};
+use serde_json::value::RawValue;
 
-pub use self::response::{DiscoveredBinding, OAuth2, PROTOCOL, Response, Spec};
+pub use self::response::{DiscoveredBinding, Response, Spec};
+pub use crate::task::{OAuth2, PROTOCOL, Range};
+use crate::{error::RequestFault, stdio, task};
 
 mod response;
 mod wire;
@@ -38,16 +37,15 @@ pub enum Request {
 impl Request {
     /// The kinds a request line may hold, in the words of the protocol.
     pub const KINDS: [&str; 6] = ["spec", "discover", "validate", "apply", "open", "acknowledge"];
+}
 
-    /// Parses one line.
-    ///
-    /// # Errors
-    /// When the line is not JSON, is not a request of exactly one kind, or a binding refers to a collection that is not
-    /// there. The error does not repeat any of the line.
-    pub fn from_line(line: &str) -> Result<Self, crate::error::RequestFault> {
+impl stdio::Request for Request {
+    fn from_line(line: &str) -> Result<Self, RequestFault> {
         wire::request(line)
     }
 }
+
+impl stdio::Response for Response {}
 
 /// Lists what the source offers.
 pub struct Discover {
@@ -58,18 +56,16 @@ pub struct Discover {
 }
 
 /// Checks a capture before it is published. Must change nothing.
-pub struct Validate {
-    /// Name of the capture.
-    pub name: String,
-    /// Endpoint configuration, decrypted.
-    pub config: Box<RawValue>,
-    /// The enabled bindings, to be answered one by one, in this order.
-    pub bindings: Vec<ValidateBinding>,
-    /// The capture as it was last published. Its `config` may be encrypted.
-    pub last_capture: Option<CaptureSpec>,
-    /// Version of `last_capture`.
-    pub last_version: String,
-}
+pub type Validate = task::Validate<ValidateBinding, Binding>;
+
+/// Prepares the source for a capture that changed.
+pub type Apply = task::Apply<Binding>;
+
+/// Starts a session.
+pub type Open = task::Open<Binding>;
+
+/// A capture as the user specified it.
+pub type CaptureSpec = task::TaskSpec<Binding>;
 
 /// A binding to be validated. Its resource path is not known yet: the answer says it.
 #[derive(Debug)]
@@ -80,47 +76,6 @@ pub struct ValidateBinding {
     pub collection: Arc<Collection>,
     /// How many times the user asked for a new backfill.
     pub backfill: u32,
-}
-
-/// Prepares the source for a capture that changed. Sent while no session is open; must be idempotent.
-#[derive(Debug)]
-pub struct Apply {
-    /// The capture about to run.
-    pub capture: CaptureSpec,
-    /// Its version, opaque.
-    pub version: String,
-    /// The capture that ran before; holds the bindings removed since. Its `config` may be encrypted.
-    pub last_capture: Option<CaptureSpec>,
-    /// Version of `last_capture`.
-    pub last_version: String,
-}
-
-/// Starts a session.
-#[derive(Debug)]
-pub struct Open {
-    /// The capture to run. Documents name its bindings by index.
-    pub capture: CaptureSpec,
-    /// Its version, opaque.
-    pub version: String,
-    /// Part of the key space this process is responsible for.
-    pub range: Range,
-    /// State as of the last durable checkpoint: an object, empty at first. May hold keys of other bindings or shards.
-    pub state: Value,
-}
-
-/// A capture as the user specified it.
-#[derive(Default)]
-pub struct CaptureSpec {
-    /// Name of the capture, unique in the catalog, like `acmeCo/salesforce`.
-    pub name: String,
-    /// Endpoint configuration. Decrypted for the capture itself, possibly encrypted in a `last_capture`: never parse that one.
-    pub config: Option<Box<RawValue>>,
-    /// Enabled bindings.
-    pub bindings: Vec<Binding>,
-    /// Bindings that were once enabled and are now disabled or removed.
-    pub inactive_bindings: Vec<Binding>,
-    /// Least time between two starts of a session, in seconds.
-    pub interval_seconds: u32,
 }
 
 /// One resource captured into one collection.
@@ -148,60 +103,10 @@ pub struct Collection {
     pub key: Vec<String>,
 }
 
-/// The part of the key space a process is responsible for: both ends belong to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Range {
-    /// First key hash.
-    pub key_begin: u32,
-    /// Last key hash.
-    pub key_end: u32,
-    /// First rotated clock. Captures are not split by clock.
-    pub r_clock_begin: u32,
-    /// Last rotated clock.
-    pub r_clock_end: u32,
-}
-
-impl Range {
-    /// The whole space: a capture that is not split.
-    pub const FULL: Self = Self { key_begin: 0, key_end: u32::MAX, r_clock_begin: 0, r_clock_end: u32::MAX };
-
-    /// Whether a key's hash belongs to this process.
-    pub fn contains(&self, key_hash: u32) -> bool {
-        (self.key_begin..=self.key_end).contains(&key_hash)
-    }
-}
-
-/// The configuration of a message that carries none.
-pub(crate) fn empty_config() -> Box<RawValue> {
-    to_raw_value(&serde_json::Map::new()).expect("an empty object is JSON")
-}
-
-// Endpoint configurations hold secrets: they stay out of debug output.
+// The endpoint configuration holds secrets: it stays out of debug output.
 
 impl fmt::Debug for Discover {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Discover").field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Validate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Validate")
-            .field("name", &self.name)
-            .field("bindings", &self.bindings)
-            .field("last_capture", &self.last_capture)
-            .field("last_version", &self.last_version)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for CaptureSpec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CaptureSpec")
-            .field("name", &self.name)
-            .field("bindings", &self.bindings)
-            .field("inactive_bindings", &self.inactive_bindings)
-            .field("interval_seconds", &self.interval_seconds)
-            .finish_non_exhaustive()
     }
 }

@@ -15,6 +15,9 @@ pub enum Error {
     /// Stdout cannot be written; the runtime is most likely gone.
     #[error("writing a response to the runtime")]
     Write(#[source] io::Error),
+    /// What a command prints for people cannot be written.
+    #[error("writing to stdout")]
+    Print(#[source] io::Error),
     /// A request is longer than [`LINE_LIMIT`].
     #[error(
         "request line {line} is longer than {LINE_LIMIT} bytes, the most that is read: \

@@ -8,6 +8,7 @@
 //! In reading order:
 //! - [`capture`]: the requests a capture receives and its answers;
 //! - [`materialize`]: those of a materialization;
+//! - [`task`]: what the two have in common;
 //! - [`group`]: documents and the state they justify, as bytes that cannot leave without their checkpoint;
 //! - [`stdio`]: requests from a reader, answers to a writer; [`codec`] frames the lines;
 //! - [`state`]: JSON merge patches between two states;
@@ -28,7 +29,7 @@ pub mod process;
 pub mod schema;
 pub mod state;
 pub mod stdio;
-mod wire;
+pub mod task;
 
 pub use error::Error;
 pub use parse::parse;

@@ -8,13 +8,14 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use serde_json::{Value, value::RawValue};
+use serde_json::value::RawValue;
 
 pub use self::{
     response::{Constraint, ConstraintKind, Response, Spec, ValidatedBinding},
     tuple::{Unpackable, unpack},
 };
-pub use crate::capture::{OAuth2, PROTOCOL, Range};
+pub use crate::task::{OAuth2, PROTOCOL, Range};
+use crate::{error::RequestFault, stdio, task};
 
 mod response;
 mod tuple;
@@ -51,30 +52,27 @@ impl Request {
     /// The kinds a request line may hold, in the words of the protocol.
     pub const KINDS: [&str; 9] =
         ["spec", "validate", "apply", "open", "acknowledge", "load", "flush", "store", "startCommit"];
+}
 
-    /// Parses one line.
-    ///
-    /// # Errors
-    /// When the line is not JSON, is not a request of exactly one kind, a binding refers to a collection that is not
-    /// there, or a packed key or value cannot be read. The error does not repeat any of the line.
-    pub fn from_line(line: &str) -> Result<Self, crate::error::RequestFault> {
+impl stdio::Request for Request {
+    fn from_line(line: &str) -> Result<Self, RequestFault> {
         wire::request(line)
     }
 }
 
+impl stdio::Response for Response {}
+
 /// Checks a materialization before it is published. Must change nothing.
-pub struct Validate {
-    /// Name of the materialization.
-    pub name: String,
-    /// Endpoint configuration, decrypted.
-    pub config: Box<RawValue>,
-    /// The enabled bindings, to be answered one by one, in this order.
-    pub bindings: Vec<ValidateBinding>,
-    /// The materialization as it was last published. Its `config` may be encrypted.
-    pub last_materialization: Option<MaterializationSpec>,
-    /// Version of `last_materialization`.
-    pub last_version: String,
-}
+pub type Validate = task::Validate<ValidateBinding, Binding>;
+
+/// Prepares the destination for a materialization that changed.
+pub type Apply = task::Apply<Binding>;
+
+/// Starts a session.
+pub type Open = task::Open<Binding>;
+
+/// A materialization as the user specified it.
+pub type MaterializationSpec = task::TaskSpec<Binding>;
 
 /// A binding to be validated. Its resource path is not known yet: the answer says it.
 #[derive(Debug)]
@@ -89,46 +87,6 @@ pub struct ValidateBinding {
     pub backfill: u32,
     /// The fields the user chose as keys; those of the collection's key if empty.
     pub group_by: Vec<String>,
-}
-
-/// Prepares the destination for a materialization that changed. Must be idempotent.
-#[derive(Debug)]
-pub struct Apply {
-    /// The materialization about to run.
-    pub materialization: MaterializationSpec,
-    /// Its version, opaque.
-    pub version: String,
-    /// The materialization that ran before. Its `config` may be encrypted.
-    pub last_materialization: Option<MaterializationSpec>,
-    /// Version of `last_materialization`.
-    pub last_version: String,
-}
-
-/// Starts a session.
-#[derive(Debug)]
-pub struct Open {
-    /// The materialization to run. Loads and stores name its bindings by index.
-    pub materialization: MaterializationSpec,
-    /// Its version, opaque.
-    pub version: String,
-    /// Part of the key space this process is sent.
-    pub range: Range,
-    /// State as of the last commit: an object, empty at first.
-    pub state: Value,
-}
-
-/// A materialization as the user specified it.
-#[derive(Default)]
-pub struct MaterializationSpec {
-    /// Name of the materialization, unique in the catalog, like `acmeCo/to-salesforce`.
-    pub name: String,
-    /// Endpoint configuration. Decrypted for the materialization itself, possibly encrypted in a
-    /// `last_materialization`: never parse that one.
-    pub config: Option<Box<RawValue>>,
-    /// Enabled bindings.
-    pub bindings: Vec<Binding>,
-    /// Bindings that were once enabled and are now disabled or removed.
-    pub inactive_bindings: Vec<Binding>,
 }
 
 /// One collection written into one resource.
@@ -253,28 +211,7 @@ pub struct Store {
     pub delete: bool,
 }
 
-// Endpoint configurations hold secrets, and documents are the users' own: they stay out of debug output.
-
-impl fmt::Debug for Validate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Validate")
-            .field("name", &self.name)
-            .field("bindings", &self.bindings)
-            .field("last_materialization", &self.last_materialization)
-            .field("last_version", &self.last_version)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for MaterializationSpec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MaterializationSpec")
-            .field("name", &self.name)
-            .field("bindings", &self.bindings)
-            .field("inactive_bindings", &self.inactive_bindings)
-            .finish_non_exhaustive()
-    }
-}
+// Documents are the users' own: they stay out of debug output.
 
 impl fmt::Debug for Load {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,7 +1,7 @@
 //! A connector's process: its environment, its threads, how it ends, and what it prints for people.
 
 use std::{
-    error::Error,
+    error,
     future::Future,
     io::{self, IsTerminal as _, Write as _},
     process::ExitCode,
@@ -9,13 +9,13 @@ use std::{
 
 use serde::Serialize;
 
-use crate::log;
+use crate::{error::Error, log};
 
 /// Does a connector's work: starts logging, runs, and logs the error that ends it, if one does.
 ///
 /// `default_level` is the log level where `LOG_LEVEL` does not say; `ours` are the targets that it applies to, as in [`log::init`].
 /// Called once, by `main`.
-pub fn run<E: Error + 'static>(
+pub fn run<E: error::Error + 'static>(
     default_level: &str,
     ours: &[&str],
     work: impl Future<Output = Result<(), E>>,
@@ -52,10 +52,18 @@ pub fn run<E: Error + 'static>(
 ///
 /// # Errors
 /// When stdout takes no more.
-pub fn print(value: &impl Serialize) -> io::Result<()> {
-    let mut text = serde_json::to_vec_pretty(value)?;
+pub fn print(value: &impl Serialize) -> Result<(), Error> {
+    let mut text = serde_json::to_vec_pretty(value).map_err(|error| Error::Print(error.into()))?;
     text.push(b'\n');
-    io::stdout().write_all(&text)
+    print_text(&text)
+}
+
+/// Prints a text on stdout as it is.
+///
+/// # Errors
+/// When stdout takes no more.
+pub fn print_text(text: &[u8]) -> Result<(), Error> {
+    io::stdout().write_all(text).map_err(Error::Print)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment, on behalf of main")]

@@ -4,11 +4,9 @@ use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, Stdin, Stdout};
 
 use crate::{
-    capture,
     codec::Lines,
     error::{Error, RequestFault},
     group::Finished,
-    materialize,
 };
 
 /// A request of one of the two protocols.
@@ -16,27 +14,13 @@ pub trait Request: Sized {
     /// Parses one line.
     ///
     /// # Errors
-    /// When the line is no such request. The error does not repeat any of the line.
+    /// When the line is not JSON, is not a request of exactly one kind, a binding refers to a collection that is not
+    /// there, or a packed key or value cannot be read. The error does not repeat any of the line.
     fn from_line(line: &str) -> Result<Self, RequestFault>;
-}
-
-impl Request for capture::Request {
-    fn from_line(line: &str) -> Result<Self, RequestFault> {
-        capture::Request::from_line(line)
-    }
-}
-
-impl Request for materialize::Request {
-    fn from_line(line: &str) -> Result<Self, RequestFault> {
-        materialize::Request::from_line(line)
-    }
 }
 
 /// A response of one of the two protocols.
 pub trait Response: Serialize {}
-
-impl Response for capture::Response {}
-impl Response for materialize::Response {}
 
 /// Requests from the runtime.
 #[derive(Debug)]

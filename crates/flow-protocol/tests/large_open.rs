@@ -20,9 +20,9 @@ async fn a_large_open_takes_little_more_memory_than_its_line() {
 
     let Some(Request::Open(open)) = requests.next().await.unwrap() else { panic!("no open") };
 
-    assert_eq!(open.capture.bindings.len(), BINDINGS);
-    assert_eq!(open.capture.bindings[499].collection.name, "acmeCo/Object499");
-    assert_eq!(open.capture.bindings[499].state_key, "Object499.v1");
+    assert_eq!(open.task.bindings.len(), BINDINGS);
+    assert_eq!(open.task.bindings[499].collection.name, "acmeCo/Object499");
+    assert_eq!(open.task.bindings[499].state_key, "Object499.v1");
     assert!(requests.next::<Request>().await.unwrap().is_none());
     if let (Some(before), Some(after)) = (before, resident_peak()) {
         let used = (after - before) / MIB;

@@ -37,13 +37,13 @@ fn every_field_may_be_absent_or_null() {
     assert_eq!((validate.name.as_str(), validate.config.get(), validate.bindings.len()), ("", "{}", 1));
     assert_eq!(validate.bindings[0].collection.projections, []);
     let Request::Apply(apply) = one(&json!({"apply": {"lastMaterialization": null}})) else { panic!() };
-    assert!(apply.last_materialization.is_none() && apply.materialization.bindings.is_empty());
+    assert!(apply.last_task.is_none() && apply.task.bindings.is_empty());
     let Request::Open(open) = one(&json!({"open": {"materialization": {"bindings": [{"fieldSelection": null}]}}}))
     else {
         panic!()
     };
     assert_eq!((open.state, open.range), (json!({}), Range::FULL));
-    assert!(open.materialization.bindings[0].field_selection.keys.is_empty());
+    assert!(open.task.bindings[0].field_selection.keys.is_empty());
     let Request::Load(load) = one(&json!({"load": {}})) else { panic!() };
     assert_eq!((load.binding, load.key.len()), (0, 0));
     let Request::Store(store) = one(&json!({"store": {}})) else { panic!() };
@@ -94,10 +94,9 @@ fn a_session_is_opened() {
             panic!()
         };
         assert_eq!((open.version.as_str(), open.range, open.state), ("aa", Range::FULL, json!({"txn": 7})));
-        let names: Vec<&str> =
-            open.materialization.bindings.iter().map(|binding| binding.collection.name.as_str()).collect();
+        let names: Vec<&str> = open.task.bindings.iter().map(|binding| binding.collection.name.as_str()).collect();
         assert_eq!(names, ["a", "b"]);
-        let binding = &open.materialization.bindings[1];
+        let binding = &open.task.bindings[1];
         assert_eq!((binding.resource_path.as_slice(), binding.delta_updates), (&["Account".to_owned()][..], true));
         assert_eq!((binding.backfill, binding.state_key.as_str()), (1, "Account.v1"));
         let selection = &binding.field_selection;

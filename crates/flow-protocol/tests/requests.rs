@@ -56,16 +56,16 @@ fn every_field_may_be_absent() {
     assert_eq!((discover.name.as_str(), discover.config.get()), ("", "{}"));
     let Request::Validate(validate) = one(&json!({"validate": {}})) else { panic!() };
     assert_eq!((validate.config.get(), validate.bindings.len()), ("{}", 0));
-    assert!(validate.last_capture.is_none());
+    assert!(validate.last_task.is_none());
     let Request::Validate(validate) = one(&json!({"validate": {"bindings": [{}]}})) else { panic!() };
     assert_eq!(validate.bindings[0].resource_config.get(), "{}");
     assert_eq!(validate.bindings[0].collection.name, "");
     let Request::Apply(apply) = one(&json!({"apply": {}})) else { panic!() };
-    assert_eq!((apply.capture.name.as_str(), apply.version.as_str()), ("", ""));
+    assert_eq!((apply.task.name.as_str(), apply.version.as_str()), ("", ""));
     let Request::Open(open) = one(&json!({"open": {}})) else { panic!() };
     assert_eq!(open.state, json!({}));
     assert_eq!(open.range, Range::FULL);
-    assert!(open.capture.config.is_none());
+    assert!(open.task.config.is_none());
     assert!(matches!(one(&json!({"acknowledge": {}})), Request::Acknowledge { checkpoints: 0 }));
 }
 
@@ -79,7 +79,7 @@ fn null_is_absent() {
     };
     assert_eq!(open.state, json!({}));
     assert_eq!(open.range, Range::FULL);
-    assert!(open.capture.bindings.is_empty());
+    assert!(open.task.bindings.is_empty());
 }
 
 #[test]
@@ -100,8 +100,8 @@ fn unknown_fields_are_ignored() {
     })) else {
         panic!()
     };
-    assert_eq!(open.capture.name, "acmeCo/capture");
-    assert_eq!(open.capture.bindings[0].state_key, "A.v1");
+    assert_eq!(open.task.name, "acmeCo/capture");
+    assert_eq!(open.task.bindings[0].state_key, "A.v1");
 }
 
 #[test]
@@ -132,8 +132,8 @@ fn a_whole_open() {
     }})) else {
         panic!()
     };
-    insta::assert_debug_snapshot!(open.capture);
-    assert_eq!(open.capture.config.unwrap().get(), r#"{"credentials":{"client_id":"id"},"amount":1.1}"#);
+    insta::assert_debug_snapshot!(open.task);
+    assert_eq!(open.task.config.unwrap().get(), r#"{"credentials":{"client_id":"id"},"amount":1.1}"#);
     assert_eq!(open.version, "0f0e0d0c0b0a0908");
     assert_eq!(open.range, Range { key_begin: 0, key_end: 2_147_483_647, r_clock_begin: 0, r_clock_end: u32::MAX });
     assert!(open.range.contains(0) && open.range.contains(2_147_483_647) && !open.range.contains(2_147_483_648));
@@ -152,7 +152,7 @@ fn both_ways_to_refer_to_a_collection() {
     }}})) else {
         panic!()
     };
-    assert_eq!(names(&inline.capture.bindings), ["acmeCo/A", "acmeCo/B"]);
+    assert_eq!(names(&inline.task.bindings), ["acmeCo/A", "acmeCo/B"]);
 
     let Request::Open(by_index) = one(&json!({"open": {"capture": {
         "bindings": [{"collectionIndex": 1}, {}, {"collectionIndex": "1"}],
@@ -161,8 +161,8 @@ fn both_ways_to_refer_to_a_collection() {
     }}})) else {
         panic!()
     };
-    assert_eq!(names(&by_index.capture.bindings), ["acmeCo/B", "acmeCo/A", "acmeCo/B"]);
-    assert_eq!(names(&by_index.capture.inactive_bindings), ["acmeCo/B"]);
+    assert_eq!(names(&by_index.task.bindings), ["acmeCo/B", "acmeCo/A", "acmeCo/B"]);
+    assert_eq!(names(&by_index.task.inactive_bindings), ["acmeCo/B"]);
 
     let Request::Validate(validate) = one(&json!({"validate": {
         "bindings": [{"collectionIndex": 1}],
@@ -172,7 +172,7 @@ fn both_ways_to_refer_to_a_collection() {
         panic!()
     };
     assert_eq!(validate.bindings[0].collection.name, "acmeCo/B");
-    assert_eq!(names(&validate.last_capture.unwrap().bindings), ["acmeCo/Old"]);
+    assert_eq!(names(&validate.last_task.unwrap().bindings), ["acmeCo/Old"]);
 }
 
 #[test]

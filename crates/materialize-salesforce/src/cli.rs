@@ -1,10 +1,13 @@
 //! The command line.
 
-use std::{io::Write as _, path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use flow_protocol::{materialize::Response, process, stdio};
-use salesforce_endpoint::file;
+use salesforce_endpoint::{
+    command_line::{self, ConfigFile},
+    file,
+};
 
 use crate::{
     config::Config,
@@ -19,30 +22,18 @@ use crate::{
 /// Without a command it speaks the Flow materialization protocol: requests as JSON lines on stdin, answers on stdout, logs on
 /// stderr. That is how the Flow runtime and flowctl start it. The commands are for people.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100, after_help = EXAMPLES)]
+#[command(version, max_term_width = 100, after_help = command_line::after_help(&EXAMPLES, ABOUT_CONFIGS))]
 pub struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
 }
 
-const EXAMPLES: &str = "\
-Examples:
-  materialize-salesforce spec
-  materialize-salesforce validate --config config.yaml --object '{object: Lead, match_field: Source_Id__c}'
+const EXAMPLES: [&str; 2] = [
+    "materialize-salesforce spec",
+    "materialize-salesforce validate --config config.yaml --object '{object: Lead, match_field: Source_Id__c}'",
+];
 
-A config file is YAML or JSON:
-  credentials:
-    client_id: …
-    client_secret: …
-  my_domain: acme.my.salesforce.com
-A config of source-salesforce serves as it is.
-
-Environment:
-  LOG_LEVEL   trace, debug, info, warn or error (info; warn for commands that print a result)
-  LOG_FORMAT  json for JSON lines on stderr, also at a terminal
-  HTTPS_PROXY a proxy to reach Salesforce through
-
-Exit codes: 0 done, 1 failed (the last line on stderr says why), 2 wrong arguments.";
+const ABOUT_CONFIGS: &str = "A config of source-salesforce serves as it is.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -61,9 +52,8 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct Objects {
-    /// The endpoint config, YAML or JSON; - is stdin.
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    #[command(flatten)]
+    config: ConfigFile,
     /// A resource config such as '{object: Lead, match_field: Source_Id__c}'. May be given several times, or several at once.
     #[arg(long = "object", visible_alias = "stream", value_name = "OBJECT", num_args = 1.., required = true)]
     objects: Vec<String>,
@@ -84,7 +74,7 @@ impl Arguments {
             return serve::serve(stdio::requests(), stdio::responses()).await;
         };
         match command {
-            Command::Spec => print(&Response::Spec(spec::spec())),
+            Command::Spec => process::print(&Response::Spec(spec::spec()))?,
             Command::Validate(objects) => {
                 let (config, resources) = objects.read().await?;
                 let org = crate::org(&config)?;
@@ -94,18 +84,15 @@ impl Arguments {
                     Wanted::unselected(resource, collection, Vec::new(), Default::default())
                 });
                 let wanted: Vec<_> = wanted.collect();
-                print(&Response::Validated(validate::validate(&org, &wanted).await?))
+                process::print(&Response::Validated(validate::validate(&org, &wanted).await?))?;
             }
             Command::Apply(objects) => {
                 objects.read().await?;
-                print(&Response::Applied { action_description: String::new() })
+                process::print(&Response::Applied { action_description: String::new() })?;
             }
-            Command::Completions { shell } => {
-                let mut script = Vec::new();
-                clap_complete::generate(shell, &mut Arguments::command(), "materialize-salesforce", &mut script);
-                std::io::stdout().write_all(&script).map_err(Error::Stdout)
-            }
+            Command::Completions { shell } => process::print_text(&command_line::completions::<Self>(shell))?,
         }
+        Ok(())
     }
 }
 
@@ -116,16 +103,14 @@ impl Objects {
             false => Resource::named(text),
         };
         let resources = self.objects.iter().map(resource).collect::<Result<Vec<_>, _>>()?;
-        Ok((Config::parse(&file::read(&self.config).await?)?, resources))
+        Ok((Config::parse(&self.config.read().await?)?, resources))
     }
-}
-
-fn print(value: &impl serde::Serialize) -> Result<(), Error> {
-    process::print(value).map_err(Error::Stdout)
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
+
     use super::*;
 
     #[test]

@@ -98,10 +98,9 @@ impl TryFrom<RawConfig> for Config {
         let advanced = raw.advanced;
         let mut sink = salesforce_sink::Options::default();
         if let Some(calls) = advanced.concurrency {
-            let calls = Some(calls).filter(|calls| CONCURRENCY.contains(calls)).ok_or_else(|| Error::BadSetting {
-                key: "advanced.concurrency",
-                problem: format!("it is a number of calls from 1 to {}, such as 5", CONCURRENCY.end()),
-            })?;
+            let problem = || format!("it is a number of calls from 1 to {}, such as 5", CONCURRENCY.end());
+            let calls = Some(calls).filter(|calls| CONCURRENCY.contains(calls));
+            let calls = calls.ok_or_else(|| salesforce_endpoint::Error::bad("advanced.concurrency", problem()))?;
             sink.concurrency = usize::try_from(calls).unwrap_or(usize::MAX);
         }
         match advanced.bulk_threshold {
@@ -111,7 +110,7 @@ impl TryFrom<RawConfig> for Config {
         }
         if let Some(text) = advanced.patience {
             sink.patience = setting::duration(&text, PATIENCE, sink.patience)
-                .map_err(|problem| Error::BadSetting { key: "advanced.patience", problem })?;
+                .map_err(|problem| salesforce_endpoint::Error::bad("advanced.patience", problem))?;
         }
         let parts = Parts {
             credentials: raw.credentials,

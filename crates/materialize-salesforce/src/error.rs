@@ -5,20 +5,11 @@ use salesforce_sink::Rejection;
 /// Every failure that ends a command or a session.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// What came over stdin, or a config in it, is not what the protocol says.
+    /// What came over stdin, or a config in it, is not what the protocol says; or stdout takes no more.
     #[error(transparent)]
     Protocol(#[from] flow_protocol::Error),
 
-    /// A value of the configuration cannot be used.
-    #[error("{key}: {problem}")]
-    BadSetting {
-        /// Its place in the config.
-        key: &'static str,
-        /// Why, and what is expected.
-        problem: String,
-    },
-
-    /// The part of the configuration that leads to the org cannot be used, or the file it stands in.
+    /// The configuration cannot be used, or the file it stands in.
     #[error(transparent)]
     Endpoint(#[from] salesforce_endpoint::Error),
 
@@ -109,10 +100,6 @@ pub enum Error {
         /// Why not.
         why: &'static str,
     },
-
-    /// Written output could not be handed over.
-    #[error("writing to stdout")]
-    Stdout(#[source] std::io::Error),
 }
 
 impl Error {

@@ -338,7 +338,7 @@ fn target(
     }
     target.operations.dedup();
     target.missing = Missing::Done;
-    target.nulls = resource.nulls.into();
+    target.nulls = resource.nulls;
     target.options = resource.options;
     if resource.policy == Policy::Insert {
         target.delivery_key = matches;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use salesforce_client::{FieldName, SObjectName};
 use salesforce_endpoint::setting;
+use salesforce_sink::Nulls;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{
@@ -93,16 +94,6 @@ enum Deletions {
     Ignore,
     Delete,
     SetField,
-}
-
-/// What a null means.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Nulls {
-    /// The field is emptied.
-    #[default]
-    Clear,
-    /// The field is left alone.
-    Leave,
 }
 
 /// What happens to references.
@@ -204,15 +195,6 @@ fn as_json(value: &Value) -> Result<Box<RawValue>, serde_json::Error> {
         },
         Value::Array(_) | Value::Object(_) => Err(serde::de::Error::custom("not a single value")),
         value => to_raw_value(value),
-    }
-}
-
-impl From<Nulls> for salesforce_sink::Nulls {
-    fn from(nulls: Nulls) -> Self {
-        match nulls {
-            Nulls::Clear => Self::Clear,
-            Nulls::Leave => Self::Leave,
-        }
     }
 }
 

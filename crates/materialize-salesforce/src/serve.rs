@@ -38,7 +38,7 @@ where
             }
             Request::Apply(request) => {
                 // Nothing is made in the org; that the objects are there is found out when the session opens.
-                Config::parse(config_of(&request.materialization)?)?;
+                Config::parse(config_of(&request.task)?)?;
                 Response::Applied { action_description: String::new() }
             }
             Request::Open(request) => return session::run(request, requests, responses).await,

@@ -52,7 +52,7 @@ where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let Open { materialization, state, .. } = request;
+    let Open { task: materialization, state, .. } = request;
     let config = Config::parse(serve::config_of(&materialization)?)?;
     let state: State = serde_json::from_value(state).unwrap_or_default();
     let org = crate::org(&config)?;

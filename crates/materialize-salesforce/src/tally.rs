@@ -52,19 +52,20 @@ pub enum Verdict {
 impl Tally {
     /// Counts a receipt, and says what it means under a policy.
     pub fn note(&mut self, origin: Origin, outcome: Outcome, on_error: OnError) -> Verdict {
+        // What is to be marked as deleted and is not there is gone already.
+        let is_gone = |why: &Rejection| origin.is_deletion && &*why.code == codes::NOT_FOUND;
         self.settled += 1;
         let count = match &outcome {
             Outcome::Applied { id: None, .. } | Outcome::Unchanged => &mut self.unchanged,
             Outcome::Applied { .. } if origin.is_deletion => &mut self.deleted,
             Outcome::Applied { created: true, .. } => &mut self.created,
             Outcome::Applied { .. } => &mut self.updated,
-            // What is to be marked as deleted and is not there is gone already.
-            Outcome::Rejected(why) if origin.is_deletion && &*why.code == codes::NOT_FOUND => &mut self.unchanged,
+            Outcome::Rejected(why) if is_gone(why) => &mut self.unchanged,
             Outcome::Rejected(_) => &mut self.rejected,
         };
         *count += 1;
         match outcome {
-            Outcome::Rejected(why) if !(origin.is_deletion && &*why.code == codes::NOT_FOUND) => match on_error {
+            Outcome::Rejected(why) if !is_gone(&why) => match on_error {
                 OnError::Stop => Verdict::Fatal(why),
                 OnError::Continue => Verdict::Reported(why),
             },

@@ -161,12 +161,6 @@ impl Refusal {
     pub fn code(&self) -> Option<&str> {
         self.faults.first().map(|fault| fault.code.as_str())
     }
-
-    /// Whether any of the faults has this code.
-    #[must_use]
-    pub fn has(&self, code: &str) -> bool {
-        self.faults.iter().any(|fault| fault.code == code)
-    }
 }
 
 /// `INVALID_FIELD: No such column 'foo' (fields: foo) [HTTP 400, request 1234]`

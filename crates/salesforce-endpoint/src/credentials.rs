@@ -183,7 +183,7 @@ impl RawCredentials {
     pub(crate) fn read(self, surroundings: &Surroundings) -> Result<Credentials, Error> {
         let way = self.way()?;
         let needed = |key: &'static str, value: Option<String>| {
-            value.ok_or_else(|| bad(key, format!("it is missing or empty, and \"{}\" needs it", way.title())))
+            value.ok_or_else(|| Error::bad(key, format!("it is missing or empty, and \"{}\" needs it", way.title())))
         };
         let secret = |key: &'static str, value: Option<String>| needed(key, value).map(SecretString::from);
         match way {
@@ -195,11 +195,10 @@ impl RawCredentials {
                     self.refresh_token.map(|token| token.trim().to_owned()).filter(|token| !token.is_empty()),
                 )?,
             }),
-            Way::ClientCredentials if surroundings.is_common_host => Err(bad(
+            Way::ClientCredentials if surroundings.is_common_host => Err(Error::bad(
                 "my_domain",
                 "it is missing: client credentials are served at the org's My Domain only (Setup, My Domain shows it); if a \
-                 refresh token was meant, credentials.refresh_token is missing"
-                    .into(),
+                 refresh token was meant, credentials.refresh_token is missing",
             )),
             Way::ClientCredentials => Ok(Credentials::ClientCredentials {
                 client_id: needed("credentials.client_id", self.client_id)?,
@@ -241,7 +240,7 @@ impl RawCredentials {
         };
         Way::ALL.into_iter().find(|way| way.title() == title).ok_or_else(|| {
             let titles: Vec<_> = Way::ALL.iter().map(|way| format!("\"{}\"", way.title())).collect();
-            bad("credentials.credentials_title", format!("it is one of {}", titles.join(", ")))
+            Error::bad("credentials.credentials_title", format!("it is one of {}", titles.join(", ")))
         })
     }
 }
@@ -261,10 +260,6 @@ pub(crate) fn end_of(credentials: &Credentials) -> Option<&'static str> {
              Summer '27: change to client credentials or JWT bearer before that",
         ),
     }
-}
-
-fn bad(key: &'static str, problem: String) -> Error {
-    Error::BadSetting { key, problem }
 }
 
 /// A PEM text says of itself what it is; everything else is taken for a PKCS#12 file.

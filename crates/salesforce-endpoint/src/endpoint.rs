@@ -110,7 +110,7 @@ fn fixed(url: &str) -> Result<LoginUrl, Error> {
 
 /// A My Domain is a host; people paste it with a scheme, or paste the Lightning host.
 fn my_domain(domain: &str) -> Result<LoginUrl, Error> {
-    let problem = |problem: &str| Error::BadSetting { key: "my_domain", problem: problem.into() };
+    let problem = |problem| Error::bad("my_domain", problem);
     if domain.contains("://") {
         return Err(problem("give the host alone, such as acme.my.salesforce.com, without https://"));
     }

@@ -41,6 +41,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// A value that cannot be used; `key` is its place in the config.
+    pub fn bad(key: &'static str, problem: impl Into<String>) -> Self {
+        Self::BadSetting { key, problem: problem.into() }
+    }
+
     pub(crate) fn setting(key: &'static str, source: salesforce_client::Error) -> Self {
         Self::Setting { key, source: Box::new(source) }
     }

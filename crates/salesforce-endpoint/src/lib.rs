@@ -2,7 +2,8 @@
 //! how it is reached.
 //!
 //! A connector's config is its own, with its own form; the parts of it that lead to the org are read here, so that one
-//! config file serves the capture and the materialization.
+//! config file serves the capture and the materialization. The forms write the same fields out for themselves: behind
+//! serde's `flatten` an error has no path and the wrong column, and the order of a form mixes fields of both kinds.
 //!
 //! In reading order:
 //! - [`endpoint`]: from these parts to an [`Org`](salesforce_client::Org);
@@ -11,9 +12,11 @@
 //! - [`setting`]: how single values are written;
 //! - [`mod@closest`]: the name that was probably meant;
 //! - [`mod@file`]: configs in YAML or JSON;
+//! - [`command_line`]: what the connectors' command lines have in common;
 //! - [`error`]: everything that can go wrong.
 
 pub mod closest;
+pub mod command_line;
 pub mod credentials;
 pub mod endpoint;
 pub mod error;

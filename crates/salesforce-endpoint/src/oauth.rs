@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use flow_protocol::capture::OAuth2;
+use flow_protocol::task::OAuth2;
 
 /// Host of the sign-in pages: a My Domain before the sandbox switch before production.
 const HOST: &str = "{{#config.my_domain}}{{{config.my_domain}}}{{/config.my_domain}}\

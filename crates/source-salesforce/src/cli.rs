@@ -1,10 +1,13 @@
 //! The command line.
 
-use std::{io::Write as _, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use flow_protocol::{capture::Response, process, stdio};
-use salesforce_endpoint::file;
+use salesforce_endpoint::{
+    command_line::{self, ConfigFile},
+    file,
+};
 
 use crate::{
     apply,
@@ -22,38 +25,27 @@ use crate::{
 /// Without a command it speaks the Flow capture protocol: requests as JSON lines on stdin, answers on stdout, logs on
 /// stderr. That is how the Flow runtime and flowctl start it. The commands are for people.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100, after_help = EXAMPLES)]
+#[command(version, max_term_width = 100, after_help = command_line::after_help(&EXAMPLES, ABOUT_CONFIGS))]
 pub struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
 }
 
-const EXAMPLES: &str = "\
-Examples:
-  source-salesforce spec
-  source-salesforce discover --config config.yaml
-  source-salesforce pull --config config.yaml --stream Account --state state.json --until-caught-up
+const EXAMPLES: [&str; 3] = [
+    "source-salesforce spec",
+    "source-salesforce discover --config config.yaml",
+    "source-salesforce pull --config config.yaml --stream Account --state state.json --until-caught-up",
+];
 
-A config file is YAML or JSON:
-  credentials:
-    client_id: …
-    client_secret: …
-  my_domain: acme.my.salesforce.com
-With a refresh_token it signs in by that; with username and private_key by JWT bearer; the README shows each way.
-
-Environment:
-  LOG_LEVEL   trace, debug, info, warn or error (info; warn for commands that print a result)
-  LOG_FORMAT  json for JSON lines on stderr, also at a terminal
-  HTTPS_PROXY a proxy to reach Salesforce through
-
-Exit codes: 0 done, 1 failed (the last line on stderr says why), 2 wrong arguments.";
+const ABOUT_CONFIGS: &str = "\
+With a refresh_token it signs in by that; with username and private_key by JWT bearer; the README shows each way.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Print the configuration schemas and how to sign in.
     Spec,
     /// List the streams of an org.
-    Discover(Endpoint),
+    Discover(ConfigFile),
     /// Check that streams can be captured; say what is missing.
     Validate(Streams),
     /// Make the PushTopics that a capture of these streams needs, and remove those it no longer needs.
@@ -66,7 +58,7 @@ enum Command {
     /// Print the exact JSON schema of a stream's documents.
     Schema {
         #[command(flatten)]
-        endpoint: Endpoint,
+        config: ConfigFile,
         /// The stream: an object's API name, or a resource config such as '{stream: Account, fields: {exclude: [Fax]}}'.
         #[arg(long, value_name = "NAME")]
         stream: String,
@@ -99,16 +91,9 @@ enum Command {
 }
 
 #[derive(Debug, Args)]
-struct Endpoint {
-    /// The endpoint config, YAML or JSON; - is stdin.
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
-}
-
-#[derive(Debug, Args)]
 struct Streams {
     #[command(flatten)]
-    endpoint: Endpoint,
+    config: ConfigFile,
     /// A stream: an object's API name, or a resource config such as '{stream: User, interval: PT1M}'. May be given several times, or several at once.
     #[arg(long = "stream", value_name = "NAME", num_args = 1.., required = true)]
     streams: Vec<String>,
@@ -148,26 +133,26 @@ impl Arguments {
             return serve::serve(stdio::requests(), stdio::responses()).await;
         };
         match command {
-            Command::Spec => print(&Response::Spec(spec::spec())),
-            Command::Discover(endpoint) => {
-                let org = crate::org(&endpoint.read().await?)?;
-                print(&Response::Discovered(discover::discover(&org).await?))
+            Command::Spec => process::print(&Response::Spec(spec::spec()))?,
+            Command::Discover(config) => {
+                let org = crate::org(&Config::parse(&config.read().await?)?)?;
+                process::print(&Response::Discovered(discover::discover(&org).await?))?;
             }
             Command::Validate(streams) => {
                 let (config, resources) = streams.read().await?;
                 validate::validate(&crate::org(&config)?, &resources).await?;
-                print(&Response::Validated(resources.iter().map(Resource::path).collect()))
+                process::print(&Response::Validated(resources.iter().map(Resource::path).collect()))?;
             }
             Command::Apply { streams, name: Name { name } } => {
                 let (config, resources) = streams.read().await?;
                 let action_description = apply::apply(&crate::org(&config)?, &name, &resources).await?;
-                print(&Response::Applied { action_description })
+                process::print(&Response::Applied { action_description })?;
             }
-            Command::Schema { endpoint, stream } => {
+            Command::Schema { config, stream } => {
                 let resource = resource(stream)?;
-                let org = crate::org(&endpoint.read().await?)?;
+                let org = crate::org(&Config::parse(&config.read().await?)?)?;
                 let describe = validate::describe(&org, &resource).await?;
-                print(&Feed::of(&describe, &resource)?.schema())
+                process::print(&Feed::of(&describe, &resource)?.schema())?;
             }
             Command::Pull { streams, name: Name { name }, state, tagged, until_caught_up, for_ } => {
                 let (config, resources) = streams.read().await?;
@@ -178,20 +163,11 @@ impl Arguments {
                 };
                 let Surroundings { is_terminal, prints_to_terminal } = surroundings;
                 let options = pull::Options { name, state, tagged, until, is_terminal, prints_to_terminal };
-                pull::pull(&config, resources, options).await
+                pull::pull(&config, resources, options).await?;
             }
-            Command::Completions { shell } => {
-                let mut script = Vec::new();
-                clap_complete::generate(shell, &mut Arguments::command(), "source-salesforce", &mut script);
-                std::io::stdout().write_all(&script).map_err(Error::Stdout)
-            }
+            Command::Completions { shell } => process::print_text(&command_line::completions::<Self>(shell))?,
         }
-    }
-}
-
-impl Endpoint {
-    async fn read(&self) -> Result<Config, Error> {
-        Config::parse(&file::read(&self.config).await?)
+        Ok(())
     }
 }
 
@@ -199,7 +175,7 @@ impl Streams {
     async fn read(&self) -> Result<(Config, Vec<Resource>), Error> {
         let resources = self.streams.iter().cloned().map(resource).collect::<Result<Vec<_>, _>>()?;
         resource::check_distinct(&resources)?;
-        Ok((self.endpoint.read().await?, resources))
+        Ok((Config::parse(&self.config.read().await?)?, resources))
     }
 }
 
@@ -209,10 +185,6 @@ fn resource(argument: String) -> Result<Resource, Error> {
         true => Resource::parse(&file::as_json(&argument, "--stream")?),
         false => Resource::named(argument),
     }
-}
-
-fn print(value: &impl serde::Serialize) -> Result<(), Error> {
-    process::print(value).map_err(Error::Stdout)
 }
 
 /// `30`, `30s`, `5m`, `2h`.
@@ -230,6 +202,8 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
+
     use super::*;
 
     #[test]

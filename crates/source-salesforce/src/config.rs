@@ -144,19 +144,16 @@ impl TryFrom<RawConfig> for Config {
         };
         let endpoint = parts.read()?;
         if endpoint.api_version < EARLIEST_API_VERSION.parse().map_err(Error::salesforce)? {
-            return Err(Error::BadSetting {
-                key: "advanced.api_version",
-                problem: format!(
-                    "the Streaming API speaks {EARLIEST_API_VERSION} and later; leave it empty for {}",
-                    ApiVersion::DEFAULT
-                ),
-            });
+            let problem = format!(
+                "the Streaming API speaks {EARLIEST_API_VERSION} and later; leave it empty for {}",
+                ApiVersion::DEFAULT
+            );
+            return Err(salesforce_endpoint::Error::bad("advanced.api_version", problem).into());
         }
         let interval = |key, text: Option<String>, bounds, default| match text {
             None => Ok(default),
-            Some(text) => {
-                setting::duration(&text, bounds, default).map_err(|problem| Error::BadSetting { key, problem })
-            }
+            Some(text) => setting::duration(&text, bounds, default)
+                .map_err(|problem| salesforce_endpoint::Error::bad(key, problem)),
         };
         let coalescing =
             interval("advanced.coalescing_interval", advanced.coalescing_interval, COALESCINGS, COALESCING)?;
@@ -164,14 +161,13 @@ impl TryFrom<RawConfig> for Config {
             interval("advanced.inspection_interval", advanced.inspection_interval, INSPECTIONS, INSPECTION)?;
         let sweeps = advanced.sweep_interval.map(|text| {
             setting::duration(&text, SWEEP_INTERVALS, EXAMPLE_SWEEPS)
-                .map_err(|problem| Error::BadSetting { key: "advanced.sweep_interval", problem })
+                .map_err(|problem| salesforce_endpoint::Error::bad("advanced.sweep_interval", problem))
         });
         let sweeps = sweeps.transpose()?;
         let share = match advanced.api_budget {
             None => Share::default(),
-            Some(percent) => Share::percent(percent).ok_or_else(|| Error::BadSetting {
-                key: "advanced.api_budget",
-                problem: "it is a percentage from 1 to 100, such as 50".into(),
+            Some(percent) => Share::percent(percent).ok_or_else(|| {
+                salesforce_endpoint::Error::bad("advanced.api_budget", "it is a percentage from 1 to 100, such as 50")
             })?,
         };
         Ok(Self {

@@ -53,7 +53,7 @@ where
     R: AsyncRead + Unpin + Send + 'static,
     W: AsyncWrite + Unpin,
 {
-    let Open { capture, range, state, .. } = request;
+    let Open { task: capture, range, state, .. } = request;
     let config = Config::parse(config_of(&capture)?)?;
     let state = State::parse(&state)?;
     let (wanted, serving) = wanted(&capture, Shard::of(range)?, state.shard.unwrap_or_default())?;

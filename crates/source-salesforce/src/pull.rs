@@ -247,7 +247,7 @@ impl Output for Lines {
     }
 
     async fn commit(&mut self, patch: Option<&Value>) -> Result<(), Error> {
-        self.print().map_err(Error::Stdout)?;
+        self.print().map_err(flow_protocol::Error::Print)?;
         if let Some(patch) = patch {
             state::apply(&mut self.state, patch);
             self.write_state()?;

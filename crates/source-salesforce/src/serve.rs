@@ -39,7 +39,7 @@ where
                 Response::Validated(resources.iter().map(Resource::path).collect())
             }
             Request::Apply(request) => {
-                let capture = request.capture;
+                let capture = request.task;
                 let config = Config::parse(open::config_of(&capture)?)?;
                 let resources = resources(capture.bindings.iter().map(|binding| &*binding.resource_config))?;
                 let action_description = apply::apply(&crate::org(&config)?, &capture.name, &resources).await?;

@@ -8,17 +8,14 @@
 use std::collections::BTreeMap;
 
 use demo::runtime::{Delivery, Patch, Transaction};
+use futures::StreamExt as _;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use salesforce_emulator::{Emulator, Settings, org::BulkStop};
 use serde_json::{Value, json};
-use tokio::{
-    sync::watch,
-    task::{JoinSet, block_in_place},
-    time::timeout,
-};
+use tokio::{sync::watch, task::block_in_place, time::timeout};
 
 use super::desk::{Desk, MATCH, by_match, document, make_matchable, target};
-use crate::{org::Org, program::PATIENCE};
+use crate::{org::Org, program::PATIENCE, side_by_side::side_by_side};
 
 const SEEDS: u64 = 10;
 const KILLS: u32 = 24;
@@ -49,16 +46,10 @@ struct Counts {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_at_any_moment_nothing_is_lost_or_doubled() {
-    let mut seeds = 0..SEEDS;
-    let (mut under_way, mut total) = (JoinSet::new(), Counts::default());
-    loop {
-        while under_way.len() < AT_ONCE
-            && let Some(seed) = seeds.next()
-        {
-            under_way.spawn(one_seed(seed));
-        }
-        let Some(counts) = under_way.join_next().await else { break };
-        let counts = counts.expect("the seed's rows are all there, once");
+    let mut ends = side_by_side(0..SEEDS, AT_ONCE, one_seed);
+    let mut total = Counts::default();
+    while let Some((seed, counts)) = ends.next().await {
+        let counts = counts.unwrap_or_else(|_| panic!("seed {seed}: its rows are not all there, once"));
         total.kills += counts.kills;
         total.while_writing += counts.while_writing;
         total.around_commits += counts.around_commits;

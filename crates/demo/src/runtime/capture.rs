@@ -6,8 +6,7 @@ use super::{
     Collection, Connector, Group, Session,
     collection::Unusable,
     history::{History, Regression},
-    merge_patch,
-    session::Patch,
+    task::{self, strings},
 };
 use crate::error::Error;
 
@@ -70,18 +69,9 @@ impl Binding {
         self.resource_path.last().map_or("", String::as_str)
     }
 
-    /// The key of the binding's state: the path's parts, percent-encoded and joined, and the backfill counter.
+    /// The key of the binding's state.
     pub fn state_key(&self) -> String {
-        let encode = |part: &String| -> String {
-            part.bytes()
-                .map(|byte| match byte {
-                    b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' | b'.' => char::from(byte).to_string(),
-                    other => format!("%{other:02X}"),
-                })
-                .collect()
-        };
-        let path: Vec<String> = self.resource_path.iter().map(encode).collect();
-        format!("{}.v{}", path.join("%2F"), self.backfill)
+        task::state_key(&self.resource_path, self.backfill)
     }
 
     fn collection_spec(&self) -> Value {
@@ -156,9 +146,7 @@ impl Capture {
     /// # Errors
     /// When the connector fails.
     pub async fn apply(&self, connector: &Connector) -> Result<String, Error> {
-        let request = json!({ "apply": { "capture": self.spec(), "version": "0000000000000001" } });
-        let applied = connector.ask(&request, "applied").await?;
-        Ok(applied["actionDescription"].as_str().unwrap_or_default().to_owned())
+        task::apply(connector, &json!({ "capture": self.spec(), "version": task::VERSION })).await
     }
 
     /// Opens a session from the state as of the last commit.
@@ -174,12 +162,7 @@ impl Capture {
 
     /// The request that opens a session.
     pub fn open_request(&self) -> Value {
-        json!({ "open": {
-            "capture": self.spec(),
-            "version": "0000000000000001",
-            "range": { "keyEnd": u32::MAX, "rClockEnd": u32::MAX },
-            "state": self.state,
-        } })
+        task::open_request("capture", self.spec(), &self.state)
     }
 
     /// Commits a group: its documents and its update of the state become durable together. The connector is told by
@@ -200,11 +183,7 @@ impl Capture {
         for sourced in schemas {
             self.committed[sourced.binding].schema = Some(sourced.schema);
         }
-        match patch {
-            Patch::Keep => {}
-            Patch::Merge(patch) => merge_patch::apply(&mut self.state, patch),
-            Patch::Replace(state) => self.state = state,
-        }
+        patch.apply(&mut self.state);
         self.checkpoints += 1;
         Ok(())
     }
@@ -276,8 +255,4 @@ impl Capture {
             "intervalSeconds": 300,
         })
     }
-}
-
-pub(super) fn strings(value: &Value) -> Option<Vec<String>> {
-    value.as_array()?.iter().map(|item| item.as_str().map(str::to_owned)).collect()
 }

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{Connector, Delivery, Patch, capture::strings, merge_patch};
+use super::{
+    Connector, Delivery, Patch,
+    task::{self, strings},
+};
 use crate::error::Error;
 
 /// A materialization task.
@@ -180,7 +183,7 @@ impl Target {
     }
 
     fn state_key(&self) -> String {
-        format!("{}.v{}", self.validated.resource_path.join("%2F"), self.backfill)
+        task::state_key(&self.validated.resource_path, self.backfill)
     }
 }
 
@@ -224,10 +227,8 @@ impl Materialization {
     /// # Errors
     /// When the connector fails.
     pub async fn apply(&self, connector: &Connector) -> Result<String, Error> {
-        let request =
-            json!({ "apply": { "materialization": self.spec(), "version": "0000000000000001", "state": {} } });
-        let applied = connector.ask(&request, "applied").await?;
-        Ok(applied["actionDescription"].as_str().unwrap_or_default().to_owned())
+        let request = json!({ "materialization": self.spec(), "version": task::VERSION, "state": {} });
+        task::apply(connector, &request).await
     }
 
     /// Opens a session from the state as of the last commit, and has it acknowledge that commit again, as each session begins.
@@ -243,21 +244,12 @@ impl Materialization {
 
     /// The request that opens a session.
     pub fn open_request(&self) -> Value {
-        json!({ "open": {
-            "materialization": self.spec(),
-            "version": "0000000000000001",
-            "range": { "keyEnd": u32::MAX, "rClockEnd": u32::MAX },
-            "state": self.state,
-        } })
+        task::open_request("materialization", self.spec(), &self.state)
     }
 
     /// A transaction has become durable, with what it changes in the state.
     pub fn committed(&mut self, patch: Patch) {
-        match patch {
-            Patch::Keep => {}
-            Patch::Merge(patch) => merge_patch::apply(&mut self.state, patch),
-            Patch::Replace(state) => self.state = state,
-        }
+        patch.apply(&mut self.state);
     }
 
     /// The targets.

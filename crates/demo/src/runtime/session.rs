@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
-    Connector,
+    Connector, merge_patch,
     process::{Exit, Process},
 };
 use crate::error::Error;
@@ -193,6 +193,15 @@ impl Patch {
             return Err(Error::protocol("a state that is no object", &answer.to_string()));
         }
         Ok(if state["mergePatch"] == true { Self::Merge(updated) } else { Self::Replace(updated) })
+    }
+
+    /// Changes the state.
+    pub(super) fn apply(self, state: &mut Value) {
+        match self {
+            Self::Keep => {}
+            Self::Merge(patch) => merge_patch::apply(state, patch),
+            Self::Replace(new) => *state = new,
+        }
     }
 }
 

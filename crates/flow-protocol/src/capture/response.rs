@@ -1,13 +1,11 @@
-//! Responses, and how they stand in JSON: documented fields only, nothing `null`, since runtimes before mid-2026
-//! refuse what they do not know.
+//! Responses, and how they stand in JSON. What they have in common with those of materializations is in [`task::response`](response).
 
 use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-/// Version of the protocol, the only one runtimes accept.
-pub const PROTOCOL: u32 = 3_032_023;
+use crate::task::response::{self, OAuth2, is_false};
 
 /// An answer to a request.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,45 +47,6 @@ pub struct Spec {
     pub resource_path_pointers: Vec<String>,
 }
 
-/// Templates of an OAuth flow, in Mustache, with triple braces so that nothing is HTML-escaped. Empty means absent.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct OAuth2 {
-    /// Name of the provider, as in the schema's `x-oauth2-provider`.
-    pub provider: String,
-    /// The page where the user consents.
-    pub auth_url_template: String,
-    /// Where the code is exchanged for tokens.
-    pub access_token_url_template: String,
-    /// HTTP method of the exchange; `POST` when empty.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub access_token_method: String,
-    /// Body of the exchange.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub access_token_body: String,
-    /// Headers of the exchange.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub access_token_headers: BTreeMap<String, String>,
-    /// Which members of the reply become which properties of the credentials: property to JSON pointer.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub access_token_response_map: BTreeMap<String, String>,
-    /// Where a refresh token is exchanged for an access token.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub refresh_token_url_template: String,
-    /// HTTP method of the refresh; `POST` when empty.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub refresh_token_method: String,
-    /// Body of the refresh.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub refresh_token_body: String,
-    /// Headers of the refresh.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub refresh_token_headers: BTreeMap<String, String>,
-    /// As `access_token_response_map`, for the refresh.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub refresh_token_response_map: BTreeMap<String, String>,
-}
-
 /// A resource that can be captured.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -112,32 +71,19 @@ pub struct DiscoveredBinding {
 
 impl Serialize for Response {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct SpecMessage<'a> {
-            protocol: u32,
-            #[serde(flatten)]
-            spec: &'a Spec,
-        }
-
         match self {
-            Self::Spec(spec) => serializer.collect_map([("spec", SpecMessage { protocol: PROTOCOL, spec })]),
+            Self::Spec(spec) => response::spec(spec, serializer),
             Self::Discovered(bindings) => {
                 serializer.collect_map([("discovered", BTreeMap::from([("bindings", bindings)]))])
             }
             Self::Validated(paths) => {
                 let bindings: Vec<_> = paths.iter().map(|path| json!({ "resourcePath": path })).collect();
-                serializer.collect_map([("validated", json!({ "bindings": bindings }))])
+                response::validated(&bindings, serializer)
             }
-            Self::Applied { action_description } => {
-                serializer.collect_map([("applied", json!({ "actionDescription": action_description }))])
-            }
+            Self::Applied { action_description } => response::applied(action_description, serializer),
             Self::Opened { explicit_acknowledgements } => {
                 serializer.collect_map([("opened", json!({ "explicitAcknowledgements": explicit_acknowledgements }))])
             }
         }
     }
-}
-
-fn is_false(flag: &bool) -> bool {
-    !flag
 }

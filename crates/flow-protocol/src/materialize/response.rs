@@ -1,12 +1,9 @@
-//! Responses, and how they stand in JSON: documented fields only, nothing `null`, since runtimes before mid-2026
-//! refuse what they do not know.
-
-use std::collections::BTreeMap;
+//! Responses, and how they stand in JSON. What they have in common with those of captures is in [`task::response`](response).
 
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json, value::RawValue};
 
-use super::{OAuth2, PROTOCOL};
+use crate::task::response::{self, OAuth2, is_false};
 
 /// An answer to a request.
 #[derive(Debug, Clone)]
@@ -117,25 +114,15 @@ impl Serialize for Constraint {
 impl Serialize for Response {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
-        struct SpecMessage<'a> {
-            protocol: u32,
-            #[serde(flatten)]
-            spec: &'a Spec,
-        }
-        #[derive(Serialize)]
         struct LoadedMessage<'a> {
             binding: usize,
             doc: &'a RawValue,
         }
 
         match self {
-            Self::Spec(spec) => serializer.collect_map([("spec", SpecMessage { protocol: PROTOCOL, spec })]),
-            Self::Validated(bindings) => {
-                serializer.collect_map([("validated", BTreeMap::from([("bindings", bindings)]))])
-            }
-            Self::Applied { action_description } => {
-                serializer.collect_map([("applied", json!({ "actionDescription": action_description }))])
-            }
+            Self::Spec(spec) => response::spec(spec, serializer),
+            Self::Validated(bindings) => response::validated(bindings, serializer),
+            Self::Applied { action_description } => response::applied(action_description, serializer),
             Self::Opened { disable_load_optimization } => {
                 let opened = json!({ "disableLoadOptimization": disable_load_optimization });
                 serializer.collect_map([("opened", opened)])
@@ -155,8 +142,4 @@ fn with_state(patch: Option<&Value>) -> Value {
         Some(patch) => json!({ "state": { "updated": patch, "mergePatch": true } }),
         None => json!({}),
     }
-}
-
-fn is_false(flag: &bool) -> bool {
-    !flag
 }

@@ -1,97 +1,49 @@
-//! Requests as they stand in JSON.
+//! Requests as they stand in JSON. What they have in common with those of captures is in [`task::wire`].
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde::{Deserialize, de::IgnoredAny};
-use serde_json::{Map, Value, value::RawValue};
+use serde_json::value::RawValue;
 
-use super::{Binding, Collection, Exists, FieldSelection, Inference, Projection, Range, Unpackable, ValidateBinding};
+use super::{Binding, Collection, Exists, FieldSelection, Inference, Projection, Unpackable, ValidateBinding};
 use crate::{
-    capture::empty_config,
     error::RequestFault,
     parse,
-    wire::{Linked, Linking, RangeSpec, U32},
+    task::{
+        self,
+        wire::{Apply, Open, U32, Validate, empty_config},
+    },
 };
 
 pub(super) fn request(line: &str) -> Result<super::Request, RequestFault> {
-    let wire: Request = parse::from_str(line)?;
-    let found = wire.kinds();
-    let [kind] = found[..] else {
-        return Err(RequestFault::Kinds { expected: &super::Request::KINDS, found });
-    };
-    let Request { validate, apply, open, load, store, .. } = wire;
-    Ok(match (kind, validate, apply, open, load, store) {
-        (_, Some(validate), ..) => super::Request::Validate(validate.resolve()?),
-        (_, _, Some(apply), ..) => super::Request::Apply(apply.resolve()?),
-        (_, _, _, Some(open), ..) => super::Request::Open(open.resolve()?),
-        (_, _, _, _, Some(load), _) => super::Request::Load(load.resolve()?),
-        (_, _, _, _, _, Some(store)) => super::Request::Store(store.resolve()?),
-        ("acknowledge", ..) => super::Request::Acknowledge,
-        ("flush", ..) => super::Request::Flush,
-        ("startCommit", ..) => super::Request::StartCommit,
-        _ => super::Request::Spec,
-    })
+    let Request { spec, validate, apply, open, acknowledge, load, flush, store, start_commit } = parse::from_str(line)?;
+    let requests = [
+        spec.map(|IgnoredAny| Ok(super::Request::Spec)),
+        validate.map(|wire| wire.resolve().map(super::Request::Validate)),
+        apply.map(|wire| wire.resolve().map(super::Request::Apply)),
+        open.map(|wire| wire.resolve().map(super::Request::Open)),
+        acknowledge.map(|IgnoredAny| Ok(super::Request::Acknowledge)),
+        load.map(|wire| wire.resolve().map(super::Request::Load)),
+        flush.map(|IgnoredAny| Ok(super::Request::Flush)),
+        store.map(|wire| wire.resolve().map(super::Request::Store)),
+        start_commit.map(|IgnoredAny| Ok(super::Request::StartCommit)),
+    ];
+    task::wire::only_one(&super::Request::KINDS, requests)
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Request {
     spec: Option<IgnoredAny>,
-    validate: Option<Validate>,
-    apply: Option<Apply>,
-    open: Option<Open>,
+    validate: Option<Validate<BindingSpec>>,
+    apply: Option<Apply<BindingSpec>>,
+    open: Option<Open<BindingSpec>>,
     acknowledge: Option<IgnoredAny>,
     load: Option<Load>,
     flush: Option<IgnoredAny>,
     store: Option<Store>,
     start_commit: Option<IgnoredAny>,
-}
-
-impl Request {
-    /// The kinds it holds.
-    fn kinds(&self) -> Vec<&'static str> {
-        let present = [
-            self.spec.is_some(),
-            self.validate.is_some(),
-            self.apply.is_some(),
-            self.open.is_some(),
-            self.acknowledge.is_some(),
-            self.load.is_some(),
-            self.flush.is_some(),
-            self.store.is_some(),
-            self.start_commit.is_some(),
-        ];
-        super::Request::KINDS.into_iter().zip(present).filter_map(|(kind, present)| present.then_some(kind)).collect()
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Validate {
-    name: Option<String>,
-    config: Option<Box<RawValue>>,
-    bindings: Option<Vec<BindingSpec>>,
-    last_materialization: Option<MaterializationSpec>,
-    last_version: Option<String>,
-    linked_collections: Option<Vec<CollectionSpec>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Apply {
-    materialization: Option<MaterializationSpec>,
-    version: Option<String>,
-    last_materialization: Option<MaterializationSpec>,
-    last_version: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Open {
-    materialization: Option<MaterializationSpec>,
-    version: Option<String>,
-    range: Option<RangeSpec>,
-    state: Option<Map<String, Value>>,
 }
 
 #[derive(Deserialize)]
@@ -113,16 +65,6 @@ struct Store {
     doc: Option<Box<RawValue>>,
     exists: Option<bool>,
     delete: Option<bool>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase")]
-struct MaterializationSpec {
-    name: Option<String>,
-    config: Option<Box<RawValue>>,
-    bindings: Option<Vec<BindingSpec>>,
-    inactive_bindings: Option<Vec<BindingSpec>>,
-    linked_collections: Option<Vec<CollectionSpec>>,
 }
 
 /// A binding of `validate`, or of a materialization.
@@ -183,49 +125,39 @@ struct StringSpec {
     max_length: Option<U32>,
 }
 
-impl Validate {
-    fn resolve(self) -> Result<super::Validate, RequestFault> {
-        let linked = Linked::<Collection>::new(self.linked_collections);
-        let bindings = linked.resolve_all(self.bindings, "validate.bindings", |wire: BindingSpec, collection| {
-            ValidateBinding {
-                resource_config: wire.resource_config.unwrap_or_else(empty_config),
-                collection,
-                field_config: wire.field_config.unwrap_or_default(),
-                backfill: wire.backfill.unwrap_or_default().0,
-                group_by: wire.group_by.unwrap_or_default(),
-            }
-        })?;
-        let last = self.last_materialization.map(|spec| spec.resolve("validate.lastMaterialization"));
-        Ok(super::Validate {
-            name: self.name.unwrap_or_default(),
-            config: self.config.unwrap_or_else(empty_config),
-            bindings,
-            last_materialization: last.transpose()?,
-            last_version: self.last_version.unwrap_or_default(),
-        })
-    }
-}
+impl task::wire::BindingSpec for BindingSpec {
+    const TASK: &'static str = "materialization";
+    const LAST_TASK: &'static str = "lastMaterialization";
 
-impl Apply {
-    fn resolve(self) -> Result<super::Apply, RequestFault> {
-        let last = self.last_materialization.map(|spec| spec.resolve("apply.lastMaterialization"));
-        Ok(super::Apply {
-            materialization: self.materialization.unwrap_or_default().resolve("apply.materialization")?,
-            version: self.version.unwrap_or_default(),
-            last_materialization: last.transpose()?,
-            last_version: self.last_version.unwrap_or_default(),
-        })
-    }
-}
+    type CollectionSpec = CollectionSpec;
+    type Collection = Collection;
+    type Unvalidated = ValidateBinding;
+    type Binding = Binding;
 
-impl Open {
-    fn resolve(self) -> Result<super::Open, RequestFault> {
-        Ok(super::Open {
-            materialization: self.materialization.unwrap_or_default().resolve("open.materialization")?,
-            version: self.version.unwrap_or_default(),
-            range: self.range.map_or(Range::FULL, Range::from),
-            state: Value::Object(self.state.unwrap_or_default()),
-        })
+    fn link(&mut self) -> (Option<CollectionSpec>, Option<U32>) {
+        (self.collection.take(), self.collection_index)
+    }
+
+    fn unvalidated(self, collection: Arc<Collection>) -> ValidateBinding {
+        ValidateBinding {
+            resource_config: self.resource_config.unwrap_or_else(empty_config),
+            collection,
+            field_config: self.field_config.unwrap_or_default(),
+            backfill: self.backfill.unwrap_or_default().0,
+            group_by: self.group_by.unwrap_or_default(),
+        }
+    }
+
+    fn validated(self, collection: Arc<Collection>) -> Binding {
+        Binding {
+            resource_config: self.resource_config.unwrap_or_else(empty_config),
+            resource_path: self.resource_path.unwrap_or_default(),
+            collection,
+            field_selection: self.field_selection.unwrap_or_default().into(),
+            delta_updates: self.delta_updates.unwrap_or_default(),
+            backfill: self.backfill.unwrap_or_default().0,
+            state_key: self.state_key.unwrap_or_default(),
+        }
     }
 }
 
@@ -267,40 +199,6 @@ fn elements(
             bytes.and_then(|bytes| super::unpack(&bytes)).map_err(|why| RequestFault::Packed { path, why })
         }
         (array, None) => Ok(array.unwrap_or_default()),
-    }
-}
-
-impl MaterializationSpec {
-    fn resolve(self, path: &str) -> Result<super::MaterializationSpec, RequestFault> {
-        let linked = Linked::<Collection>::new(self.linked_collections);
-        let binding = |wire: BindingSpec, collection| Binding {
-            resource_config: wire.resource_config.unwrap_or_else(empty_config),
-            resource_path: wire.resource_path.unwrap_or_default(),
-            collection,
-            field_selection: wire.field_selection.unwrap_or_default().into(),
-            delta_updates: wire.delta_updates.unwrap_or_default(),
-            backfill: wire.backfill.unwrap_or_default().0,
-            state_key: wire.state_key.unwrap_or_default(),
-        };
-        Ok(super::MaterializationSpec {
-            name: self.name.unwrap_or_default(),
-            config: self.config,
-            bindings: linked.resolve_all(self.bindings, &format!("{path}.bindings"), binding)?,
-            inactive_bindings: linked.resolve_all(
-                self.inactive_bindings,
-                &format!("{path}.inactiveBindings"),
-                binding,
-            )?,
-        })
-    }
-}
-
-impl Linking for BindingSpec {
-    type Spec = CollectionSpec;
-    type Collection = Collection;
-
-    fn link(&mut self) -> (Option<CollectionSpec>, Option<U32>) {
-        (self.collection.take(), self.collection_index)
     }
 }
 

@@ -16,12 +16,10 @@ use serde::{
 use crate::{
     Action, ApiVersion, Error, FieldName, Org, RecordId, SObjectName,
     bulk::{
-        JobId, JobState, Obstacle,
-        job::{jobs, message, version},
+        JobId, JobState, Jobs, Obstacle,
+        job::{message, version},
     },
     call::Call,
-    failure::Failure,
-    http::Reply,
     query::Locator,
     retry::Effect,
 };
@@ -142,22 +140,6 @@ impl IngestJob {
     #[must_use]
     pub fn obstacle(&self) -> Option<Obstacle> {
         Obstacle::told_by(self.error_message.as_deref()?)
-    }
-}
-
-/// Some of the org's ingest jobs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IngestJobs {
-    /// The jobs, in no order.
-    pub jobs: Vec<IngestJob>,
-    /// Where the next ones are.
-    pub next: Option<Locator>,
-}
-
-impl IngestJobs {
-    fn read(reply: &Reply) -> Result<IngestJobs, Failure> {
-        let (jobs, next) = jobs(reply)?;
-        Ok(IngestJobs { jobs, next })
     }
 }
 
@@ -293,12 +275,8 @@ impl Org {
     ///
     /// # Errors
     /// As any call.
-    pub async fn ingest_jobs(&self, next: Option<&Locator>) -> Result<IngestJobs, Error> {
-        let first = self.data_path(format_args!("/jobs/ingest?jobType=V2Ingest"));
-        let url = next.map_or(first.as_str(), Locator::as_str);
-        let (path, query) = url.split_once('?').unwrap_or((url, ""));
-        let call = Call::read(Action::IngestJobs).path(path).query(query.to_owned());
-        self.send(&call, IngestJobs::read).await
+    pub async fn ingest_jobs(&self, next: Option<&Locator>) -> Result<Jobs<IngestJob>, Error> {
+        self.jobs(Action::IngestJobs, "ingest?jobType=V2Ingest", next).await
     }
 
     fn ingest_path(&self, id: JobId) -> String {

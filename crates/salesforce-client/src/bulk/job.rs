@@ -4,17 +4,13 @@ use std::{fmt, str::FromStr};
 
 use http::Method;
 use jiff::Timestamp;
-use serde::{
-    Deserialize, Deserializer, Serialize,
-    de::{self, DeserializeOwned},
-};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::{
     Action, ApiVersion, Error, Org, RecordId, SObjectName,
-    bulk::Obstacle,
+    bulk::{Jobs, Obstacle},
     call::Call,
-    failure::{Failure, one_line},
-    http::Reply,
+    failure::one_line,
     query::{Locator, check_length},
     retry::Effect,
 };
@@ -123,43 +119,6 @@ pub(super) fn message<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
     Ok(message.map(|message| one_line(&message)).filter(|message| !message.is_empty()))
 }
 
-/// Some of the org's query jobs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct QueryJobs {
-    /// The jobs, in no order.
-    pub jobs: Vec<QueryJob>,
-    /// Where the next ones are.
-    pub next: Option<Locator>,
-}
-
-impl QueryJobs {
-    fn read(reply: &Reply) -> Result<QueryJobs, Failure> {
-        let (jobs, next) = jobs(reply)?;
-        Ok(QueryJobs { jobs, next })
-    }
-}
-
-/// A list of jobs, and where the next ones are.
-pub(super) fn jobs<J: DeserializeOwned>(reply: &Reply) -> Result<(Vec<J>, Option<Locator>), Failure> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Wire<J> {
-        done: bool,
-        records: Vec<J>,
-        #[serde(default)]
-        next_records_url: Option<String>,
-    }
-
-    let Wire { done, records, next_records_url } = reply.json()?;
-    let elsewhere = || Failure::unexpected(reply, "the next jobs are not below /services/data/");
-    let next = next_records_url.filter(|_| !done);
-    let next = next.map(|path| Locator::on_instance(&path).ok_or_else(elsewhere)).transpose()?;
-    if next.is_none() && !done {
-        return Err(Failure::unexpected(reply, "it says there is more but not where"));
-    }
-    Ok((records, next))
-}
-
 impl Org {
     /// Has the org run a query as a job. `object` is what the query reads, for messages.
     ///
@@ -249,12 +208,8 @@ impl Org {
     ///
     /// # Errors
     /// As any call.
-    pub async fn query_jobs(&self, next: Option<&Locator>) -> Result<QueryJobs, Error> {
-        let first = || self.data_path(format_args!("/jobs/query?jobType=V2Query"));
-        let url = next.map_or_else(first, |next| next.as_str().to_owned());
-        let (path, query) = url.split_once('?').unwrap_or((&url, ""));
-        let call = Call::read(Action::QueryJobs).path(path).query(query.to_owned());
-        self.send(&call, QueryJobs::read).await
+    pub async fn query_jobs(&self, next: Option<&Locator>) -> Result<Jobs<QueryJob>, Error> {
+        self.jobs(Action::QueryJobs, "query?jobType=V2Query", next).await
     }
 
     fn job_path(&self, id: JobId) -> String {

@@ -65,6 +65,7 @@ pub mod csv; // rows out of pieces of a body
 pub mod ingest; // jobs that write: create, upload, close, ask, abort, delete, list
 mod ingested; // what became of their rows
 mod job; // jobs that read: create, ask, abort, delete, list
+mod jobs; // lists of them
 mod obstacle; // what stands in the way of a job
 mod poll; // when to ask
 mod results; // their pages, streamed
@@ -72,9 +73,10 @@ mod stream; // rows that arrive, and are asked for again where their reply break
 
 pub use column::Column;
 pub use csv::Row;
-pub use ingest::{Ingest, IngestJob, IngestJobs, IngestOperation, IngestState, IngestStep};
+pub use ingest::{Ingest, IngestJob, IngestOperation, IngestState, IngestStep};
 pub use ingested::{IngestResults, IngestRow, IngestRows, Ingested};
-pub use job::{JobId, JobState, Operation, QueryJob, QueryJobs};
+pub use job::{JobId, JobState, Operation, QueryJob};
+pub use jobs::Jobs;
 pub use obstacle::Obstacle;
 pub(crate) use obstacle::is_quota;
 pub use poll::Poll;
