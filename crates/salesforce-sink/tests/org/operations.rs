@@ -234,7 +234,7 @@ async fn fields_are_ignored_renamed_and_looked_up() {
     assert_eq!(world.things_with(&["Owner__c", "Any__c"])["a"], json!([null, acme]));
 }
 
-/// N rows cost ⌈N/200⌉ calls; what has to be resolved costs one more for each of them.
+/// N rows cost ⌈N/200⌉ calls. What has to be resolved costs further ones, which ask for all that wait: never more than there are calls.
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_for_rows() {
     let world = World::start().await;
@@ -243,12 +243,13 @@ async fn calls_for_rows() {
         keys.iter().map(|key| (operation, key.as_str(), json!({"Text__c": operation.to_string()}))).collect()
     };
     let writes = ["create_rows", "update_rows", "upsert_rows", "delete_rows", "create", "update", "upsert", "delete"];
-    for (operation, calls, questions) in [(Upsert, 6, 0), (Update, 6, 6), (Delete, 6, 6)] {
+    for (operation, questions) in [(Upsert, 0..=0), (Update, 1..=6), (Delete, 1..=6)] {
         let before = (world.calls(&writes), world.calls(&["query", "composite"]));
         let outcomes = world.write(World::things(), &Options::default(), &changes(operation)).await;
         assert!(outcomes.iter().all(|outcome| matches!(outcome.as_str(), "created" | "applied")), "{outcomes:?}");
         let after = (world.calls(&writes), world.calls(&["query", "composite"]));
-        assert_eq!((after.0 - before.0, after.1 - before.1), (calls, questions), "{operation}");
+        assert_eq!(after.0 - before.0, 6, "{operation}");
+        assert!(questions.contains(&(after.1 - before.1)), "{operation}: {}", after.1 - before.1);
     }
 }
 
@@ -302,7 +303,7 @@ async fn keys_of_other_kinds() {
 /// Parents are there before their children, whichever came first.
 #[tokio::test(flavor = "multi_thread")]
 async fn parents_and_children_in_one_sink() {
-    use salesforce_sink::{Change, Fields, Sink};
+    use salesforce_sink::{Change, Fields, Sink, Traffic};
     let world = World::start().await;
     let lookup = Lookup { reference: "Owner__c".parse().unwrap(), object: None, by: "Number__c".parse().unwrap() };
     let things =
@@ -311,7 +312,7 @@ async fn parents_and_children_in_one_sink() {
     let mut targets = Targets::new();
     let things = targets.add(world.prepare(things).await);
     let accounts = targets.add(world.prepare(accounts).await);
-    let (sink, mut receipts) = Sink::start(&world.org, targets, &hurried());
+    let (sink, mut receipts) = Sink::start(&world.org, &Traffic::default(), targets, &hurried());
     for nth in 0..20 {
         let change = |key: String, fields: Value| {
             let fields = Fields::parse(&fields.to_string()).unwrap();

@@ -6,7 +6,7 @@ use salesforce_client::{Credentials, LoginUrl, Org, Settings};
 use salesforce_emulator::{Config, Emulator, FaultAction, FaultRule, org::Id};
 use salesforce_sink::{
     Change, Error, Fields, MatchBy, Operation, Options, Outcome, Prepared, Receipt, Receipts, Sink, Target, TargetKey,
-    Targets,
+    Targets, Traffic,
 };
 use serde_json::{Value, json};
 use tokio::task::block_in_place;
@@ -72,7 +72,7 @@ impl World {
     pub(crate) async fn sink(&self, target: Target, options: &Options) -> Running {
         let mut targets = Targets::new();
         let target = targets.add(self.prepare(target).await);
-        let (sink, receipts) = Sink::start(&self.org, targets, options);
+        let (sink, receipts) = Sink::start(&self.org, &Traffic::default(), targets, options);
         Running { sink, receipts, target }
     }
 
