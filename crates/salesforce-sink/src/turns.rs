@@ -80,14 +80,14 @@ impl Turns {
     }
 
     /// Takes back what was granted; whether a pause has begun, changed or ended, which concerns everybody.
-    pub(crate) fn end(&mut self, grant: Grant, ending: Ending) -> bool {
+    pub(crate) fn end(&mut self, Grant { probes }: Grant, ending: Ending) -> bool {
         self.under_way -= 1;
         match ending {
             Ending::Well => self.pace.went_well(),
             Ending::Congested => self.pace.congested(),
             Ending::Exhausted(_) | Ending::Nothing => {}
         }
-        if let (Some(held), true) = (&mut self.held, grant.probes) {
+        if let (Some(held), true) = (&mut self.held, probes) {
             held.probed = false;
         }
         match ending {
@@ -98,7 +98,7 @@ impl Turns {
                 true
             }
             // What was sent before the pause began says nothing of it.
-            Ending::Well | Ending::Congested => grant.probes && self.held.take().is_some(),
+            Ending::Well | Ending::Congested => probes && self.held.take().is_some(),
             Ending::Nothing => false,
         }
     }

@@ -99,7 +99,7 @@ async fn a_full_sink_keeps_no_place() {
     tokio::pin!(submitting);
     assert!(tokio::time::timeout(100 * MOMENT, &mut submitting).await.is_err(), "the window is full");
     letters.submit(Upsert, 0..3).await;
-    letters.sink.flush().await.unwrap();
+    tokio::time::timeout(100 * MOMENT, letters.sink.flush()).await.expect("a place").unwrap();
     assert_eq!(letters.settled(), [0, 1, 2]);
 }
 
@@ -119,7 +119,7 @@ async fn places_are_given_back_however_a_sink_ends() {
         if end == End::Never {
             drop(ending);
         }
-        other.sink.flush().await.unwrap();
+        tokio::time::timeout(100 * MOMENT, other.sink.flush()).await.expect("a place").unwrap();
         assert_eq!(other.settled(), [0]);
     }
 }
@@ -205,4 +205,31 @@ async fn ids_are_asked_for_together() {
         expect.sort_unstable();
         assert_eq!(seen, expect, "{route:?}");
     }
+}
+
+/// Hours in which nobody may call are no reason to give a row up, whoever found out that they have begun.
+#[tokio::test(start_paused = true)]
+async fn a_pause_uses_up_nobodys_patience() {
+    let org = ScriptedOrg::new(|nth, call| {
+        let end = match (call.sink, nth) {
+            ("locked", 0..20) => End::Locked,
+            ("refused", 0..8) => EXHAUSTED,
+            _ => End::Done,
+        };
+        (MOMENT, end)
+    });
+    let options = Options { quota_pause: Duration::from_secs(3_600), ..prompt() };
+    let traffic = Traffic::new(2);
+    let mut locked = org.sink("locked", &traffic, &options);
+    let mut refused = org.sink("refused", &traffic, &options);
+    locked.submit(Upsert, [0]).await;
+    tokio::time::sleep(2 * MOMENT).await;
+    refused.submit(Upsert, [1]).await;
+    for sink in [&mut locked, &mut refused] {
+        let outcome = sink.receipts.next().await.unwrap().outcome;
+        assert!(matches!(outcome, crate::Outcome::Applied { .. }), "{outcome:?}");
+    }
+    let calls = org.calls();
+    assert!(calls[calls.len() - 1].at - calls[0].at > Duration::from_secs(3_600), "there was a pause");
+    assert!(calls.iter().rposition(|call| call.sink == "locked").unwrap() > 2, "{calls:?}");
 }
