@@ -73,6 +73,8 @@ pub struct Config {
     pub endpoint: Endpoint,
     /// How rows are written.
     pub sink: salesforce_sink::Options,
+    /// How many calls that write may be under way at once, letters included.
+    pub concurrency: usize,
 }
 
 /// Salesforce lets a user have 25 long requests at a time.
@@ -97,11 +99,12 @@ impl TryFrom<RawConfig> for Config {
     fn try_from(raw: RawConfig) -> Result<Self, Error> {
         let advanced = raw.advanced;
         let mut sink = salesforce_sink::Options::default();
+        let mut concurrency = salesforce_sink::traffic::MOST_CALLS;
         if let Some(calls) = advanced.concurrency {
             let problem = || format!("it is a number of calls from 1 to {}, such as 5", CONCURRENCY.end());
             let calls = Some(calls).filter(|calls| CONCURRENCY.contains(calls));
             let calls = calls.ok_or_else(|| salesforce_endpoint::Error::bad("advanced.concurrency", problem()))?;
-            sink.concurrency = usize::try_from(calls).unwrap_or(usize::MAX);
+            concurrency = usize::try_from(calls).unwrap_or(usize::MAX);
         }
         match advanced.bulk_threshold {
             None => {}
@@ -121,6 +124,6 @@ impl TryFrom<RawConfig> for Config {
             proxy: advanced.proxy,
             root_certificates: advanced.root_certificates,
         };
-        Ok(Self { endpoint: parts.read()?, sink })
+        Ok(Self { endpoint: parts.read()?, sink, concurrency })
     }
 }

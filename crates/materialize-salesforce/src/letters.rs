@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use salesforce_client::{Describe, Org, SObjectName};
 use salesforce_sink::{
     Change, Fields, MatchBy, Operation, Options, Outcome, Prepared, Receipt, Receipts, Rejection, Sink, Target,
-    TargetKey, Targets,
+    TargetKey, Targets, Traffic,
 };
 use serde_json::value::to_raw_value;
 use tokio::sync::watch;
@@ -66,12 +66,13 @@ impl Mailbox {
 }
 
 impl Letters {
-    /// Begins to keep rejected rows in these objects, each with the index of its binding.
+    /// Begins to keep rejected rows in these objects, each with the index of its binding. Letters share the traffic of the rows.
     ///
     /// # Errors
     /// When an object does not exist or lacks a field for it.
     pub async fn open(
         org: &Org,
+        traffic: &Traffic,
         resources: &[Resource],
         options: &Options,
     ) -> Result<(Option<Self>, Vec<Option<TargetKey>>), Error> {
@@ -94,7 +95,7 @@ impl Letters {
             lengths.insert(key, of_fields);
             keys.insert(name.to_string(), key);
         }
-        let (sink, receipts) = Sink::start(org, targets, options);
+        let (sink, receipts) = Sink::start(org, traffic, targets, options);
         let key =
             |resource: &Resource| resource.dead_letters.as_ref().and_then(|name| keys.get(name.as_str()).copied());
         let (kept_in, kept) = watch::channel(0);

@@ -11,7 +11,7 @@ use flow_protocol::{
     stdio::{Requests, Responses},
 };
 use salesforce_client::{Org, RecordId};
-use salesforce_sink::{Sink, State as SinkState, Targets};
+use salesforce_sink::{Sink, State as SinkState, Targets, Traffic};
 use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -78,9 +78,10 @@ where
     }
     let resources: Vec<_> = wanted.into_iter().map(|wanted| wanted.resource).collect();
     left_behind::wait(&org, &resources.iter().map(|resource| &resource.object).collect::<Vec<_>>()).await?;
-    let (letters, letter_keys) = Letters::open(&org, &resources, &config.sink).await?;
+    let traffic = Traffic::new(config.concurrency);
+    let (letters, letter_keys) = Letters::open(&org, &traffic, &resources, &config.sink).await?;
     let settling = Settling::new(&resources, letters, &letter_keys);
-    let (sink, receipts) = Sink::start(&org, targets, &config.sink);
+    let (sink, receipts) = Sink::start(&org, &traffic, targets, &config.sink);
     let known = State {
         bindings: materialization.bindings.iter().map(|binding| written_to(&binding.state_key, org_id)).collect(),
     };

@@ -77,6 +77,7 @@ pub use failure::{Failure, Fault, Refusal};
 pub use host::LoginUrl;
 pub use id::{FieldName, RecordId, SObjectName};
 pub use limits::{Allocation, Limits, Usage};
+pub use lookup::MOST_VALUES;
 pub use network::{Network, Proxy, RootCertificate};
 pub use no_text::half_pair;
 pub use org::{Org, Settings};

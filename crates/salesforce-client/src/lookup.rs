@@ -9,8 +9,8 @@ use crate::{
     soql::{Condition, Literal},
 };
 
-/// The most values one query asks for: as many rows as a page has, if each value names one.
-const MOST_VALUES: usize = 2_000;
+/// The most values that one query of [`Org::ids_by`] asks for: as many rows as a page has, if each value names one.
+pub const MOST_VALUES: usize = 2_000;
 
 impl Org {
     /// The ids of the records that have these values in a field, which is filterable and has an external id or a key:
@@ -20,7 +20,7 @@ impl Org {
     /// numbers by what they say (`5` is `5.0`; what is no number matches nothing). A record whose value is spelled like
     /// none of those asked for is found all the same, at the price of further queries.
     ///
-    /// It costs one call for as many values as fit a query of [`LONGEST_QUERY`], some 2,000.
+    /// It costs one call for as many values as fit a query of [`LONGEST_QUERY`], at most [`MOST_VALUES`].
     ///
     /// # Errors
     /// As [`Org::query`].

@@ -116,6 +116,8 @@ pub(crate) struct Effects {
     pub(crate) congested: bool,
     /// An allocation of the org is used up, in Salesforce's words.
     pub(crate) exhausted: Option<String>,
+    /// Lines whose Ids are known now, when all of them have been asked for: they go on as batches of their own.
+    pub(crate) found: Vec<usize>,
 }
 
 /// One batch on its way.
@@ -127,6 +129,8 @@ pub(crate) struct Delivery {
     todo: VecDeque<(usize, Errand)>,
     /// The most lines of a call to which nothing has happened yet.
     most: usize,
+    /// Lines whose Ids are known while others' are still asked for.
+    found: Vec<usize>,
     attempt: u32,
     begun: Instant,
     /// Time that the org was out of calls: it is no attempt's fault.
@@ -137,6 +141,9 @@ pub(crate) struct Delivery {
 
 /// The most rows of a call that is no job.
 const MOST_ROWS: usize = salesforce_client::write::MOST_ROWS;
+
+/// The most keys whose records are asked for at once.
+const MOST_KEYS: usize = salesforce_client::MOST_VALUES;
 
 /// Rows of a call after a refusal that asks for fewer.
 fn fewer(rows: usize) -> usize {
@@ -154,12 +161,13 @@ impl Delivery {
         let by_key = lines.iter().any(|line| matches!(line.address, Address::Key(_)));
         let resolve =
             by_key && terms.way != Way::Single && matches!(terms.operation, Operation::Update | Operation::Delete);
-        let first = if resolve { Errand::Resolve(all) } else { Errand::Write(all) };
+        let first = if resolve { (MOST_KEYS, Errand::Resolve(all)) } else { (usize::MAX, Errand::Write(all)) };
         Delivery {
             most: lines.len().max(1),
             terms,
             lines,
-            todo: VecDeque::from([(usize::MAX, first)]),
+            todo: VecDeque::from([first]),
+            found: Vec::new(),
             attempt: 0,
             begun: now,
             excused: Duration::ZERO,
@@ -174,6 +182,10 @@ impl Delivery {
             Errand::Write(mut lines) if lines.len() > most => {
                 self.todo.push_front((most, Errand::Write(lines.split_off(most))));
                 Some(Errand::Write(lines))
+            }
+            Errand::Resolve(mut lines) if lines.len() > most => {
+                self.todo.push_front((most, Errand::Resolve(lines.split_off(most))));
+                Some(Errand::Resolve(lines))
             }
             errand => Some(errand),
         }
@@ -302,8 +314,7 @@ impl Delivery {
         retry_after: Option<Duration>,
     ) -> bool {
         if effects.exhausted.is_some() {
-            self.wake = now + self.terms.quota_pause;
-            self.excused += self.terms.quota_pause;
+            self.hold(now, now + self.terms.quota_pause);
             return true;
         }
         self.attempt += 1;
@@ -315,6 +326,15 @@ impl Delivery {
                 true
             }
             Decision::Renew | Decision::Stop => false,
+        }
+    }
+
+    /// The org has no calls until then: that is no attempt's fault.
+    pub(crate) fn hold(&mut self, now: Instant, until: Instant) {
+        let from = self.wake.max(now);
+        if from < until {
+            self.excused += until - from;
+            self.wake = until;
         }
     }
 
@@ -337,7 +357,8 @@ impl Delivery {
             return Err(Error::Call { object, source: Arc::new(error) });
         }
         let of_row = is_of_row(&error, self.terms);
-        if self.terms.way == Way::Bulk && (of_row || job::is_closed(&error)) {
+        let is_job = self.terms.way == Way::Bulk && matches!(errand, Errand::Write(_));
+        if is_job && (of_row || job::is_closed(&error)) {
             self.leave_bulk();
             self.todo.push_front((self.most, errand));
             return Ok(effects);
@@ -348,7 +369,7 @@ impl Delivery {
         let object = || error.object().map_or_else(|| "the org".to_owned(), ToString::to_string);
         let class = match error.class() {
             // A job that was not closed has written nothing.
-            Class::Unclear if self.terms.way == Way::Bulk => Class::Retry,
+            Class::Unclear if is_job => Class::Retry,
             class => class,
         };
         match (class, errand) {
@@ -398,12 +419,11 @@ impl Delivery {
     /// The Ids of records were asked for: those of each line in its place.
     pub(crate) fn resolved(&mut self, lines: Vec<usize>, ids: Vec<Vec<RecordId>>) -> Effects {
         let mut effects = Effects::default();
-        let mut found = Vec::new();
         for (line, ids) in lines.into_iter().zip(ids) {
             match *ids {
                 [id] => {
                     self.lines[line].address = Address::Id(id);
-                    found.push(line);
+                    self.found.push(line);
                 }
                 [] => {
                     let why = "no record has this key, or the user may not see it";
@@ -417,8 +437,8 @@ impl Delivery {
                 }
             }
         }
-        if !found.is_empty() {
-            self.todo.push_front((self.most, Errand::Write(found)));
+        if self.is_done() {
+            effects.found = std::mem::take(&mut self.found);
         }
         effects
     }

@@ -16,17 +16,19 @@ use tokio::{
 
 use crate::{
     Error, Operation, Outcome, Prepared, Receipt, Rejection, State,
-    delivery::{Delivery, Effects, Errand, Line, Settled, Terms},
+    delivery::{Delivery, Errand, Line, Settled, Terms},
     doors::{Answers, Doors, Question, Request, Stuck},
     fields::{Address, Fitted},
     job,
+    journey::{Journey, Party},
     orphans::{Orphan, Orphans, Turn},
-    pace::Pace,
     plan::{self, Batch, Site, Sizes, Way},
     prepare::lower,
     receipt::in_short,
     row::{Cell, Row},
     target::MatchBy,
+    traffic::{Entrance, Place},
+    turns::{Ending, Pause},
     window::{Part, Run, TargetId, Window},
 };
 
@@ -57,19 +59,9 @@ pub(crate) type Outgoing<O> = (Receipt<O>, Room);
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) sizes: Sizes,
-    pub(crate) concurrency: usize,
     pub(crate) linger: Duration,
     pub(crate) policy: Policy,
     pub(crate) quota_pause: Duration,
-}
-
-/// A batch on its way, with what it was made of.
-struct Journey<O> {
-    target: TargetId,
-    delivery: Delivery,
-    /// By line; taken when it is settled.
-    runs: Vec<Option<Run<Ticket<O>>>>,
-    calling: bool,
 }
 
 type JourneyId = u64;
@@ -89,12 +81,10 @@ pub(crate) struct Engine<O> {
     settings: Settings,
     window: Window<Ticket<O>>,
     orphans: Orphans<Ticket<O>>,
-    journeys: BTreeMap<JourneyId, Journey<O>>,
+    journeys: BTreeMap<JourneyId, Journey<Ticket<O>>>,
     next_journey: JourneyId,
-    calls: FuturesUnordered<BoxFuture<'static, (JourneyId, Reply)>>,
-    pace: Pace,
-    /// The org is out of calls until then, perhaps.
-    paused: Option<Instant>,
+    calls: FuturesUnordered<BoxFuture<'static, (JourneyId, Reply, Place)>>,
+    entrance: Entrance,
     /// Fields in lower case that refusals have told not to be writable.
     learned: HashMap<(TargetId, Operation), HashSet<Box<str>>>,
     flushes: Vec<(crate::window::Seq, oneshot::Sender<()>)>,
@@ -110,6 +100,7 @@ const AT_ONCE: usize = 1_000;
 impl<O: Send + 'static> Engine<O> {
     pub(crate) fn new(
         doors: Arc<dyn Doors>,
+        entrance: Entrance,
         targets: Vec<Arc<Prepared>>,
         settings: Settings,
         receipts: mpsc::UnboundedSender<Outgoing<O>>,
@@ -124,9 +115,8 @@ impl<O: Send + 'static> Engine<O> {
             journeys: BTreeMap::new(),
             next_journey: 0,
             calls: FuturesUnordered::new(),
-            pace: Pace::new(settings.concurrency),
+            entrance,
             settings,
-            paused: None,
             learned: HashMap::new(),
             flushes: Vec::new(),
             receipts,
@@ -146,14 +136,15 @@ impl<O: Send + 'static> Engine<O> {
                     open = count > 0;
                     arrived.drain(..).for_each(|input| self.take_in(input));
                 }
-                Some((id, reply)) = self.calls.next(), if !self.calls.is_empty() => {
-                    if let Err(error) = self.hear(id, reply) {
+                Some((id, reply, place)) = self.calls.next(), if !self.calls.is_empty() => {
+                    if let Err(error) = self.hear(id, reply, place) {
                         // Whoever submits is told, and says it once.
                         tracing::debug!(%error, "the sink fails");
                         self.state.send_replace(State::Failed(error));
                         return;
                     }
                 }
+                () = self.entrance.called() => {}
                 () = sleep_until(wake) => {}
                 () = self.receipts.closed() => return,
             }
@@ -182,23 +173,27 @@ impl<O: Send + 'static> Engine<O> {
     /// Begins as many calls as may be under way; answers when to look again, if nothing happens before.
     fn start_calls(&mut self, closing: bool) -> Option<Instant> {
         let now = now();
-        if let Some(until) = self.paused {
-            if now < until {
-                return Some(until);
-            }
-            self.paused = None;
+        self.tell_state();
+        if self.window.len() == 0 {
+            self.entrance.leave();
+            return None;
+        }
+        if let Some(Pause { until, .. }) = self.entrance.pause().filter(|pause| now < pause.until) {
+            self.journeys.values_mut().filter(|it| !it.calling).for_each(|it| it.delivery.hold(now, until));
+            return Some(until);
         }
         loop {
-            while self.pace.allows(self.calls.len()) {
+            let is_sent_away = loop {
+                let Some(place) = self.entrance.enter(now) else { break true };
                 let idle = self.journeys.iter().find(|(_, it)| !it.calling && it.delivery.wake <= now);
                 match idle.map(|(id, _)| *id).or_else(|| self.begin(now, closing)) {
-                    Some(id) => self.call(id),
-                    None => break,
+                    Some(id) => self.call(id, place),
+                    None => break false,
                 }
-            }
+            };
             let pauses = self.journeys.values().filter(|it| !it.calling).map(|it| it.delivery.wake);
             let wake = pauses.chain(self.lingering()).filter(|wake| *wake > now).min();
-            let is_idle = self.journeys.is_empty() && wake.is_none();
+            let is_idle = !is_sent_away && self.journeys.is_empty() && wake.is_none();
             if !is_idle || !self.look_after_orphans() {
                 return wake;
             }
@@ -215,7 +210,7 @@ impl<O: Send + 'static> Engine<O> {
 
     /// Makes a batch of what waits.
     fn begin(&mut self, now: Instant, closing: bool) -> Option<JourneyId> {
-        if self.journeys.len() >= self.settings.concurrency.max(1) * BATCHES_PER_CALL {
+        if self.journeys.len() >= self.entrance.most() * BATCHES_PER_CALL {
             return None;
         }
         let (linger, flushed) = (self.settings.linger, self.flushes.iter().map(|(bound, _)| *bound).max());
@@ -243,12 +238,16 @@ impl<O: Send + 'static> Engine<O> {
             Line::new(run.first().address.clone(), name, row)
         };
         let lines = runs.iter().map(line).collect();
+        Some(self.set_out(target, (terms, lines, runs), now))
+    }
+
+    fn set_out(&mut self, target: TargetId, (terms, lines, runs): Party<Ticket<O>>, now: Instant) -> JourneyId {
         let id = self.next_journey;
         self.next_journey += 1;
         let delivery = Delivery::new(terms, lines, now);
         let runs = runs.into_iter().map(Some).collect();
         self.journeys.insert(id, Journey { target, delivery, runs, calling: false });
-        Some(id)
+        id
     }
 
     fn prepared(&self, target: TargetId) -> Arc<Prepared> {
@@ -256,7 +255,7 @@ impl<O: Send + 'static> Engine<O> {
     }
 
     /// Begins the next call of a batch.
-    fn call(&mut self, id: JourneyId) {
+    fn call(&mut self, id: JourneyId, place: Place) {
         let Some(journey) = self.journeys.get_mut(&id) else { return };
         let Some(errand) = journey.delivery.next() else { return };
         journey.calling = true;
@@ -288,11 +287,11 @@ impl<O: Send + 'static> Engine<O> {
                 })
             }
         };
-        self.calls.push(Box::pin(async move { (id, call.await) }));
+        self.calls.push(Box::pin(async move { (id, call.await, place) }));
     }
 
     /// Takes the reply to a call.
-    fn hear(&mut self, id: JourneyId, reply: Reply) -> Result<(), Error> {
+    fn hear(&mut self, id: JourneyId, reply: Reply, place: Place) -> Result<(), Error> {
         let Some(journey) = self.journeys.get_mut(&id) else { return Ok(()) };
         journey.calling = false;
         let (delivery, policy, now, roll) = (&mut journey.delivery, &self.settings.policy, now(), rand::random());
@@ -311,18 +310,27 @@ impl<O: Send + 'static> Engine<O> {
             }
             Reply::Failed(errand, stuck) => {
                 tracing::warn!(error = %stuck.error, "a call failed");
-                if delivery.terms.way == Way::Bulk && job::is_closed(&stuck.error) {
+                let is_job = delivery.terms.way == Way::Bulk && matches!(errand, Errand::Write(_));
+                if is_job && job::is_closed(&stuck.error) {
                     self.sites[journey.target.0 as usize].bulk.clear();
                 }
                 delivery.failed(errand, *stuck, policy, now, roll)?
             }
         };
-        if effects.congested {
-            self.pace.congested();
-        } else if answered {
-            self.pace.went_well();
+        place.end(match effects.exhausted {
+            Some(why) => {
+                tracing::warn!(%why, "an allocation of the org is used up; everything that writes to it pauses");
+                Ending::Exhausted(Pause { until: delivery.wake, why })
+            }
+            None if effects.congested => Ending::Congested,
+            None if answered => Ending::Well,
+            None => Ending::Nothing,
+        });
+        let (target, parties) = (journey.target, journey.divide(effects.found, &self.settings.sizes));
+        for party in parties {
+            self.set_out(target, party, now);
         }
-        self.note_quota(&effects, id, answered);
+        self.tell_state();
         self.learn(id, effects.learned);
         for (line, settled) in effects.settled {
             self.settle(id, line, settled);
@@ -334,21 +342,20 @@ impl<O: Send + 'static> Engine<O> {
         Ok(())
     }
 
-    /// An org without calls concerns everybody.
-    fn note_quota(&mut self, effects: &Effects, id: JourneyId, answered: bool) {
-        if let Some(why) = &effects.exhausted {
-            tracing::warn!(%why, "an allocation of the org is used up; the sink pauses");
-            self.paused = self.journeys.get(&id).map(|journey| journey.delivery.wake);
-            self.state.send_replace(State::Paused { why: why.clone() });
-        } else if answered {
-            self.state.send_if_modified(|state| {
-                let was_paused = matches!(state, State::Paused { .. });
-                if was_paused {
-                    *state = State::Running;
-                }
-                was_paused
-            });
-        }
+    /// Says whether the sink is held up: it has something to send, and the org has no calls left.
+    fn tell_state(&self) {
+        let pause = self.entrance.pause().filter(|_| self.window.len() > 0);
+        self.state.send_if_modified(|state| match (&state, pause) {
+            (State::Running, Some(Pause { why, .. })) => {
+                *state = State::Paused { why };
+                true
+            }
+            (State::Paused { .. }, None) => {
+                *state = State::Running;
+                true
+            }
+            _ => false,
+        });
     }
 
     /// Remembers fields that an operation cannot write. One that an upsert can write in new records only, or in old ones only, is not

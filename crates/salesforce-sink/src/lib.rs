@@ -6,7 +6,7 @@
 //!
 //! ```no_run
 //! # async fn example(org: salesforce_client::Org) -> Result<(), Box<dyn std::error::Error>> {
-//! use salesforce_sink::{Change, Fields, MatchBy, Operation, Options, Outcome, Sink, Target, Targets};
+//! use salesforce_sink::{Change, Fields, MatchBy, Operation, Options, Outcome, Sink, Target, Targets, Traffic};
 //!
 //! // What a person configured, held against the org: complaints come before the first change.
 //! let lead = Target::new("Lead".parse()?, MatchBy::ExternalId("Ext__c".parse()?));
@@ -15,7 +15,9 @@
 //!
 //! let mut targets = Targets::new();
 //! let lead = targets.add(lead);
-//! let (sink, mut receipts) = Sink::start(&org, targets, &Options::default());
+//! // Made once for each org, and given to every sink that writes there.
+//! let traffic = Traffic::new(5);
+//! let (sink, mut receipts) = Sink::start(&org, &traffic, targets, &Options::default());
 //!
 //! let fields = Fields::parse(r#"{"LastName": "Ngo", "Company": "Acme", "AnnualRevenue": "52000.00"}"#)?;
 //! let change = Change { operation: Operation::Upsert, key: Some("A/17".into()), fields, origin: 42_u64 };
@@ -47,10 +49,12 @@ mod row; // a row in its normal form; one meaning of null on every route
 
 // From rows to batches, and back from refusals to rows: pure.
 mod delivery; // one batch on its way
+mod journey; // the same, with the changes it was made of
 mod orphans; // rows that wait for what they refer to
 mod pace; // how many calls may be under way
 mod plan; // which rows go next, and how
 mod sheet; // rows as CSV, and results back to rows
+mod turns; // whose call is next, and the pause of all when the org has none left
 mod verdict; // what a refusal of a row means for it
 mod window; // changes that wait, by record
 
@@ -59,8 +63,12 @@ mod doors; // what the engine asks of an org
 mod engine; // the loop: takes changes in, keeps calls going, hands receipts out
 mod job; // a batch as a job of Bulk API 2.0
 pub mod sink; // the two ends of it
+pub mod traffic; // what all sinks of one org share
 
 pub mod error; // how the sink as a whole fails
+
+#[cfg(test)]
+mod scripted; // an org that is made for a test
 
 pub use change::{Change, Fields, Operation};
 pub use convert::takes;
@@ -70,3 +78,4 @@ pub use prepare::{Complaint, LeftOut, Prepared, Role, Warning};
 pub use receipt::{Outcome, Receipt, Rejection, codes};
 pub use sink::{Options, Receipts, Sink, State, TargetKey, Targets};
 pub use target::{Lookup, MatchBy, Missing, Nulls, OtherReferences, References, Target, WriteOptions};
+pub use traffic::Traffic;

@@ -48,6 +48,19 @@ pub(crate) struct Sizes {
     pub(crate) bulk_rows: usize,
     /// After so many bytes a job gets no more rows.
     pub(crate) bulk_bytes: usize,
+    /// Rows whose Ids are asked for together, where they go by calls.
+    pub(crate) lookup_rows: usize,
+}
+
+impl Sizes {
+    /// Whether so many rows go as a job, where Bulk can do it.
+    pub(crate) fn are_worth_a_job(&self, rows: usize) -> bool {
+        match self.route {
+            Route::Bulk => true,
+            Route::Auto => rows >= self.bulk_from,
+            Route::Single | Route::Collections => false,
+        }
+    }
 }
 
 /// What planning knows of a target.
@@ -55,8 +68,10 @@ pub(crate) struct Sizes {
 pub(crate) struct Site {
     /// Targets whose records this one refers to. There is no circle.
     pub(crate) parents: Vec<TargetId>,
-    /// Operations that Bulk can do: it knows records by Id, and by an external id for upserts only.
+    /// Operations that Bulk can do.
     pub(crate) bulk: Vec<Operation>,
+    /// Operations that are done by Id, which is asked for first: only an upsert can name many records by an external id.
+    pub(crate) asks: Vec<Operation>,
 }
 
 /// Rows of one target and operation.
@@ -78,7 +93,8 @@ pub(crate) fn sites(targets: &[impl AsRef<Prepared>]) -> Vec<Site> {
         let parents = targets[id].as_ref().parents.iter().filter_map(|object| ids.get(object)).flatten();
         parents.copied().filter(|parent| parent.0 as usize != id).collect()
     };
-    let mut sites: Vec<Site> = targets.iter().map(|it| Site { parents: Vec::new(), bulk: bulk(it.as_ref()) }).collect();
+    let site = |prepared: &Prepared| Site { parents: Vec::new(), bulk: bulk(prepared), asks: asks(prepared) };
+    let mut sites: Vec<Site> = targets.iter().map(|target| site(target.as_ref())).collect();
     for child in 0..targets.len() {
         for parent in parents_of(child) {
             if !leads_to(&sites, parent, TargetId(child as u32)) {
@@ -99,12 +115,14 @@ fn bulk(prepared: &Prepared) -> Vec<Operation> {
     if prepared.target.options != WriteOptions::default() {
         return Vec::new();
     }
-    let by_id = prepared.target.match_by == MatchBy::Id;
-    let can = |operation: &Operation| match operation {
-        Operation::Insert | Operation::Upsert => true,
-        Operation::Update | Operation::Delete => by_id,
-    };
-    Operation::ALL.into_iter().filter(can).collect()
+    Operation::ALL.to_vec()
+}
+
+fn asks(prepared: &Prepared) -> Vec<Operation> {
+    match prepared.target.match_by {
+        MatchBy::Id => Vec::new(),
+        MatchBy::ExternalId(_) => vec![Operation::Update, Operation::Delete],
+    }
 }
 
 /// The next batch, if any is `due`: there are rows enough for a full one, or the oldest of them must wait no longer.
@@ -124,12 +142,10 @@ pub(crate) fn next<T>(
             if ready < sizes.rows && !due(oldest) {
                 continue;
             }
-            let bulk = site.bulk.contains(&operation)
-                && match sizes.route {
-                    Route::Bulk => true,
-                    Route::Auto => ready >= sizes.bulk_from,
-                    Route::Single | Route::Collections => false,
-                };
+            let bulk = site.bulk.contains(&operation) && sizes.are_worth_a_job(ready);
+            // They are parted when their Ids are known: what fills no call waits for others, as long as it may.
+            let rest = if window.newest_ready(id, operation).is_some_and(&due) { 0 } else { ready % sizes.rows };
+            let looked_up = if ready > rest { (ready - rest).min(sizes.lookup_rows) } else { ready };
             let mut take = |way, rows, bytes, fits: &dyn Fn(&Part<T>) -> bool| {
                 let runs = window.take(id, operation, rows, bytes, |part| part.seq < bound && fits(part));
                 (!runs.is_empty()).then_some(Batch { target: id, operation, way, runs })
@@ -137,6 +153,7 @@ pub(crate) fn next<T>(
             let job = bulk.then(|| take(Way::Bulk, sizes.bulk_rows, sizes.bulk_bytes, &fits_csv)).flatten();
             let batch = job.or_else(|| match sizes.route {
                 Route::Single => take(Way::Single, 1, sizes.bytes, &|_| true),
+                _ if site.asks.contains(&operation) => take(Way::Collection, looked_up, sizes.bulk_bytes, &|_| true),
                 Route::Auto | Route::Collections | Route::Bulk => {
                     take(Way::Collection, sizes.rows, sizes.bytes, &|_| true)
                 }
@@ -181,8 +198,15 @@ mod tests {
         row::Row,
     };
 
-    const SIZES: Sizes =
-        Sizes { route: Route::Auto, rows: 4, bytes: 1 << 20, bulk_from: 9, bulk_rows: 20, bulk_bytes: 1 << 20 };
+    const SIZES: Sizes = Sizes {
+        route: Route::Auto,
+        rows: 4,
+        bytes: 1 << 20,
+        bulk_from: 9,
+        bulk_rows: 20,
+        bulk_bytes: 1 << 20,
+        lookup_rows: 8,
+    };
 
     /// A window of changes, each a target, an operation and a key; the tag is its place.
     fn window(changes: &[(u32, Operation, Option<u8>)]) -> Window<usize> {
@@ -197,7 +221,7 @@ mod tests {
 
     fn site(parents: &[u32]) -> Site {
         let parents = parents.iter().copied().map(TargetId).collect();
-        Site { parents, bulk: vec![Operation::Insert, Operation::Upsert] }
+        Site { parents, bulk: vec![Operation::Insert, Operation::Upsert], asks: vec![Operation::Update] }
     }
 
     /// Every batch until nothing is left, one after the other: target, operation, way and places.
@@ -214,7 +238,7 @@ mod tests {
 
     #[test]
     fn batches_are_of_one_kind_and_no_larger_than_allowed() {
-        use Operation::{Delete, Insert, Upsert};
+        use Operation::{Delete, Insert, Update, Upsert};
         let alone = [site(&[])];
         let of = |operation, count: u8| (0..count).map(|key| (0, operation, Some(key))).collect::<Vec<_>>();
         let mixed = [of(Upsert, 1), vec![(0, Delete, Some(7))]].concat();
@@ -224,6 +248,10 @@ mod tests {
             (of(Insert, 2), Route::Bulk, &["0 insert Bulk [0, 1]"]),
             (of(Delete, 2), Route::Bulk, &["0 delete Collection [0, 1]"]),
             (of(Upsert, 2), Route::Single, &["0 upsert Single [0]", "0 upsert Single [1]"]),
+            // Ids are asked for many at a time.
+            (of(Update, 7), Route::Auto, &["0 update Collection [0, 1, 2, 3, 4, 5, 6]"]),
+            (of(Update, 9), Route::Auto, &["0 update Collection [0, 1, 2, 3, 4, 5, 6, 7]", "0 update Collection [8]"]),
+            (of(Update, 1), Route::Single, &["0 update Single [0]"]),
             (mixed, Route::Auto, &["0 upsert Collection [0]", "0 delete Collection [1]"]),
         ] {
             assert_eq!(batches(&changes, &alone, &Sizes { route, ..SIZES }), expect);
@@ -237,6 +265,12 @@ mod tests {
         assert!(next(&mut few, &[site(&[])], &SIZES, |_| false, |_| true).is_none());
         let mut enough = window(&[change(1), change(2), change(3), change(4)]);
         assert_eq!(next(&mut enough, &[site(&[])], &SIZES, |_| false, |_| true).unwrap().runs.len(), 4);
+        // Of those whose Ids are asked for, as many go as fill calls, or all that are due.
+        let some = || window(&(0..7).map(change).collect::<Vec<_>>());
+        for (due, taken) in [(0, 4), (6, 4), (7, 7)] {
+            let batch = next(&mut some(), &[site(&[])], &SIZES, |part| part.tag < due, |_| true).unwrap();
+            assert_eq!(batch.runs.len(), taken, "{due} are due");
+        }
     }
 
     #[test]

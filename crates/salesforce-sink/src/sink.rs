@@ -6,7 +6,7 @@ use salesforce_client::{Org, retry::Policy};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::{
-    Change, Error, Operation, Outcome, Prepared, Receipt, Route,
+    Change, Error, Operation, Outcome, Prepared, Receipt, Route, Traffic,
     doors::{Doors, RealDoors},
     engine::{Engine, Input, Outgoing, Room, Settings, Ticket, now},
     plan::Sizes,
@@ -24,8 +24,6 @@ pub struct Options {
     pub bulk_threshold: usize,
     /// How long a change waits for others to travel with it.
     pub linger: Duration,
-    /// How many calls may be under way at once.
-    pub concurrency: usize,
     /// How long one batch is tried in spite of failures that pass. Time during which the org has no calls left does not count.
     pub patience: Duration,
     /// The most the first pause after a failure may be; it doubles with each attempt, up to a minute.
@@ -45,7 +43,6 @@ impl Default for Options {
             batch_rows: salesforce_client::write::MOST_ROWS,
             bulk_threshold: 2_000,
             linger: Duration::from_millis(250),
-            concurrency: 5,
             patience: Duration::from_secs(15 * 60),
             first_pause: Duration::from_secs(1),
             quota_pause: Duration::from_secs(60),
@@ -75,8 +72,8 @@ impl Options {
                 bulk_from: self.bulk_threshold,
                 bulk_rows: JOB_ROWS,
                 bulk_bytes: JOB_BYTES,
+                lookup_rows: salesforce_client::MOST_VALUES / rows * rows,
             },
-            concurrency: self.concurrency,
             linger: self.linger,
             quota_pause: self.quota_pause,
             policy: Policy {
@@ -173,15 +170,20 @@ impl<O> Clone for Sink<O> {
 }
 
 impl<O: Send + 'static> Sink<O> {
-    /// Starts a sink; it works in a task of its own.
+    /// Starts a sink; it works in a task of its own. All that write to the same org share its `traffic`.
     ///
     /// The engine decides itself what is tried again and when, so it calls the org with no patience of its own but for a new token.
     #[must_use]
-    pub fn start(org: &Org, targets: Targets, options: &Options) -> (Sink<O>, Receipts<O>) {
-        Sink::with_doors(Arc::new(RealDoors::new(org)), targets, options)
+    pub fn start(org: &Org, traffic: &Traffic, targets: Targets, options: &Options) -> (Sink<O>, Receipts<O>) {
+        Sink::with_doors(Arc::new(RealDoors::new(org)), traffic, targets, options)
     }
 
-    pub(crate) fn with_doors(doors: Arc<dyn Doors>, targets: Targets, options: &Options) -> (Sink<O>, Receipts<O>) {
+    pub(crate) fn with_doors(
+        doors: Arc<dyn Doors>,
+        traffic: &Traffic,
+        targets: Targets,
+        options: &Options,
+    ) -> (Sink<O>, Receipts<O>) {
         const WAITING_ROOM: usize = 1_000;
         let (receipts_in, receipts) = mpsc::unbounded_channel();
         let (input, inputs) = mpsc::channel(WAITING_ROOM);
@@ -192,7 +194,8 @@ impl<O: Send + 'static> Sink<O> {
         // What waits for room is told when the engine ends, however it ends.
         let closing = Closing(Arc::clone(&rows), Arc::clone(&bytes));
         // The engine must not keep the end that it listens to open.
-        let engine = Engine::new(doors, targets.0.clone(), options.settings(), receipts_in.clone(), state_in);
+        let targets_in = targets.0.clone();
+        let engine = Engine::new(doors, traffic.join(), targets_in, options.settings(), receipts_in.clone(), state_in);
         tokio::spawn(async move {
             let _closing = closing;
             engine.run(inputs).await;

@@ -150,6 +150,12 @@ impl<T> Window<T> {
         self.lanes.get(record)?.waiting.front()
     }
 
+    /// The newest change that could be sent now.
+    pub(crate) fn newest_ready(&self, target: TargetId, operation: Operation) -> Option<&Part<T>> {
+        let (_, record) = self.heads.get(&(target, operation))?.last_key_value()?;
+        self.lanes.get(record)?.waiting.front()
+    }
+
     /// The oldest change of a target that has no receipt.
     pub(crate) fn oldest_open(&self, target: TargetId) -> Option<Seq> {
         self.open.get(&target)?.first().copied()

@@ -170,7 +170,7 @@ proptest! {
         let now = runtime.block_on(async { crate::engine::now() });
         let operation = if by_key { Operation::Update } else { Operation::Insert };
         let mut delivery = delivery(Terms { operation, ..TERMS }, rows, now);
-        let mut settled = vec![0; rows];
+        let (mut settled, mut places) = (vec![0; rows], (0..rows).collect::<Vec<_>>());
         let mut dice = dice.into_iter().cycle();
         let mut roll = || dice.next().unwrap();
         for step in 0..20_000_u64 {
@@ -180,7 +180,14 @@ proptest! {
             let effects = match errand {
                 Errand::Resolve(lines) => {
                     let ids = lines.iter().map(|_| ids(roll() % 3)).collect();
-                    delivery.resolved(lines, ids)
+                    let effects = delivery.resolved(lines, ids);
+                    for (line, _) in &effects.settled { settled[places[*line]] += 1; }
+                    if !effects.found.is_empty() {
+                        places = effects.found.iter().map(|&line| places[line]).collect();
+                        let lines = effects.found.iter().map(|&line| delivery.lines[line].clone()).collect();
+                        delivery = Delivery::new(delivery.terms, lines, at);
+                    }
+                    continue;
                 }
                 Errand::Look(lines) => {
                     let ids = lines.iter().map(|_| ids(roll() % 2)).collect();
@@ -203,7 +210,7 @@ proptest! {
                     }
                 },
             };
-            for (line, _) in effects.settled { settled[line] += 1; }
+            for (line, _) in effects.settled { settled[places[line]] += 1; }
         }
         prop_assert!(delivery.is_done(), "it never ends");
         prop_assert_eq!(settled, vec![1; rows]);

@@ -182,6 +182,34 @@ async fn a_small_window_holds_changes_back() {
     assert_eq!(world.records("Thing__c").len(), 50);
 }
 
+/// Whatever strikes the question for Ids or a step of the job after it: what is there is written, and nothing else is made.
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_of_rows_by_key_survive_what_passes() {
+    for kind in ["query", "bulk_ingest_create", "bulk_ingest_upload", "bulk_ingest_change", "bulk_ingest_successful"] {
+        for action in
+            [FaultAction::Outage(Outage::Json), FaultAction::ExhaustCalls { refusals: Some(1) }, FaultAction::DropReply]
+        {
+            if kind.starts_with("bulk") && matches!(action, FaultAction::ExhaustCalls { .. }) {
+                // A job waits for calls by itself, a minute at a time.
+                continue;
+            }
+            let world = World::start().await;
+            for key in ["k0", "k1", "k2"] {
+                world.create("Thing__c", json!({"Key__c": key}));
+            }
+            world.strike(kind, Some(1), action.clone());
+            let options = Options { route: Route::Bulk, linger: Duration::from_secs(60), ..hurried() };
+            let keys = keys(4);
+            let outcomes = world.write(World::things(), &options, &rows(Update, &keys)).await;
+            assert_eq!(outcomes[..3], vec!["applied"; 3], "{kind} {action:?}");
+            assert!(outcomes[3].contains("NOT_FOUND"), "{kind} {action:?}: {outcomes:?}");
+            let texts = world.things_with(&["Text__c"]);
+            assert!(texts.len() == 3 && texts.values().all(|it| *it == json!(["t"])), "{kind} {action:?}: {texts:?}");
+            assert_eq!(world.emulator.faults().len(), 0, "{kind} {action:?} struck");
+        }
+    }
+}
+
 /// Whatever strikes a step of a job, its rows are written once, and told so.
 #[tokio::test(flavor = "multi_thread")]
 async fn jobs_survive_what_passes() {

@@ -6,7 +6,7 @@ use salesforce_client::{Credentials, LoginUrl, Org, Settings};
 use salesforce_emulator::{Config, Emulator, FaultAction, FaultRule, org::Id};
 use salesforce_sink::{
     Change, Error, Fields, MatchBy, Operation, Options, Outcome, Prepared, Receipt, Receipts, Sink, Target, TargetKey,
-    Targets,
+    Targets, Traffic,
 };
 use serde_json::{Value, json};
 use tokio::task::block_in_place;
@@ -22,6 +22,11 @@ pub(crate) type Written<'a> = (Operation, &'a str, Value);
 
 impl World {
     pub(crate) async fn start() -> World {
+        World::start_as(Config::default()).await
+    }
+
+    /// An org of these settings, but for its objects.
+    pub(crate) async fn start_as(config: Config) -> World {
         let objects = json!({
             "Account": {"fields": {"Number__c": {"type": "string", "length": 20, "external_id": true, "unique": true}}},
             "Thing__c": {"prefix": "a56", "fields": {
@@ -41,7 +46,7 @@ impl World {
             }},
         });
         let objects = serde_json::from_value(objects).unwrap();
-        let emulator = Emulator::start(Config { objects, ..Config::default() }).await.unwrap();
+        let emulator = Emulator::start(Config { objects, ..config }).await.unwrap();
         let credentials = emulator.credentials();
         let credentials = Credentials::RefreshToken {
             client_id: credentials.client_id.clone(),
@@ -68,11 +73,16 @@ impl World {
         target.prepare(&describe).unwrap()
     }
 
-    /// A running sink of one target.
+    /// A running sink of one target, alone in its org.
     pub(crate) async fn sink(&self, target: Target, options: &Options) -> Running {
+        self.sink_in(&Traffic::default(), target, options).await
+    }
+
+    /// A running sink of one target, beside others.
+    pub(crate) async fn sink_in(&self, traffic: &Traffic, target: Target, options: &Options) -> Running {
         let mut targets = Targets::new();
         let target = targets.add(self.prepare(target).await);
-        let (sink, receipts) = Sink::start(&self.org, targets, options);
+        let (sink, receipts) = Sink::start(&self.org, traffic, targets, options);
         Running { sink, receipts, target }
     }
 
@@ -112,6 +122,11 @@ impl World {
     pub(crate) fn strike(&self, kind: &str, count: Option<u64>, action: FaultAction) {
         let kind = Some(kind.to_owned());
         self.emulator.add_fault(FaultRule { method: None, path: None, kind, nth: 1, count, action });
+    }
+
+    /// Which of these kinds of requests there were.
+    pub(crate) fn kinds<'a>(&self, kinds: &[&'a str]) -> Vec<&'a str> {
+        kinds.iter().copied().filter(|kind| self.calls(&[kind]) > 0).collect()
     }
 
     /// How many requests of these kinds there were.
