@@ -259,8 +259,12 @@ impl Binding {
         self.fetches.forget_tickets();
     }
 
-    /// The topic was made anew in mid-session.
+    /// The topic was made anew in mid-session, or made for a binding that was polled.
     pub fn topic_replaced(&mut self, topic: RecordId) {
+        if self.topic.is_none() {
+            // Polls have read everything, announced or not.
+            (self.swept, self.checked) = (self.live, None);
+        }
         self.topic = Some(topic);
         self.gap();
     }

@@ -13,7 +13,7 @@ use salesforce_client::composite::{MOST_COLLECTIONS, MOST_SUBREQUESTS};
 use salesforce_endpoint::setting;
 
 use super::{inspection, lane::Bound};
-use crate::changes::Changes;
+use crate::{changes::Changes, feed::Feed};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -131,6 +131,11 @@ impl Turns {
             Changes::Polled(_) => (Kind::WholeRead, bound.resource.interval),
         };
         Self { kind, is_replicateable: bound.feed.is_replicateable, chosen }
+    }
+
+    /// What a binding is read for once it is streamed in mid-session.
+    pub(super) fn beside_a_stream(feed: &Feed, sweeps: Option<Duration>) -> Self {
+        Self { kind: Kind::Sweep, is_replicateable: feed.is_replicateable, chosen: sweeps }
     }
 
     fn interval(&self, times: u32) -> Duration {

@@ -16,7 +16,7 @@ use std::{collections::HashMap, time::Duration};
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use jiff::Timestamp;
 use salesforce_client::{Org, RecordId};
-use salesforce_streaming::{Event, Stream};
+use salesforce_streaming::{Channel, Event, ReplayFrom, Stream};
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
@@ -122,6 +122,8 @@ pub struct Session<O> {
     turn: usize,
     /// Jobs that are to be deleted.
     obsolete: Obsolete,
+    /// How often polls and sweeps come.
+    plan: Plan,
     /// When records may be fetched again.
     fetch_due: Instant,
     /// When the next look at the objects and topics is due; `None` while one is under way.
@@ -167,8 +169,7 @@ impl<O: Output> Session<O> {
             .enumerate()
             .filter_map(|(n, lane): (usize, &Lane)| Some((lane.channel.as_ref()?.name().to_owned(), n)));
         let by_channel: HashMap<_, _> = named.collect();
-        let stream = (!subscriptions.is_empty())
-            .then(|| Stream::open(org.clone(), salesforce_streaming::Options::default(), subscriptions));
+        let stream = (!subscriptions.is_empty()).then(|| open_stream(&org, subscriptions));
         let serving = prepared.serving;
         let budget = Budget::new(options.share.part(serving.part()), prepared.calls.part(serving.heritage()));
         Self {
@@ -185,6 +186,7 @@ impl<O: Output> Session<O> {
             pages: 0,
             turn: 0,
             obsolete: Obsolete::default(),
+            plan,
             fetch_due: now,
             inspection_due: Some(now + options.inspection),
             outlook: Outlook::default(),
@@ -382,4 +384,9 @@ impl<O: Output> Session<O> {
             |lane| report::Binding { stream: Lane::stream(lane), polls: lane.polls, standing: lane.standing() };
         self.report.tell(self.meter.why(), self.lanes.iter().map(binding), now);
     }
+}
+
+/// Begins to hear these channels.
+fn open_stream(org: &Org, subscriptions: Vec<(Channel, ReplayFrom)>) -> Stream {
+    Stream::open(org.clone(), salesforce_streaming::Options::default(), subscriptions)
 }

@@ -217,6 +217,16 @@ impl Capture {
         }
     }
 
+    /// The org has room for the topic of a session that polls.
+    pub(super) fn find_room(&mut self) {
+        if self.polls && self.binding.live().is_some() {
+            self.polls = false;
+            self.binding.topic_replaced(self.org.topic());
+            self.commit();
+            self.subscribed(ReplayFrom::Tip);
+        }
+    }
+
     /// The next event is delivered. Answers whether there is one.
     pub(super) fn deliver(&mut self) -> bool {
         self.subscribe();

@@ -1,7 +1,7 @@
 //! Random histories of everything that the rules argue about: changes within one second, events in reverse and again, rows that become visible
 //! late, long transactions, reads answered late, crashes that lose what was not acknowledged, topics made anew, positions refused, rows
 //! loaded in bulk and deletions in cascade that nothing announces, purged rows, Bulk jobs whose rows are read one by one while others change,
-//! and sessions that poll where others streamed.
+//! and sessions that poll where others streamed, and begin to stream when there is room for a topic.
 
 use proptest::prelude::*;
 
@@ -61,6 +61,8 @@ enum Step {
     Recreate,
     /// The next session polls where this one streams, or the other way round.
     Switch,
+    /// There is room for the topic of a session that polls.
+    Room,
     /// The time of a poll or sweep has come.
     Sweep,
     /// The time of a refresh has come.
@@ -94,6 +96,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Refuse),
         1 => Just(Step::Recreate),
         1 => Just(Step::Switch),
+        1 => Just(Step::Room),
         3 => Just(Step::Sweep),
         1 => Just(Step::Refresh),
     ]
@@ -131,6 +134,7 @@ fn apply(capture: &mut Capture, tells: bool, step: &Step) {
             capture.polls = !capture.polls;
             capture.crash(0);
         }
+        Step::Room => capture.find_room(),
         Step::Sweep => capture.sweep(),
         Step::Refresh => capture.refresh(),
     }
