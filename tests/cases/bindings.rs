@@ -64,6 +64,48 @@ async fn what_has_no_topic_left_is_polled_and_nothing_is_lost_on_the_way_to_and_
     org.shutdown().await;
 }
 
+/// Somebody else's topic makes room under a running session: what was polled for want of it is streamed from then on, and what changes on
+/// the way, announced or not, is captured.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_polled_for_want_of_a_topic_is_streamed_once_there_is_room() {
+    const STREAMS: [&str; 2] = ["Contact", "Account"];
+    // With and without another stream in the session.
+    for own in [1, 0] {
+        let settings = Settings { push_topics: 1 + own, ..Settings::default() };
+        let org = Org::start_with(1, &STREAMS.map(|stream| (stream, 20)), settings).await;
+        let theirs = json!({ "Name": "Theirs", "Query": "SELECT Id FROM Lead", "ApiVersion": 61.0 });
+        let theirs = org.create("PushTopic", theirs);
+        let mut config = org.config();
+        config["advanced"]["inspection_interval"] = json!("PT1S");
+        let streams = &STREAMS[1 - own..];
+        let mut task = Task::prepare_as("acmeCo/salesforce", config, streams).await;
+        let mut running = task.open().await;
+        running.until_live().await;
+        running.says("polling 1: Account (no PushTopic left in the org)").await;
+        org.change(streams, 40, 7).await;
+        org.load("insert", "Account", "Name\nloaded\n").await;
+        org.delete("PushTopic", theirs);
+        org.change(streams, 40, 8).await;
+        let count = streams.len();
+        running.says(&format!("Capturing changes of all {count} bindings: streaming {count}; complete")).await;
+        org.change(streams, 40, 9).await;
+        running.agree(&org).await;
+        // What is stamped with the very second of a read is fetched.
+        org.emulator().org().advance(Duration::from_secs(5)).expect("the clock moves");
+        let news = org.create("Account", json!({ "Name": "news" })).to_string();
+        running.agree(&org).await;
+        let document = running.captured.iter().find(|it| it.document["Id"] == news.as_str()).expect("it is captured");
+        assert!(document.document["_meta"]["source"].is_object(), "an event brought it: {}", document.document);
+        running.end().await;
+
+        org.change(streams, 40, 10).await;
+        let log = task.catch_up(&org).await.join("\n");
+        assert!(!log.contains("polling"), "{log}");
+        task.assert_faithful(&org);
+        org.shutdown().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_topic_of_the_administrator_is_used_and_left_alone() {
     let org = Org::start(&[("Account", 20), ("Contact", 20)]).await;

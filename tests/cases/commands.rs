@@ -186,6 +186,52 @@ async fn a_state_file_is_one_pulls_at_a_time() {
     org.shutdown().await;
 }
 
+/// A state file that is a link stays one, also where the file behind it is not there yet.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_is_kept_behind_a_link() {
+    let org = Org::start(&[("Account", 3)]).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::create_dir(folder.path().join("kept")).expect("the folder can be written");
+    let (link, file) = (folder.path().join("state.json"), folder.path().join("kept/state.json"));
+    std::os::unix::fs::symlink("kept/state.json", &link).expect("a link can be made");
+    let state = link.display().to_string();
+    let arguments = ["pull", "--config", "-", "--stream", "Account", "--until-caught-up", "--state", &state];
+    for documents in [3, 0] {
+        let run = program::run(&arguments, org.config().to_string()).await;
+        assert_eq!((run.code, run.stdout.lines().count()), (Some(0), documents), "{}", run.stderr);
+        assert!(link.is_symlink() && file.is_file(), "the link is replaced");
+        org.emulator().org().advance(Duration::from_secs(600)).expect("the clock moves");
+    }
+    org.shutdown().await;
+}
+
+/// `pull | head`: a reader that goes ends the pull, which is no failure. What it could not hand over comes again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_goes_ends_a_pull_without_a_word() {
+    let org = Org::start(&[("Account", 500)]).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    fs::write(path("config.json"), org.config().to_string()).expect("the folder can be written");
+    let (config, state) = (path("config.json"), path("state.json"));
+    let arguments = ["pull", "--config", &config, "--stream", "Account", "--state", &state];
+    let mut command = Command::new(program::path());
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().expect("the program starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
+    timeout(PATIENCE, lines.next_line()).await.expect("a line in time").expect("pipes work").expect("a document");
+    // All rows are one group, which is many times what a pipe holds.
+    drop(lines);
+    let end = timeout(PATIENCE, child.wait_with_output()).await.expect("it ends").expect("its output");
+    let log = String::from_utf8(end.stderr).expect("a log is text");
+    assert_eq!(end.status.code(), Some(0), "{log}");
+    assert!(!log.contains(r#""level":"error""#) && !log.contains(r#""level":"warn""#), "{log}");
+
+    let again = program::run(&[&arguments[..], &["--until-caught-up"]].concat(), "").await;
+    assert_eq!((again.code, again.stdout.lines().count()), (Some(0), 500), "{}", again.stderr);
+    org.shutdown().await;
+}
+
 /// Ctrl-C ends a pull well, and its state is that of the last line printed.
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]

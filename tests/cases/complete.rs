@@ -3,16 +3,16 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use demo::runtime::Collection;
+use demo::runtime::{Captured, Collection};
 use jiff::{SignedDuration, Timestamp};
-use salesforce_emulator::{Emulator, org::Id};
+use salesforce_emulator::{Emulator, FaultAction, FaultRule, org::Id};
 use serde_json::{Value, json};
 use tokio::task::block_in_place;
 
 use super::{
     org::Org,
     program,
-    task::{Task, id_of},
+    task::{Running, Task, id_of},
 };
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -50,6 +50,16 @@ fn repaired(log: &[String]) -> Value {
     lines[0]["fields"].clone()
 }
 
+/// Waits for some sweeps. Those of several streams ask together: a call for what is visible, and one for the rows.
+async fn sweeps_pass(org: &Org) {
+    let sweeps = |emulator: &Emulator| {
+        let calls = emulator.org().calls();
+        ["updated", "query_all", "composite"].iter().filter_map(|kind| calls.get(*kind)).sum::<u64>()
+    };
+    let until = sweeps(org.emulator()) + 8;
+    org.replied_until(|emulator| sweeps(emulator) >= until).await;
+}
+
 /// Rows are loaded in silence, and time passes in which nothing else happens. When a document says that its stream is complete up to
 /// a time after the load, all of the load is in documents before it.
 #[tokio::test(flavor = "multi_thread")]
@@ -76,13 +86,7 @@ async fn documents_tell_up_to_when_nothing_is_missing() {
     while found.is_none() {
         tries += 1;
         assert!(tries < 100, "no document tells of it");
-        // Sweeps of several streams ask together: a call for what is visible, and one for the rows.
-        let sweeps = |emulator: &Emulator| {
-            let calls = emulator.org().calls();
-            ["updated", "query_all", "composite"].iter().filter_map(|kind| calls.get(*kind)).sum::<u64>()
-        };
-        let until = sweeps(org.emulator()) + 8;
-        org.replied_until(|emulator| sweeps(emulator) >= until).await;
+        sweeps_pass(&org).await;
         let news = org.create("Account", json!({ "Name": format!("news {tries}") })).to_string();
         running.until(|capture| capture.collection(0).rows().contains_key(&news)).await;
         found = running.captured.iter().position(|captured| {
@@ -107,6 +111,61 @@ async fn documents_tell_up_to_when_nothing_is_missing() {
     assert_eq!(schema["properties"]["_meta"]["properties"]["complete_until"]["format"], "date-time");
     let plain = program::schema(&org.config(), "Account").await;
     assert!(plain["properties"]["_meta"]["properties"]["complete_until"].is_null());
+    org.shutdown().await;
+}
+
+/// A contact is made and announced. Answers its document.
+async fn news(running: &mut Running<'_>, org: &Org) -> Value {
+    let id = org.create("Contact", json!({ "LastName": "News" })).to_string();
+    running.until(|capture| capture.collection(0).rows().contains_key(&id)).await;
+    let captured = running.captured.iter().rfind(|captured| id_of(&captured.document) == id);
+    captured.expect("it is captured").document.clone()
+}
+
+/// A contact is deleted in silence and purged before any sweep can see it in the recycle bin. Sweeps go on, the org's list of deletions
+/// is due later: until it is read, no document says that its stream is complete beyond the deletion.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_complete_before_the_list_of_deletions_is_read() {
+    let org = Org::start(&[("Contact", 12)]).await;
+    advance(&org, HOUR);
+    let known = org.emulator().org().clone();
+    let mut task = Task::prepare_bindings(config(&org, "PT1S"), &telling(&["Contact"])).await;
+    let mut running = task.open().await;
+    running.until_live().await;
+    let gone = org.ids("Contact")[0];
+    org.load("delete", "Contact", &format!("Id\n{gone}\n")).await;
+    block_in_place(|| known.purge("Contact", gone)).expect("it is in the bin");
+    let deleted = known.now();
+
+    // No list is due yet. The clock is past the deletion, and so is what the org says is visible.
+    advance(&org, Duration::from_secs(180));
+    sweeps_pass(&org).await;
+    let told = complete_until(&news(&mut running, &org).await).expect("it was complete before");
+    assert!(told <= deleted, "complete up to {told}, deleted {deleted}");
+    let is_gone = |it: &Captured| id_of(&it.document) == gone.to_string() && it.document["_meta"]["op"] == "d";
+    assert!(!running.captured.iter().any(is_gone), "nothing but the list tells of it");
+
+    // The emulated org forgets what is purged by hand; Salesforce's list names what its own cleaning has purged.
+    let body = json!({
+        "deletedRecords": [{ "id": gone.as_str(), "deletedDate": deleted.to_string() }],
+        "earliestDateAvailable": "2020-01-01T00:00:00.000+0000",
+        "latestDateCovered": (deleted + SignedDuration::from_secs(HOUR.as_secs() as i64)).to_string(),
+    });
+    let (kind, action) = (Some("deleted".to_owned()), FaultAction::Reply { status: 200, body: Some(body) });
+    org.emulator().add_fault(FaultRule { method: None, path: None, kind, nth: 1, count: Some(1), action });
+    advance(&org, HOUR);
+    let tells = |it: &Captured| complete_until(&it.document).is_some_and(|until| until > deleted);
+    let mut tries = 0;
+    while !running.captured.iter().any(tells) {
+        tries += 1;
+        assert!(tries < 100, "no document tells of it");
+        sweeps_pass(&org).await;
+        news(&mut running, &org).await;
+    }
+    let (first, written) = (running.captured.iter().position(tells), running.captured.iter().position(is_gone));
+    assert!(written.is_some() && written < first, "deleted {written:?}, complete {first:?}");
+    running.end().await;
+    task.assert_faithful(&org);
     org.shutdown().await;
 }
 

@@ -6,7 +6,12 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use tokio::{io::AsyncWriteExt as _, process::Command, task::block_in_place, time::timeout};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _},
+    process::Command,
+    task::block_in_place,
+    time::timeout,
+};
 
 use super::{
     org::Org,
@@ -84,6 +89,30 @@ async fn a_session_ends_whether_its_output_is_read_or_not() {
         let end = timeout(PATIENCE, child.wait()).await.expect("it does not hang").expect("its end");
         assert_eq!(end.code(), Some(0), "the reader is gone: {is_gone}");
     }
+    org.shutdown().await;
+}
+
+/// The reader stops in the midst of a commit that is larger than the pipe, then the runtime asks for the end: nobody waits for the reader.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_nobody_reads_holds_nobody() {
+    let org = Org::start(&[("Account", 500)]).await;
+    let task = Task::prepare(&org, &["Account"]).await;
+    let mut command = Command::new(program::path());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+    let mut child = command.spawn().expect("the connector starts");
+    let mut stdin = child.stdin.take().expect("stdin is piped");
+    let open = format!("{}\n", task.capture.open_request());
+    stdin.write_all(open.as_bytes()).await.expect("the connector listens");
+    let mut lines = tokio::io::BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
+    let mut line = String::new();
+    while !line.starts_with(r#"{"captured""#) {
+        let next = timeout(PATIENCE, lines.next_line()).await.expect("a line in time").expect("pipes work");
+        line = next.expect("it runs");
+    }
+    drop(stdin);
+    let end = timeout(PATIENCE, child.wait()).await.expect("it does not hang").expect("its end");
+    assert_eq!(end.code(), Some(0));
+    drop(lines);
     org.shutdown().await;
 }
 

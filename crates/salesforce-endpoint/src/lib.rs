@@ -10,7 +10,7 @@
 //! - [`credentials`]: the ways to sign in, as the user writes them and as the form shows them;
 //! - [`oauth`]: how Flow signs in on a user's behalf;
 //! - [`setting`]: how single values are written;
-//! - [`mod@closest`]: the name that was probably meant;
+//! - [`mod@closest`]: the name that was probably meant, and [`misspelt`], where a key of a config is;
 //! - [`mod@file`]: configs in YAML or JSON;
 //! - [`command_line`]: what the connectors' command lines have in common;
 //! - [`error`]: everything that can go wrong.
@@ -21,6 +21,7 @@ pub mod credentials;
 pub mod endpoint;
 pub mod error;
 pub mod file;
+pub mod misspelt;
 pub mod oauth;
 pub mod setting;
 

@@ -7,7 +7,7 @@ use std::{ops::RangeInclusive, time::Duration};
 
 use jiff::Timestamp;
 use salesforce_client::ApiVersion;
-use salesforce_endpoint::{Endpoint, Parts, RawCredentials, endpoint::MY_DOMAIN_PATTERN, setting};
+use salesforce_endpoint::{Endpoint, Parts, RawCredentials, endpoint::MY_DOMAIN_PATTERN, misspelt, setting};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -124,6 +124,7 @@ impl Config {
     /// # Errors
     /// Names the place and what is expected there; never repeats a value, which may be a secret.
     pub fn parse(raw: &RawValue) -> Result<Self, Error> {
+        misspelt::warn_of_misspelt::<RawConfig>(raw);
         flow_protocol::parse::<RawConfig>(raw, "endpoint config").map_err(Error::Protocol)?.try_into()
     }
 }

@@ -4,7 +4,7 @@ use std::{process, thread};
 
 use tokio::{
     runtime,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal as Interest, SignalKind, signal},
     sync::mpsc,
 };
 
@@ -17,14 +17,16 @@ pub fn stop(signals: mpsc::UnboundedSender<Signal>) {
     // A thread of its own hears it although all others wait for that reader. Without one the system ends the process, which loses
     // nothing either.
     let Ok(runtime) = runtime::Builder::new_current_thread().enable_io().build() else { return };
-    thread::spawn(move || runtime.block_on(listen(signals)));
+    // Before anything else is done: until then a signal ends the process.
+    let (interrupt, terminate) = {
+        let _context = runtime.enter();
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    };
+    let (Ok(interrupt), Ok(terminate)) = (interrupt, terminate) else { return runtime.shutdown_background() };
+    thread::spawn(move || runtime.block_on(listen(interrupt, terminate, signals)));
 }
 
-async fn listen(signals: mpsc::UnboundedSender<Signal>) {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return;
-    };
+async fn listen(mut interrupt: Interest, mut terminate: Interest, signals: mpsc::UnboundedSender<Signal>) {
     let mut asked = async || {
         tokio::select! {
             _ = interrupt.recv() => SignalKind::interrupt(),

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, TryLockError},
-    io::Write as _,
+    io::{ErrorKind, Write as _},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -60,8 +60,10 @@ pub enum Until {
 /// Captures the streams to stdout.
 ///
 /// # Errors
-/// Whatever ends the session early. The position in the file is that of the documents printed before.
-pub async fn pull(config: &Config, resources: Vec<Resource>, options: Options) -> Result<(), Error> {
+/// Whatever ends the session early, but for a reader that has gone: who prints no more is done. The position in the file is that of the
+/// documents printed before.
+pub async fn pull(config: &Config, resources: Vec<Resource>, mut options: Options) -> Result<(), Error> {
+    options.state = options.state.map(behind_links);
     let _lock = options.state.as_deref().map(lock).transpose()?;
     let known = options.state.as_deref().map(read_state).transpose()?.unwrap_or_else(|| json!({}));
     let state = State::parse(&known)?;
@@ -88,9 +90,26 @@ pub async fn pull(config: &Config, resources: Vec<Resource>, options: Options) -
     }
     let until_caught_up = options.until == Until::CaughtUp;
     let session_options = session::Options { until_caught_up, ..session::Options::of(config) };
-    let output = Session::new(org, &options.name, prepared, output, session_options).run(signals).await?;
-    output.finish();
-    Ok(())
+    match Session::new(org, &options.name, prepared, output, session_options).run(signals).await {
+        Err(Error::Stdout(error)) if error.kind() == ErrorKind::BrokenPipe => {
+            tracing::debug!("nobody reads the documents any more");
+            Ok(())
+        }
+        result => result.map(Lines::finish),
+    }
+}
+
+/// Links that lead to a file, one after the other: as many as Linux follows.
+const LINKS: usize = 40;
+
+/// The file that a path leads to, whether it is there yet or not. What is renamed over a link would take its place, and leave the file as
+/// it was.
+fn behind_links(mut file: PathBuf) -> PathBuf {
+    for _ in 0..LINKS {
+        let Ok(target) = std::fs::read_link(&file) else { break };
+        file = file.parent().map(|folder| folder.join(&target)).unwrap_or(target);
+    }
+    file
 }
 
 /// Keeps other pulls from a state file for as long as it lives: they would write over each other's positions.
@@ -102,7 +121,7 @@ fn lock(file: &Path) -> Result<File, Error> {
     let lock = File::create(beside).map_err(failed)?;
     match lock.try_lock() {
         Err(TryLockError::WouldBlock) => Err(Error::StateInUse { file: name() }),
-        Err(TryLockError::Error(error)) if error.kind() != std::io::ErrorKind::Unsupported => Err(failed(error)),
+        Err(TryLockError::Error(error)) if error.kind() != ErrorKind::Unsupported => Err(failed(error)),
         _ => Ok(lock),
     }
 }
@@ -111,7 +130,7 @@ fn read_state(file: &Path) -> Result<Value, Error> {
     let name = || file.display().to_string();
     match std::fs::read_to_string(file) {
         Ok(text) => flow_protocol::parse::from_str(&text).map_err(|source| Error::StateFile { file: name(), source }),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(json!({})),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(json!({})),
         Err(source) => Err(Error::File { doing: "reading", file: name(), source }),
     }
 }

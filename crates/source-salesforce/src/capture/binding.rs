@@ -69,6 +69,8 @@ pub struct Binding {
     proved: Option<Second>,
     /// Deleted records are fetched for their last values.
     keeps_deleted: bool,
+    /// The org lists the object's deletions.
+    has_list: bool,
 }
 
 /// An event as the machine sees it.
@@ -122,6 +124,7 @@ impl Binding {
             fetches: Fetches::default(),
             proved: None,
             keeps_deleted: false,
+            has_list: true,
         };
         for id in position.fetch {
             binding.fetches.want(id, Wanted::by_page());
@@ -161,6 +164,11 @@ impl Binding {
     /// Deleted records are to be kept: their last values, which no event carries, are fetched.
     pub fn keep_deleted(&mut self) {
         self.keeps_deleted = true;
+    }
+
+    /// The org lists no deletions of the object: nothing waits for its list.
+    pub fn has_no_list(&mut self) {
+        self.has_list = false;
     }
 
     /// Whether this is the topic that announces changes.
@@ -251,8 +259,12 @@ impl Binding {
         self.fetches.forget_tickets();
     }
 
-    /// The topic was made anew in mid-session.
+    /// The topic was made anew in mid-session, or made for a binding that was polled.
     pub fn topic_replaced(&mut self, topic: RecordId) {
+        if self.topic.is_none() {
+            // Polls have read everything, announced or not.
+            (self.swept, self.checked) = (self.live, None);
+        }
         self.topic = Some(topic);
         self.gap();
     }

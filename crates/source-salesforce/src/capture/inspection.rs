@@ -1,5 +1,7 @@
 //! A look at what a session rests on: whether its objects are still as they were described, and its topics in order.
 
+use std::collections::HashMap;
+
 use salesforce_client::{Org, composite::MOST_SUBREQUESTS};
 
 use super::outlook::{Answer, Outlook};
@@ -21,6 +23,8 @@ pub struct Subject {
     pub feed: Feed,
     /// Whether it has a topic.
     pub is_streamed: bool,
+    /// It is polled until the org has room for its topic.
+    pub awaits_topic: bool,
     /// Something was refused: the describe is asked for even if the org says it is unchanged.
     pub is_doubted: bool,
 }
@@ -31,7 +35,7 @@ pub struct Finding {
     pub lane: usize,
     /// How its object is to be read from now on, if that has changed.
     pub feed: Option<Feed>,
-    /// Its topic, in order again if it was not.
+    /// Its topic, in order again if it was not, or made if it had none.
     pub topic: Option<Topic>,
 }
 
@@ -52,22 +56,37 @@ pub async fn inspect(
         false => subjects.iter().map(|_| None).collect(),
     };
     let feeds = || subjects.iter().zip(&changed).map(|(subject, changed)| changed.as_ref().unwrap_or(&subject.feed));
-    let streamed = subjects.iter().zip(feeds()).filter(|(subject, _)| subject.is_streamed);
-    let wanted: Vec<_> = streamed.map(|(subject, feed)| (&subject.resource, feed)).collect();
+    let mut topics = topics_of(org, capture, subjects.iter().zip(feeds())).await?;
+    let findings = subjects.iter().zip(changed).map(|(subject, feed)| {
+        let lane = subject.lane;
+        Finding { lane, feed, topic: topics.remove(&lane) }
+    });
+    Ok((findings.collect(), outlook))
+}
+
+/// The topics of these subjects, by their lanes.
+async fn topics_of<'a>(
+    org: &Org,
+    capture: &str,
+    subjects: impl Iterator<Item = (&'a Subject, &'a Feed)>,
+) -> Result<HashMap<usize, Topic>, Error> {
+    let mut asking: Vec<_> = subjects.filter(|(subject, _)| subject.is_streamed || subject.awaits_topic).collect();
+    // Who has a topic keeps it: the others take what room there is.
+    asking.sort_by_key(|(subject, _)| subject.awaits_topic);
+    let wanted: Vec<_> = asking.iter().map(|(subject, feed)| (&subject.resource, *feed)).collect();
     let (changes, deeds) = topics::ensure(org, capture, &wanted).await?;
     for deed in deeds {
         tracing::info!("{deed}");
     }
-    let mut changes = changes.into_iter();
-    let findings = subjects.iter().zip(changed).map(|(subject, feed)| {
-        let topic = match subject.is_streamed.then(|| changes.next()).flatten() {
-            Some(Changes::Announced(topic)) => Some(topic),
-            Some(Changes::Polled(_)) => return Err(Error::NoTopicAnyMore { stream: subject.resource.stream.clone() }),
-            None => None,
-        };
-        Ok(Finding { lane: subject.lane, feed, topic })
-    });
-    Ok((findings.collect::<Result<_, _>>()?, outlook))
+    let mut topics = HashMap::new();
+    for ((subject, _), changes) in asking.into_iter().zip(changes) {
+        match changes {
+            Changes::Announced(topic) => _ = topics.insert(subject.lane, topic),
+            Changes::Polled(_) if subject.awaits_topic => {}
+            Changes::Polled(_) => return Err(Error::NoTopicAnyMore { stream: subject.resource.stream.clone() }),
+        }
+    }
+    Ok(topics)
 }
 
 /// Calls of a look that finds nothing changed, at so many objects and at topics, if there are any.

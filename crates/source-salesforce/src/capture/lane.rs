@@ -137,6 +137,9 @@ impl Lane {
         if feed.deletions == Deletions::Keep {
             machine.keep_deleted();
         }
+        if !feed.is_replicateable {
+            machine.has_no_list();
+        }
         if let Some(visible) = visible {
             machine.history_covers(visible);
         }

@@ -13,7 +13,7 @@ use salesforce_client::composite::{MOST_COLLECTIONS, MOST_SUBREQUESTS};
 use salesforce_endpoint::setting;
 
 use super::{inspection, lane::Bound};
-use crate::changes::Changes;
+use crate::{changes::Changes, feed::Feed};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -29,8 +29,9 @@ const SWEEPS: Duration = Duration::from_secs(3_600);
 /// Seldom enough: rows must be read before they leave the recycle bin.
 const SELDOM: Duration = DAY;
 
-/// Seconds between two readings of the org's list of deletions. Salesforce shortens a long list every two hours or so.
-pub(super) const LISTS: u32 = 3_600;
+/// The least number of seconds between two readings of the org's list of deletions: a sweep reads it each time, polls now and then, as what they
+/// are complete up to waits for it. Salesforce shortens a long list every two hours or so.
+pub(super) const LISTS: u32 = 900;
 
 /// What a binding is read for, again and again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,6 +133,11 @@ impl Turns {
         Self { kind, is_replicateable: bound.feed.is_replicateable, chosen }
     }
 
+    /// What a binding is read for once it is streamed in mid-session.
+    pub(super) fn beside_a_stream(feed: &Feed, sweeps: Option<Duration>) -> Self {
+        Self { kind: Kind::Sweep, is_replicateable: feed.is_replicateable, chosen: sweeps }
+    }
+
     fn interval(&self, times: u32) -> Duration {
         let usual = match self.kind {
             Kind::Poll => POLLS,
@@ -205,18 +211,18 @@ mod tests {
         let plain = |count| polls(count).into_iter().map(|turn| Turns { is_replicateable: false, ..turn }).collect();
         // The interval that polls and sweeps come to, in minutes, and the calls that make up the plan.
         for (what, turns, allowed, poll, sweep, calls) in [
-            ("an unknown allocation", polls(300), None, 5, 60, 22_320),
+            ("an unknown allocation", polls(300), None, 5, 60, 26_640),
             ("nothing to do", vec![], Some(7_500), 5, 60, 0),
-            ("one binding", polls(1), Some(7_500), 5, 60, 744),
-            ("as many as go together", polls(5), Some(7_500), 5, 60, 744),
-            ("one more", polls(6), Some(7_500), 5, 60, 1_056),
+            ("one binding", polls(1), Some(7_500), 5, 60, 816),
+            ("as many as go together", polls(5), Some(7_500), 5, 60, 816),
+            ("one more", polls(6), Some(7_500), 5, 60, 1_200),
             ("nobody says what is visible", plain(6), Some(7_500), 5, 60, 720),
-            ("a large org", polls(300), Some(100_000), 5, 60, 22_320),
-            ("hundreds in a small org", polls(300), Some(7_500), 50, 600, 3_658),
+            ("a large org", polls(300), Some(100_000), 5, 60, 26_640),
+            ("hundreds in a small org", polls(300), Some(7_500), 55, 660, 3_600),
             ("a stream each", sweeps(40), Some(7_500), 5, 60, 720),
-            ("streams and polls", [polls(20), sweeps(40)].concat(), Some(7_500), 5, 60, 2_256),
-            ("with few calls", [polls(20), sweeps(40)].concat(), Some(2_000), 20, 240, 852),
-            ("whole reads are rare", [polls(10), wholes(10)].concat(), Some(7_500), 5, 60, 1_061),
+            ("streams and polls", [polls(20), sweeps(40)].concat(), Some(7_500), 5, 60, 2_544),
+            ("with few calls", [polls(20), sweeps(40)].concat(), Some(2_000), 25, 300, 893),
+            ("whole reads are rare", [polls(10), wholes(10)].concat(), Some(7_500), 5, 60, 1_205),
             ("no room at all", polls(1_000), Some(500), 1_440, 1_440, 584),
         ] {
             let plan = Plan::of(&turns, INSPECTION, allowed);

@@ -2,13 +2,14 @@
 //! machine says is done.
 //!
 //! Here are the loop, what it waits for, and what it sends for. In the rooms behind it: what a stream says (`events`), what calls bring
-//! (`replies`), those that several bindings share (`together`), looks at what the session rests on (`doubts`), and what is committed
-//! (`commits`).
+//! (`replies`), those that several bindings share (`together`), looks at what the session rests on (`doubts`), what is committed
+//! (`commits`), and what it is told from outside (`signals`).
 
 mod commits;
 mod doubts;
 mod events;
 mod replies;
+mod signals;
 mod together;
 
 use std::{collections::HashMap, time::Duration};
@@ -16,9 +17,10 @@ use std::{collections::HashMap, time::Duration};
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use jiff::Timestamp;
 use salesforce_client::{Org, RecordId};
-use salesforce_streaming::{Event, Stream};
+use salesforce_streaming::{Channel, Event, ReplayFrom, Stream};
 use tokio::{sync::mpsc, time::Instant};
 
+use self::signals::Signals;
 use super::{
     budget::{Budget, Calls, Share},
     clock::{self, answered, now},
@@ -122,6 +124,8 @@ pub struct Session<O> {
     turn: usize,
     /// Jobs that are to be deleted.
     obsolete: Obsolete,
+    /// How often polls and sweeps come.
+    plan: Plan,
     /// When records may be fetched again.
     fetch_due: Instant,
     /// When the next look at the objects and topics is due; `None` while one is under way.
@@ -132,6 +136,14 @@ pub struct Session<O> {
     /// The newest time that the org has answered with.
     org_time: Option<Second>,
     report: Report,
+}
+
+/// How a session has ended that nothing is wrong with.
+enum End {
+    /// All that it has written is committed.
+    Clean,
+    /// Nobody read a commit to its end: nothing may be written behind half a line.
+    Torn,
 }
 
 /// All that can wake the session.
@@ -167,8 +179,7 @@ impl<O: Output> Session<O> {
             .enumerate()
             .filter_map(|(n, lane): (usize, &Lane)| Some((lane.channel.as_ref()?.name().to_owned(), n)));
         let by_channel: HashMap<_, _> = named.collect();
-        let stream = (!subscriptions.is_empty())
-            .then(|| Stream::open(org.clone(), salesforce_streaming::Options::default(), subscriptions));
+        let stream = (!subscriptions.is_empty()).then(|| open_stream(&org, subscriptions));
         let serving = prepared.serving;
         let budget = Budget::new(options.share.part(serving.part()), prepared.calls.part(serving.heritage()));
         Self {
@@ -185,6 +196,7 @@ impl<O: Output> Session<O> {
             pages: 0,
             turn: 0,
             obsolete: Obsolete::default(),
+            plan,
             fetch_due: now,
             inspection_due: Some(now + options.inspection),
             outlook: Outlook::default(),
@@ -199,11 +211,11 @@ impl<O: Output> Session<O> {
     ///
     /// # Errors
     /// Whatever only the user, or a fresh session, can mend.
-    pub async fn run(mut self, mut signals: mpsc::UnboundedReceiver<Signal>) -> Result<O, Error> {
-        let result = self.take_turns(&mut signals).await;
+    pub async fn run(mut self, signals: mpsc::UnboundedReceiver<Signal>) -> Result<O, Error> {
+        let result = self.take_turns(&mut Signals::new(signals)).await;
         let stream = self.stream.take();
         let counts = async {
-            if result.is_ok() {
+            if let Ok(End::Clean) = result {
                 self.keep_counts().await;
             }
         };
@@ -214,15 +226,19 @@ impl<O: Output> Session<O> {
             }
         };
         tokio::join!(counts, farewell);
-        result.map(|()| self.output)
+        result.map(|_| self.output)
     }
 
-    async fn take_turns(&mut self, signals: &mut mpsc::UnboundedReceiver<Signal>) -> Result<(), Error> {
+    async fn take_turns(&mut self, signals: &mut Signals) -> Result<End, Error> {
         for lane in &self.lanes {
             self.output.sourced_schema(lane.index, &lane.feed.schema());
         }
-        self.commit(0..self.lanes.len()).await?;
+        let mut done = signals.during(self.commit(0..self.lanes.len())).await;
         loop {
+            match done {
+                Some(outcome) => outcome?,
+                None => return signals.end(),
+            }
             self.renew();
             let now = now();
             self.meter.read(&self.org, now);
@@ -231,26 +247,27 @@ impl<O: Output> Session<O> {
                 && self.obsolete.is_tidy()
                 && self.lanes.iter().all(|lane| lane.is_caught_up(now))
             {
-                return Ok(());
+                return Ok(End::Clean);
             }
             self.send(now);
-            match self.next(signals, now).await {
-                Input::Signal(Signal::Stop) => return Ok(()),
+            done = match self.next(signals, now).await {
+                Input::Signal(Signal::Stop) => return Ok(End::Clean),
                 Input::Signal(Signal::Broken(error)) => return Err(error),
                 Input::Signal(Signal::Acknowledged(commits)) => {
                     self.output.acknowledged(commits);
                     self.obsolete.durable(commits);
+                    Some(Ok(()))
                 }
-                Input::Stream(event) => self.take_event(event?).await?,
-                Input::Done(done) => self.take(done).await?,
-                Input::MorePage(lane) => self.write_page(lane).await?,
-                Input::Due => {}
-            }
+                Input::Stream(event) => signals.during(self.take_event(event?)).await,
+                Input::Done(done) => signals.during(self.take(done)).await,
+                Input::MorePage(lane) => signals.during(self.write_page(lane)).await,
+                Input::Due => Some(Ok(())),
+            };
         }
     }
 
     /// Waits for the next thing to happen. Signals come first, then events: pages yield to both.
-    async fn next(&mut self, signals: &mut mpsc::UnboundedReceiver<Signal>, now: Instant) -> Input {
+    async fn next(&mut self, signals: &mut Signals, now: Instant) -> Input {
         let takes_events = !self.output.is_congested() && !self.lanes.iter().any(|lane| lane.machine.is_full());
         let page = self.lanes.iter().position(Lane::has_page);
         let due = self.due(now);
@@ -268,7 +285,7 @@ impl<O: Output> Session<O> {
         };
         tokio::select! {
             biased;
-            signal = signals.recv() => Input::Signal(signal.unwrap_or(Signal::Stop)),
+            signal = signals.next() => Input::Signal(signal),
             event = event => Input::Stream(event),
             Some(done) = self.calls.next() => Input::Done(done),
             () = due => Input::Due,
@@ -382,4 +399,9 @@ impl<O: Output> Session<O> {
             |lane| report::Binding { stream: Lane::stream(lane), polls: lane.polls, standing: lane.standing() };
         self.report.tell(self.meter.why(), self.lanes.iter().map(binding), now);
     }
+}
+
+/// Begins to hear these channels.
+fn open_stream(org: &Org, subscriptions: Vec<(Channel, ReplayFrom)>) -> Stream {
+    Stream::open(org.clone(), salesforce_streaming::Options::default(), subscriptions)
 }

@@ -31,6 +31,8 @@ pub(super) struct Setup {
     pub(super) job: usize,
     /// Deleted records are kept: each is fetched for its last values.
     pub(super) keeps: bool,
+    /// The least time between two readings of the list of deletions, in seconds.
+    pub(super) lists: i64,
     /// So many of the last commits may be lost in a crash.
     pub(super) unacknowledged: usize,
     /// What the shell tells the machine falsely.
@@ -215,6 +217,16 @@ impl Capture {
         }
     }
 
+    /// The org has room for the topic of a session that polls.
+    pub(super) fn find_room(&mut self) {
+        if self.polls && self.binding.live().is_some() {
+            self.polls = false;
+            self.binding.topic_replaced(self.org.topic());
+            self.commit();
+            self.subscribed(ReplayFrom::Tip);
+        }
+    }
+
     /// The next event is delivered. Answers whether there is one.
     pub(super) fn deliver(&mut self) -> bool {
         self.subscribe();
@@ -247,17 +259,16 @@ impl Capture {
         self.check_completeness();
     }
 
-    /// What the binding says of itself is to be true: nothing is missing from before the time up to which it is complete. Of records that
-    /// are purged no more is promised than that they are found in the end.
+    /// What the binding says of itself is to be true: nothing is missing from before the time up to which it is complete, purged records
+    /// included.
     fn check_completeness(&mut self) {
         let Some(until) = self.binding.complete_until() else { return };
-        let missing =
-            self.org.rows.iter().filter(|(record, _)| !self.org.is_purged(**record)).find(|(record, version)| {
-                let captured = self.collection.get(record);
-                let is_written = captured.is_some_and(|captured| captured.number >= version.number);
-                let was_never_there = version.deleted && captured.is_none();
-                !is_written && !was_never_there && Second::new(version.stamp) < until
-            });
+        let missing = self.org.rows.iter().find(|(record, version)| {
+            let captured = self.collection.get(record);
+            let is_written = captured.is_some_and(|captured| captured.number >= version.number);
+            let was_never_there = version.deleted && captured.is_none();
+            !is_written && !was_never_there && Second::new(version.stamp) < until
+        });
         if let Some((record, version)) = missing {
             let wrong = format!("record {record}: {version:?} is missing, complete up to {until}");
             self.wrong.get_or_insert(wrong);
@@ -343,7 +354,7 @@ impl Capture {
     }
 
     fn read_list(&mut self) {
-        let Some(since) = self.binding.to_list(self.org.clock(), 0) else { return };
+        let Some(since) = self.binding.to_list(self.org.clock(), self.setup.lists) else { return };
         self.org.deleted_since(since).into_iter().for_each(|id| self.binding.list(id));
         self.binding.listed(self.org.covered());
     }

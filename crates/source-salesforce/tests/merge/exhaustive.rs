@@ -214,7 +214,8 @@ impl Search {
 
 /// Plays all histories of a world. Answers how many there are, and how many states they go through.
 fn play(world: World, lie: Lie) -> Result<(u64, usize), String> {
-    let setup = Setup { whole: world.whole, tells: true, page: 1, job: 0, keeps: false, unacknowledged: 0, lie };
+    let setup =
+        Setup { whole: world.whole, tells: true, page: 1, job: 0, keeps: false, lists: 0, unacknowledged: 0, lie };
     let mut search = Search { world, known: HashMap::new(), trail: Vec::new(), text: String::new() };
     let left = Left { changes: world.changes, trouble: true, unseen: 0 };
     let count = search.histories(&Capture::new(setup, Org::with(1)), left)?;

@@ -1,7 +1,7 @@
 //! Random histories of everything that the rules argue about: changes within one second, events in reverse and again, rows that become visible
 //! late, long transactions, reads answered late, crashes that lose what was not acknowledged, topics made anew, positions refused, rows
 //! loaded in bulk and deletions in cascade that nothing announces, purged rows, Bulk jobs whose rows are read one by one while others change,
-//! and sessions that poll where others streamed.
+//! and sessions that poll where others streamed, and begin to stream when there is room for a topic.
 
 use proptest::prelude::*;
 
@@ -61,6 +61,8 @@ enum Step {
     Recreate,
     /// The next session polls where this one streams, or the other way round.
     Switch,
+    /// There is room for the topic of a session that polls.
+    Room,
     /// The time of a poll or sweep has come.
     Sweep,
     /// The time of a refresh has come.
@@ -94,6 +96,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Refuse),
         1 => Just(Step::Recreate),
         1 => Just(Step::Switch),
+        1 => Just(Step::Room),
         3 => Just(Step::Sweep),
         1 => Just(Step::Refresh),
     ]
@@ -131,6 +134,7 @@ fn apply(capture: &mut Capture, tells: bool, step: &Step) {
             capture.polls = !capture.polls;
             capture.crash(0);
         }
+        Step::Room => capture.find_room(),
         Step::Sweep => capture.sweep(),
         Step::Refresh => capture.refresh(),
     }
@@ -168,6 +172,8 @@ proptest! {
     fn whatever_happens_the_collection_becomes_the_org(
         tells in any::<bool>(),
         keeps in any::<bool>(),
+        // The last sweep reads the list in any case.
+        lists in prop_oneof![Just(0), Just(400_i64)],
         // A transaction that was begun so many seconds before the first session.
         open in prop::option::of((change(), any::<bool>(), 0..1_000_i64)),
         steps in prop::collection::vec(step(), 1..80),
@@ -177,7 +183,7 @@ proptest! {
             org.begin(change, silent);
             org.now += age;
         }
-        let setup = Setup { whole: true, tells, page: PAGE, job: 3, keeps, unacknowledged: 4, lie: Lie::default() };
+        let setup = Setup { whole: true, tells, page: PAGE, job: 3, keeps, lists, unacknowledged: 4, lie: Lie::default() };
         let mut capture = Capture::new(setup, org);
         for step in &steps {
             apply(&mut capture, tells, step);
@@ -196,8 +202,16 @@ fn reads_outlive_a_session_that_never_subscribes() {
     let change = |times| Step::Change { change: Change { record: 0, delete: true }, late: 0, times };
     let steps =
         [CreateJob, RunJob, change(1), Refuse, RunJob, RunJob, change(2), Switch, Switch, WriteJob(1), Recreate];
-    let setup =
-        Setup { whole: true, tells: false, page: PAGE, job: 3, keeps: false, unacknowledged: 4, lie: Lie::default() };
+    let setup = Setup {
+        whole: true,
+        tells: false,
+        page: PAGE,
+        job: 3,
+        keeps: false,
+        lists: 0,
+        unacknowledged: 4,
+        lie: Lie::default(),
+    };
     let mut capture = Capture::new(setup, Org::with(RECORDS / 2));
     for step in &steps {
         apply(&mut capture, false, step);

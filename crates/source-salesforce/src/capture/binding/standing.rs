@@ -14,11 +14,13 @@ impl Binding {
         if self.topic.is_some() { self.swept } else { self.live }
     }
 
-    /// Complete up to here: every change of the object that is stamped before is written, announced or not. It stays where it
-    /// was while records that a read has come by are still to be fetched, and never goes back in one life.
+    /// Complete up to here: every change of the object that is stamped before is written, announced or not. Reads show what is there
+    /// and what is in the recycle bin; what is purged from it only the list of deletions tells, so this is no later than that is read.
+    /// It stays where it was while records that either has named are still to be fetched, and never goes back in one life.
     pub fn complete_until(&mut self) -> Option<Second> {
         if !self.fetches.has_of_pages() {
-            self.proved = self.proved.max(self.complete());
+            let read = self.complete();
+            self.proved = self.proved.max(if self.has_list { read.min(self.listed) } else { read });
         }
         self.proved
     }

@@ -1,11 +1,38 @@
 //! The topic of a lane: what it may have cost that somebody changed it, or made it anew.
 
+use std::time::Duration;
+
 use salesforce_streaming::{Channel, ReplayFrom};
+use tokio::time::Instant;
 
 use super::Lane;
-use crate::{capture::tally::Counter, changes::Topic, error::Error};
+use crate::{
+    capture::{tally::Counter, timetable::Timetable},
+    changes::{Polls, Topic},
+    error::Error,
+};
 
 impl Lane {
+    /// Whether it is polled only until the org has room for its topic. While history is polled it goes on so.
+    pub(in crate::capture) fn awaits_topic(&self) -> bool {
+        self.polls == Some(Polls::NoTopicLeft) && self.machine.live().is_some()
+    }
+
+    /// A topic is made for what was polled so far; sweeps come at this interval. Answers where its channel is to be subscribed.
+    pub(in crate::capture) fn begin_streaming(
+        &mut self,
+        topic: &Topic,
+        interval: Duration,
+        now: Instant,
+    ) -> (Channel, ReplayFrom) {
+        self.machine.topic_replaced(topic.id);
+        self.machine.topic_seen(topic.found, topic.was_silent, topic.now);
+        tracing::info!(stream = self.stream(), "the org has room for a PushTopic again: streaming instead of polling");
+        (self.polls, self.whole, self.channel) = (None, topic.whole, Some(topic.channel.clone()));
+        (self.sweeps, self.heard) = (Timetable::new(now + interval, interval), now);
+        (topic.channel.clone(), ReplayFrom::Tip)
+    }
+
     /// The topic was looked at. Answers where its channel is to be subscribed, if that must be done anew.
     pub(in crate::capture) fn topic_seen(&mut self, topic: &Topic) -> Option<(Channel, ReplayFrom)> {
         self.whole = topic.whole;

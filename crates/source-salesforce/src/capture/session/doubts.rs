@@ -4,14 +4,16 @@
 use std::time::Duration;
 
 use salesforce_client::Class;
+use salesforce_streaming::{Channel, ReplayFrom};
 
-use super::Session;
+use super::{Session, open_stream};
 use crate::{
     capture::{
         clock::now,
         inspection::{Finding, Subject},
         lane::Lane,
         output::Output,
+        plan::Turns,
         reads,
     },
     error::Error,
@@ -25,6 +27,7 @@ impl<O: Output> Session<O> {
             resource: lane.resource.clone(),
             feed: lane.feed.clone(),
             is_streamed: lane.channel.is_some(),
+            awaits_topic: lane.awaits_topic(),
             is_doubted: lane.doubt.is_some(),
         };
         let subjects: Vec<_> = self.lanes.iter().enumerate().map(subject).collect();
@@ -64,12 +67,22 @@ impl<O: Output> Session<O> {
         for Finding { lane: n, feed, topic } in findings {
             let lane = &mut self.lanes[n];
             touched.push(n);
-            if let Some((channel, from)) = topic.and_then(|topic| lane.topic_seen(&topic))
-                && let Some(stream) = &mut self.stream
-            {
-                stream.resubscribe(channel, from);
-                lane.doubt = None;
+            match topic {
+                Some(topic) if lane.channel.is_none() => {
+                    let turns = Turns::beside_a_stream(&lane.feed, self.options.sweeps);
+                    let (channel, from) = lane.begin_streaming(&topic, self.plan.interval(&turns), now);
+                    self.by_channel.insert(channel.name().to_owned(), n);
+                    self.subscribe(channel, from);
+                }
+                Some(topic) => {
+                    if let Some((channel, from)) = lane.topic_seen(&topic) {
+                        lane.doubt = None;
+                        self.subscribe(channel, from);
+                    }
+                }
+                None => {}
             }
+            let lane = &mut self.lanes[n];
             match feed {
                 Some(feed) => {
                     tracing::info!(stream = lane.stream(), "{}", feed.difference(&lane.feed));
@@ -90,6 +103,14 @@ impl<O: Output> Session<O> {
         let wait = if self.lanes.iter().any(is_open) { Duration::ZERO } else { pause };
         self.inspection_due = Some(now + wait);
         self.commit(touched).await
+    }
+
+    /// Hears a channel from there on.
+    fn subscribe(&mut self, channel: Channel, from: ReplayFrom) {
+        match &mut self.stream {
+            Some(stream) => stream.resubscribe(channel, from),
+            None => self.stream = Some(open_stream(&self.org, vec![(channel, from)])),
+        }
     }
 
     /// Exchanges the feeds of lanes that have nothing on its way any more.
