@@ -91,7 +91,7 @@ pub async fn pull(config: &Config, resources: Vec<Resource>, mut options: Option
     let until_caught_up = options.until == Until::CaughtUp;
     let session_options = session::Options { until_caught_up, ..session::Options::of(config) };
     match Session::new(org, &options.name, prepared, output, session_options).run(signals).await {
-        Err(Error::Stdout(error)) if error.kind() == ErrorKind::BrokenPipe => {
+        Err(Error::Protocol(flow_protocol::Error::Print(error))) if error.kind() == ErrorKind::BrokenPipe => {
             tracing::debug!("nobody reads the documents any more");
             Ok(())
         }
