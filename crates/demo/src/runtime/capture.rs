@@ -162,7 +162,7 @@ impl Capture {
 
     /// The request that opens a session.
     pub fn open_request(&self) -> Value {
-        task::open_request("capture", self.spec(), &self.state)
+        task::open_request("capture", &self.spec(), &self.state)
     }
 
     /// Commits a group: its documents and its update of the state become durable together. The connector is told by

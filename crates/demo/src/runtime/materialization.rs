@@ -244,7 +244,7 @@ impl Materialization {
 
     /// The request that opens a session.
     pub fn open_request(&self) -> Value {
-        task::open_request("materialization", self.spec(), &self.state)
+        task::open_request("materialization", &self.spec(), &self.state)
     }
 
     /// A transaction has become durable, with what it changes in the state.

@@ -15,7 +15,7 @@ pub(super) async fn apply(connector: &Connector, request: &Value) -> Result<Stri
 }
 
 /// The request that opens a session for all keys. The protocol calls the task by its `kind`.
-pub(super) fn open_request(kind: &str, spec: Value, state: &Value) -> Value {
+pub(super) fn open_request(kind: &str, spec: &Value, state: &Value) -> Value {
     json!({ "open": {
         kind: spec,
         "version": VERSION,
