@@ -1,5 +1,6 @@
-//! Shows the capture connector at work: an emulated org with a live workload, the real `source-salesforce`, and what the
-//! Flow runtime would see of it. Ends with a verdict: do the captured collections agree with the org?
+//! Shows the connectors at work: an emulated org with a live workload, the real `source-salesforce`, and what the Flow runtime
+//! would see of it; if asked for, `materialize-salesforce` writes it into a second org. Ends with a verdict: do the captured
+//! collections, and the second org, agree with the first?
 
 use std::{io::IsTerminal as _, process::ExitCode};
 

@@ -3,7 +3,7 @@
 //! The runtime writes them by protobuf's JSON mapping: a field at its default is absent, a `null` means the same, the
 //! kinds are sibling fields of which one is set, and 32-bit numbers may be strings. A binding refers to its collection in
 //! one of two ways: inline, or by index into the `linkedCollections` of the message around it. The task itself goes by the
-//! name of its protocol, `capture` or `materialization`.
+//! name of its protocol, `capture` or `materialization`; either is read in both, as a runtime sends no other's.
 
 use std::{fmt, sync::Arc};
 
