@@ -21,7 +21,7 @@ pub enum Error {
     /// A request is longer than [`LINE_LIMIT`].
     #[error(
         "request line {line} is longer than {LINE_LIMIT} bytes, the most that is read: \
-         split the capture into several with fewer bindings each"
+         split the task into several with fewer bindings each"
     )]
     TooLong {
         /// Which line, from 1.

@@ -246,7 +246,7 @@ fn lines_have_a_limit() {
     };
     assert_eq!(read(b"1234\n12\n"), ["1234", "12"]);
     let too_long = "request line 2 is longer than 134217728 bytes, the most that is read: \
-                    split the capture into several with fewer bindings each";
+                    split the task into several with fewer bindings each";
     assert_eq!(read(b"1234\n12345\n"), ["1234", too_long]);
     assert_eq!(read(b"1234\n12345"), ["1234", too_long]);
     assert_eq!(

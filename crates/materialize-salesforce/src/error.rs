@@ -1,5 +1,6 @@
 //! What can go wrong in this connector. One line each, for the person who reads it at night.
 
+use salesforce_client::RecordId;
 use salesforce_sink::Rejection;
 
 /// Every failure that ends a command or a session.
@@ -87,9 +88,27 @@ pub enum Error {
         /// The object.
         object: String,
         /// The org as of the last commit.
-        known: String,
+        known: RecordId,
         /// The org signed in to.
-        found: String,
+        found: RecordId,
+    },
+
+    /// The persisted state is not one of ours.
+    #[error("the state cannot be read: it was not written by this connector; backfill the bindings")]
+    State {
+        /// What does not fit.
+        source: flow_protocol::error::Mismatch,
+    },
+
+    /// The persisted state was written by a later version.
+    #[error(
+        "the state has layout {found}, this program knows layout {known} only: run the version that wrote it, or backfill the bindings"
+    )]
+    StateVersion {
+        /// The state's layout.
+        found: u32,
+        /// The one known here.
+        known: u32,
     },
 
     /// A request at a moment when it has no meaning.

@@ -24,6 +24,7 @@ pub mod serve;
 pub mod session;
 pub mod settle;
 pub mod spec;
+pub mod state;
 pub mod tally;
 pub mod validate;
 

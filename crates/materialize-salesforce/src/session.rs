@@ -4,15 +4,14 @@
 //! when every row has its receipt, so that what Flow commits is in the org, or reported and kept. Killed before that, the same rows come
 //! again; writing them twice does no harm but for inserts that nothing identifies.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use flow_protocol::{
     materialize::{Open, Request, Response},
     stdio::{Requests, Responses},
 };
-use salesforce_client::{Org, RecordId};
+use salesforce_client::Org;
 use salesforce_sink::{Sink, State as SinkState, Targets, Traffic};
-use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::watch,
@@ -27,21 +26,10 @@ use crate::{
     resource::Resource,
     serve,
     settle::Settling,
+    state::State,
     tally::Tally,
     validate::{self, Wanted},
 };
-
-/// What is remembered from commit to commit: the org that each binding was written to, by state key.
-#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct State {
-    #[serde(default)]
-    bindings: BTreeMap<String, BindingState>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct BindingState {
-    org: String,
-}
 
 /// Serves a session until stdin ends.
 ///
@@ -54,7 +42,7 @@ where
 {
     let Open { task: materialization, state, .. } = request;
     let config = Config::parse(serve::config_of(&materialization)?)?;
-    let state: State = serde_json::from_value(state).unwrap_or_default();
+    let state = State::parse(&state)?;
     let org = crate::org(&config)?;
     let wanted = materialization.bindings.iter().map(|binding| {
         let resource = Resource::parse(&binding.resource_config)?;
@@ -63,7 +51,7 @@ where
     let wanted = wanted.collect::<Result<Vec<_>, Error>>()?;
     let org_id = org.token().await?.org_id();
     for (binding, wanted) in materialization.bindings.iter().zip(&wanted) {
-        check_org(&state, &binding.state_key, &wanted.resource, org_id)?;
+        state.check(&binding.state_key, &wanted.resource.path, org_id)?;
     }
     let (_, mappings) = validate::mappings(&org, &wanted).await?;
 
@@ -82,9 +70,7 @@ where
     let (letters, letter_keys) = Letters::open(&org, &traffic, &resources, &config.sink).await?;
     let settling = Settling::new(&resources, letters, &letter_keys);
     let (sink, receipts) = Sink::start(&org, &traffic, targets, &config.sink);
-    let known = State {
-        bindings: materialization.bindings.iter().map(|binding| written_to(&binding.state_key, org_id)).collect(),
-    };
+    let known = State::of(materialization.bindings.iter().map(|binding| binding.state_key.as_str()), org_id);
     let transactions = Transactions {
         writings,
         tally: settling.tally(),
@@ -99,20 +85,6 @@ where
         ended = transactions.serve(requests, responses) => ended,
         error = settling.run(receipts) => Err(error),
         never = tell(&org, state, tally) => match never {},
-    }
-}
-
-fn written_to(state_key: &str, org: RecordId) -> (String, BindingState) {
-    (state_key.to_owned(), BindingState { org: org.to_string() })
-}
-
-/// A binding goes on in the org in which it began.
-fn check_org(state: &State, state_key: &str, resource: &Resource, org: RecordId) -> Result<(), Error> {
-    match state.bindings.get(state_key) {
-        Some(known) if known.org != org.as_str() => {
-            Err(Error::OtherOrg { object: resource.path.clone(), known: known.org.clone(), found: org.to_string() })
-        }
-        _ => Ok(()),
     }
 }
 
@@ -147,7 +119,7 @@ impl Transactions {
                 }
                 Request::StartCommit => {
                     self.finish().await?;
-                    let state = self.patch.take().map(|patch| serde_json::to_value(patch).unwrap_or_default());
+                    let state = self.patch.take().map(|patch| patch.to_value());
                     responses.send(&Response::StartedCommit { state }).await?;
                 }
                 // All was done before the commit.
