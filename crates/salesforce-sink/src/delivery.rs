@@ -89,6 +89,14 @@ impl Settled {
         Settled::Rejected { code, message, fields }
     }
 
+    /// The same, without hope that it will be taken later.
+    pub(crate) fn for_good(self) -> Settled {
+        match self {
+            Settled::Orphaned { code, message, fields } => Settled::Rejected { code, message, fields },
+            settled => settled,
+        }
+    }
+
     fn orphaned(faults: &[Fault]) -> Settled {
         let (code, message, fields) = told(faults);
         Settled::Orphaned { code, message, fields }

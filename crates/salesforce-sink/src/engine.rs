@@ -19,10 +19,11 @@ use crate::{
     delivery::{Delivery, Effects, Errand, Line, Settled, Terms},
     doors::{Answers, Doors, Question, Request, Stuck},
     fields::{Address, Fitted},
+    halves::{Halves, Second, Written},
     job,
     orphans::{Orphan, Orphans, Turn},
     pace::Pace,
-    plan::{self, Batch, Site, Sizes, Way},
+    plan::{self, Batch, Route, Site, Sizes, Way},
     prepare::lower,
     receipt::in_short,
     row::{Cell, Row},
@@ -89,6 +90,7 @@ pub(crate) struct Engine<O> {
     settings: Settings,
     window: Window<Ticket<O>>,
     orphans: Orphans<Ticket<O>>,
+    halves: Halves<Ticket<O>>,
     journeys: BTreeMap<JourneyId, Journey<O>>,
     next_journey: JourneyId,
     calls: FuturesUnordered<BoxFuture<'static, (JourneyId, Reply)>>,
@@ -121,6 +123,7 @@ impl<O: Send + 'static> Engine<O> {
             targets,
             window: Window::new(),
             orphans: Orphans::new(),
+            halves: Halves::new(),
             journeys: BTreeMap::new(),
             next_journey: 0,
             calls: FuturesUnordered::new(),
@@ -199,7 +202,7 @@ impl<O: Send + 'static> Engine<O> {
             let pauses = self.journeys.values().filter(|it| !it.calling).map(|it| it.delivery.wake);
             let wake = pauses.chain(self.lingering()).filter(|wake| *wake > now).min();
             let is_idle = self.journeys.is_empty() && wake.is_none();
-            if !is_idle || !self.look_after_orphans() {
+            if !is_idle || !self.look_after_orphans(now) {
                 return wake;
             }
         }
@@ -226,13 +229,7 @@ impl<O: Send + 'static> Engine<O> {
         let batch = plan::next(&mut self.window, &self.sites, &self.settings.sizes, due, fits_csv)?;
         let Batch { target, operation, way, runs } = batch;
         let prepared = self.prepared(target);
-        let terms = Terms {
-            operation,
-            way,
-            missing: prepared.target.missing,
-            unique: prepared.matched.as_ref().is_some_and(|field| field.unique),
-            quota_pause: self.settings.quota_pause,
-        };
+        let terms = self.terms(target, operation, way);
         let learned = self.learned.get(&(target, operation));
         let line = |run: &Run<Ticket<O>>| {
             let mut row = run.row();
@@ -243,12 +240,26 @@ impl<O: Send + 'static> Engine<O> {
             Line::new(run.first().address.clone(), name, row)
         };
         let lines = runs.iter().map(line).collect();
+        Some(self.set_out(target, Delivery::new(terms, lines, now), runs))
+    }
+
+    fn terms(&self, target: TargetId, operation: Operation, way: Way) -> Terms {
+        let prepared = &self.targets[target.0 as usize];
+        Terms {
+            operation,
+            way,
+            missing: prepared.target.missing,
+            unique: prepared.matched.as_ref().is_some_and(|field| field.unique),
+            quota_pause: self.settings.quota_pause,
+        }
+    }
+
+    fn set_out(&mut self, target: TargetId, delivery: Delivery, runs: Vec<Run<Ticket<O>>>) -> JourneyId {
         let id = self.next_journey;
         self.next_journey += 1;
-        let delivery = Delivery::new(terms, lines, now);
         let runs = runs.into_iter().map(Some).collect();
         self.journeys.insert(id, Journey { target, delivery, runs, calling: false });
-        Some(id)
+        id
     }
 
     fn prepared(&self, target: TargetId) -> Arc<Prepared> {
@@ -375,25 +386,31 @@ impl<O: Send + 'static> Engine<O> {
         let Some(journey) = self.journeys.get_mut(&id) else { return };
         let Some(mut run) = journey.runs[line].take() else { return };
         let (target, row) = (journey.target, Arc::clone(&journey.delivery.lines[line].row));
+        self.window.park(&mut run);
+        if matches!(settled, Settled::Applied { .. }) {
+            self.orphans.hope();
+        }
+        let Some(written) = self.halves.settled(Written { target, run, row, settled }) else { return };
+        let Written { target, run, row, settled } = written;
         match settled {
-            Settled::Applied { .. } => {
-                self.orphans.hope();
-                self.close(target, run, &row, &settled);
-            }
+            Settled::Applied { .. } => self.close(target, run, &row, &settled),
             Settled::Rejected { .. } | Settled::Orphaned { .. } if run.parts.len() > 1 => self.window.take_apart(run),
-            Settled::Orphaned { .. } => {
-                self.window.park(&mut run);
-                self.orphans.park(Orphan { target, run, row, refusal: settled });
-            }
+            Settled::Orphaned { .. } => self.orphans.park(Orphan { target, run, row, refusal: settled }),
             Settled::Rejected { .. } => self.close(target, run, &row, &settled),
         }
     }
 
     /// Sends rows again that wait for others, or hands out their receipts if that is in vain. Answers whether there were any.
-    fn look_after_orphans(&mut self) -> bool {
-        match self.orphans.turn() {
-            None => return false,
+    fn look_after_orphans(&mut self, now: Instant) -> bool {
+        match self.orphans.turn(&self.targets) {
+            None => return self.send_second_halves(now),
             Some(Turn::Again(orphans)) => orphans.into_iter().for_each(|orphan| self.window.take_apart(orphan.run)),
+            Some(Turn::Open(orphans)) => {
+                for (mut orphan, without) in orphans {
+                    self.halves.tear(&mut orphan.run, &without);
+                    self.window.take_apart(orphan.run);
+                }
+            }
             Some(Turn::InVain(orphans)) => {
                 for Orphan { target, run, row, refusal } in orphans {
                     self.close(target, run, &row, &refusal);
@@ -402,6 +419,26 @@ impl<O: Send + 'static> Engine<O> {
             }
         }
         true
+    }
+
+    /// Sends what was held back of rows, as updates by Id. Answers whether there was anything.
+    fn send_second_halves(&mut self, now: Instant) -> bool {
+        let (way, most) = match self.settings.sizes.route {
+            Route::Single => (Way::Single, 1),
+            Route::Auto | Route::Collections | Route::Bulk => (Way::Collection, self.settings.sizes.rows),
+        };
+        let mut seconds = self.halves.take();
+        seconds.sort_by_key(|second| second.target);
+        let any = !seconds.is_empty();
+        let mut seconds = seconds.into_iter().peekable();
+        while let Some(target) = seconds.peek().map(|second| second.target) {
+            let of_target = std::iter::from_fn(|| seconds.next_if(|second| second.target == target)).take(most);
+            let halves = of_target.map(|Second { run, id, row, .. }| (Line::new(Address::Id(id), None, row), run));
+            let (lines, runs) = halves.unzip();
+            let terms = self.terms(target, Operation::Update, way);
+            self.set_out(target, Delivery::new(terms, lines, now), runs);
+        }
+        any
     }
 
     /// Hands out the receipts of a row.

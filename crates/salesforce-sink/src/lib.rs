@@ -45,7 +45,9 @@ pub mod prepare; // a target held against its object
 mod row; // a row in its normal form; one meaning of null on every route
 
 // From rows to batches, and back from refusals to rows: pure.
+mod circles; // rows that refer to each other, and which of them goes first
 mod delivery; // one batch on its way
+mod halves; // rows that are written in two halves
 mod orphans; // rows that wait for what they refer to
 mod pace; // how many calls may be under way
 mod plan; // which rows go next, and how

@@ -163,6 +163,44 @@ async fn references() {
     org.shutdown().await;
 }
 
+/// New records that refer to each other, across objects and within one, lead to each other's copies when their one transaction is committed; a
+/// second time nothing changes.
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_refer_to_each_other() {
+    const ACCOUNTS: [&str; 2] = ["001000000000001AAA", "001000000000002AAA"];
+    const CONTACT: &str = "003000000000001AAA";
+    let org = leads().await;
+    let definition = json!({ "type": "reference", "to": ["Contact"], "children": "Headed" });
+    org.change_schema(json!({ "add_field": { "object": "Account", "field": "Head__c", "definition": definition } }));
+    let account = target(json!({ "object": "Account", "match_field": MATCH }), &["Name", "ParentId", "Head__c"]);
+    let contact =
+        target(json!({ "object": "Contact", "match_field": MATCH }), &["LastName", "AccountId", "ReportsToId"]);
+    let mut desk = Desk::prepare(&org, vec![account, contact]).await;
+    let account = |at: usize| {
+        let fields = json!({ "Name": "Acme", "ParentId": ACCOUNTS[1 - at], "Head__c": CONTACT });
+        (0, document("c", ACCOUNTS[at], fields))
+    };
+    let contact = json!({ "LastName": "Ngo", "AccountId": ACCOUNTS[0], "ReportsToId": CONTACT });
+    let contact = (1, document("c", CONTACT, contact));
+    for _ in 0..2 {
+        desk.write([account(0), account(1), contact.clone()]).await;
+        let ids = |object: &str| -> std::collections::BTreeMap<String, Value> {
+            by_match(&org, object, &["Id"]).into_iter().map(|(key, record)| (key, record["Id"].clone())).collect()
+        };
+        let (accounts, contacts) = (ids("Account"), ids("Contact"));
+        let copy = |at: usize| &accounts[ACCOUNTS[at]];
+        let expected = json!({
+            ACCOUNTS[0]: { "ParentId": copy(1), "Head__c": contacts[CONTACT] },
+            ACCOUNTS[1]: { "ParentId": copy(0), "Head__c": contacts[CONTACT] },
+        });
+        assert_eq!(json!(by_match(&org, "Account", &["ParentId", "Head__c"])), expected);
+        let expected = json!({ CONTACT: { "AccountId": copy(0), "ReportsToId": contacts[CONTACT] } });
+        assert_eq!(json!(by_match(&org, "Contact", &["AccountId", "ReportsToId"])), expected);
+        assert_eq!((org.ids("Account").len(), org.ids("Contact").len()), (2, 1));
+    }
+    org.shutdown().await;
+}
+
 /// Names, nested places and values as the field config says.
 #[tokio::test(flavor = "multi_thread")]
 async fn fields_have_rules_of_their_own() {
