@@ -17,7 +17,7 @@ use tokio::{
 use crate::{
     Error, Operation, Outcome, Prepared, Receipt, Rejection, State,
     delivery::{Delivery, Effects, Errand, Line, Settled, Terms},
-    doors::{Answers, Doors, Question, Request, Stuck},
+    doors::{Answers, Doors, Question, Request, Restored, Stuck},
     fields::{Address, Fitted},
     halves::{Halves, Second, Written},
     job,
@@ -27,7 +27,7 @@ use crate::{
     prepare::lower,
     receipt::in_short,
     row::{Cell, Row},
-    target::MatchBy,
+    target::{Deleted, MatchBy},
     window::{Part, Run, TargetId, Window},
 };
 
@@ -78,6 +78,7 @@ type JourneyId = u64;
 /// What a call came to.
 enum Reply {
     Written(Vec<usize>, Answers),
+    Restored(Vec<usize>, Restored),
     Resolved(Vec<usize>, Vec<Vec<RecordId>>),
     Looked(Vec<usize>, Vec<Vec<RecordId>>),
     Failed(Errand, Box<Stuck>),
@@ -249,6 +250,8 @@ impl<O: Send + 'static> Engine<O> {
             operation,
             way,
             missing: prepared.target.missing,
+            restores: prepared.target.deleted == Deleted::Restore
+                && matches!(operation, Operation::Upsert | Operation::Update),
             unique: prepared.matched.as_ref().is_some_and(|field| field.unique),
             quota_pause: self.settings.quota_pause,
         }
@@ -285,6 +288,17 @@ impl<O: Send + 'static> Engine<O> {
                     }
                 })
             }
+            Errand::Restore(numbers) => {
+                let keys = lines(numbers).into_iter().map(key_of).collect();
+                let Some(question) = question(&prepared, keys) else { return };
+                let (call, numbers) = (self.doors.restore(question), numbers.clone());
+                Box::pin(async move {
+                    match call.await {
+                        Ok(outcomes) => Reply::Restored(numbers, outcomes),
+                        Err(error) => Reply::Failed(errand, Box::new(Stuck::before(error))),
+                    }
+                })
+            }
             Errand::Resolve(numbers) | Errand::Look(numbers) => {
                 let keys = lines(numbers).into_iter().map(key_of).collect();
                 let Some(question) = question(&prepared, keys) else { return };
@@ -310,6 +324,7 @@ impl<O: Send + 'static> Engine<O> {
         let answered = !matches!(reply, Reply::Failed(..));
         let effects = match reply {
             Reply::Written(lines, answers) => delivery.written(&lines, answers, policy, now, roll),
+            Reply::Restored(lines, outcomes) => delivery.restored(lines, outcomes),
             Reply::Resolved(lines, ids) => delivery.resolved(lines, ids),
             Reply::Looked(lines, ids) => {
                 let effects = delivery.looked(lines, ids);
@@ -435,7 +450,8 @@ impl<O: Send + 'static> Engine<O> {
             let of_target = std::iter::from_fn(|| seconds.next_if(|second| second.target == target)).take(most);
             let halves = of_target.map(|Second { run, id, row, .. }| (Line::new(Address::Id(id), None, row), run));
             let (lines, runs) = halves.unzip();
-            let terms = self.terms(target, Operation::Update, way);
+            // They have just been written: no recycle bin has them.
+            let terms = Terms { restores: false, ..self.terms(target, Operation::Update, way) };
             self.set_out(target, Delivery::new(terms, lines, now), runs);
         }
         any
@@ -499,13 +515,15 @@ fn request(prepared: &Prepared, terms: Terms, lines: &[&Line]) -> Request {
 }
 
 fn question(prepared: &Prepared, keys: Vec<Cell>) -> Option<Question> {
-    let field = prepared.matched.clone()?;
+    let by_id = || prepared.slots.get("id").map(|slot| slot.field.clone());
+    let field = prepared.matched.clone().or_else(by_id)?;
     Some(Question { object: prepared.target.object.clone(), field, keys })
 }
 
 fn key_of(line: &Line) -> Cell {
     match (&line.address, &line.name) {
         (Address::Key(cell), _) | (_, Some(cell)) => cell.clone(),
+        (Address::Id(id), None) => Cell::text(id.as_str()),
         _ => Cell::Null,
     }
 }

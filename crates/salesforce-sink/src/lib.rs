@@ -59,6 +59,7 @@ mod window; // changes that wait, by record
 mod doors; // what the engine asks of an org
 mod engine; // the loop: takes changes in, keeps calls going, hands receipts out
 mod job; // a batch as a job of Bulk API 2.0
+mod recycle_bin; // deleted records that come back
 pub mod sink; // the two ends of it
 
 pub mod error; // how the sink as a whole fails
@@ -70,4 +71,4 @@ pub use plan::Route;
 pub use prepare::{Complaint, LeftOut, Prepared, Role, Warning};
 pub use receipt::{Outcome, Receipt, Rejection, codes};
 pub use sink::{Options, Receipts, Sink, State, TargetKey, Targets};
-pub use target::{Lookup, MatchBy, Missing, Nulls, OtherReferences, References, Target, WriteOptions};
+pub use target::{Deleted, Lookup, MatchBy, Missing, Nulls, OtherReferences, References, Target, WriteOptions};

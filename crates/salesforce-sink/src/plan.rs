@@ -8,7 +8,7 @@ use salesforce_client::SObjectName;
 use crate::{
     Operation,
     prepare::Prepared,
-    target::{MatchBy, WriteOptions},
+    target::{Deleted, MatchBy, WriteOptions},
     window::{Part, Run, Seq, TargetId, Window},
 };
 
@@ -100,7 +100,10 @@ fn bulk(prepared: &Prepared) -> Vec<Operation> {
         return Vec::new();
     }
     let by_id = prepared.target.match_by == MatchBy::Id;
+    let restores = prepared.target.deleted == Deleted::Restore;
     let can = |operation: &Operation| match operation {
+        // They are looked for in the recycle bin, as many as a call takes.
+        Operation::Upsert | Operation::Update if restores => false,
         Operation::Insert | Operation::Upsert => true,
         Operation::Update | Operation::Delete => by_id,
     };

@@ -98,6 +98,29 @@ async fn policies() {
     }
 }
 
+/// What is deleted and comes back is the same record again where the binding restores, and a new one where it does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn deleted_records_come_back() {
+    for (restores, operation) in [(false, "upsert"), (true, "upsert"), (true, "update")] {
+        let org = leads().await;
+        org.create("Lead", json!({ "LastName": "Ngo", "Company": "Acme", "Phone": "1", MATCH: A }));
+        let before = org.ids("Lead");
+        let options = json!({ "object": "Lead", "match_field": MATCH, "operation": operation, "deletions": "delete" });
+        let resource = with(options, json!({ "restore_deleted": restores }));
+        let mut desk = Desk::prepare(&org, vec![target(resource, &["LastName", "Company"])]).await;
+        for _ in 0..2 {
+            desk.write([(0, document("d", A, json!({})))]).await;
+            assert_eq!(by_match(&org, "Lead", &[]).len(), 0, "{operation}");
+            desk.write([(0, document("c", A, json!({ "LastName": "Tran", "Company": "Acme" })))]).await;
+        }
+        let phone = if restores { json!("1") } else { Value::Null };
+        let found = by_match(&org, "Lead", &["LastName", "Phone"]);
+        assert_eq!(json!(found), json!({ A: { "LastName": "Tran", "Phone": phone } }), "{restores} {operation}");
+        assert_eq!(org.ids("Lead") == before, restores, "{restores} {operation}");
+        org.shutdown().await;
+    }
+}
+
 /// `update` writes to what is there, by the record's own Id or by an external id, and never makes anything.
 #[tokio::test(flavor = "multi_thread")]
 async fn updates_by_id_and_by_external_id() {

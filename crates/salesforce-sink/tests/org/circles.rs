@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use salesforce_emulator::FaultAction;
 use salesforce_sink::{Lookup, MatchBy, Operation::*, Options, References, Route, Target, Targets};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::world::{World, hurried};
 

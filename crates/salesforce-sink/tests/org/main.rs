@@ -4,5 +4,6 @@
 
 mod circles;
 mod operations;
+mod restored;
 mod trouble;
 mod world;
