@@ -338,6 +338,7 @@ fn target(
     }
     target.operations.dedup();
     target.missing = Missing::Done;
+    target.deleted = resource.deleted;
     target.nulls = resource.nulls;
     target.options = resource.options;
     if resource.policy == Policy::Insert {

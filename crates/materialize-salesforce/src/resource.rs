@@ -66,9 +66,13 @@ pub struct RawResource {
     #[serde(default)]
     #[schemars(title = "Skip Assignment Rules", extend("order" = 11))]
     pub skip_assignment_rules: bool,
+    /// Restore a deleted record from the recycle bin when its document comes back, instead of making a new one. It takes a query more for up to 200 rows, and rows are never written by Bulk jobs.
+    #[serde(default)]
+    #[schemars(title = "Restore Deleted", extend("order" = 12))]
+    pub restore_deleted: bool,
     /// Documents are written without being read before.
     #[serde(default)]
-    #[schemars(title = "Delta Updates", extend("order" = 12, "default" = true, "x-delta-updates" = true))]
+    #[schemars(title = "Delta Updates", extend("order" = 13, "default" = true, "x-delta-updates" = true))]
     pub delta_updates: Option<bool>,
     /// Kept by the user interface for itself.
     #[serde(default, rename = "_meta")]
@@ -139,6 +143,8 @@ pub struct Resource {
     pub on_error: OnError,
     /// Where they are kept.
     pub dead_letters: Option<SObjectName>,
+    /// What is done when a record to be written is deleted.
+    pub deleted: salesforce_sink::Deleted,
     /// Headers of all calls.
     pub options: salesforce_sink::WriteOptions,
 }
@@ -277,7 +283,25 @@ impl Resource {
                 "a materialization that only inserts leaves records alone: choose ignore, or another operation",
             ));
         }
+        let deleted = match (raw.restore_deleted, policy, &deletion) {
+            (false, _, _) => salesforce_sink::Deleted::Leave,
+            (true, Policy::Insert, _) => {
+                return Err(bad(
+                    "restore_deleted",
+                    "a materialization that only inserts writes to no record that was there",
+                ));
+            }
+            // Else a document that is deleted would bring its record back, to set the field.
+            (true, _, Deletion::Set(..)) => {
+                return Err(bad(
+                    "restore_deleted",
+                    "deletions that set a field delete no record: choose one of the two",
+                ));
+            }
+            (true, _, Deletion::Ignore | Deletion::Delete) => salesforce_sink::Deleted::Restore,
+        };
         Ok(Self {
+            deleted,
             object: name("object", &raw.object)?,
             match_field: field("match_field", &raw.match_field)?,
             policy,

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::time::Instant;
@@ -13,6 +13,7 @@ use crate::{
     failure::{Failure, Refusal},
     http::{Arrival, Reply, UPLOAD},
     retry::{Attempt, Class, Decision, Effect, Policy, classify, decide},
+    soap,
 };
 
 /// A request as the doors describe it.
@@ -31,6 +32,7 @@ pub(crate) struct Call {
 
 const JSON: &str = "application/json; charset=UTF-8";
 const CSV: &str = "text/csv; charset=UTF-8";
+const XML: &str = "text/xml; charset=UTF-8";
 
 /// What a request carries.
 pub(crate) enum Body {
@@ -38,11 +40,14 @@ pub(crate) enum Body {
     Json(Box<RawValue>),
     /// Bytes of this media type, shared by all attempts.
     Written(&'static str, Bytes),
+    /// What stands within a SOAP envelope, whose head names the session.
+    Soap(String),
 }
 
 impl Body {
-    fn as_sent(&self) -> (&'static str, Bytes) {
+    fn as_sent(&self, token: &Token) -> (&'static str, Bytes) {
         match self {
+            Body::Soap(asked) => (XML, soap::envelope(token.access(), asked).into()),
             Body::Json(json) => (JSON, json.get().to_owned().into()),
             Body::Written(kind, bytes) => (kind, bytes.clone()),
         }
@@ -99,6 +104,11 @@ impl Call {
         Call { body: Some(Body::Written(CSV, csv)), ..self }
     }
 
+    /// Asked and answered in SOAP.
+    pub(crate) fn soap(self, asked: String) -> Call {
+        Call { body: Some(Body::Soap(asked)), accept: "text/xml", ..self }
+    }
+
     /// What is asked of the org beside the writing itself.
     pub(crate) fn options(self, options: WriteOptions) -> Call {
         Call { options, ..self }
@@ -131,8 +141,12 @@ impl Call {
             headers.insert(name, HeaderValue::from_static(value));
         }
         if let Some(body) = &self.body {
-            let (kind, bytes) = body.as_sent();
+            let (kind, bytes) = body.as_sent(token);
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+            if kind == XML {
+                // It has to be there; what it says does not matter.
+                headers.insert(HeaderName::from_static("soapaction"), HeaderValue::from_static("\"\""));
+            }
             *request.body_mut() = Some(bytes.into());
             if kind == CSV {
                 *request.timeout_mut() = Some(UPLOAD);

@@ -61,7 +61,7 @@ fn request(calls: &[Call]) -> Request<'_> {
         http_headers: call.since.as_ref().map(|since| Conditions { since: since.as_str() }),
         body: match &call.body {
             Some(Body::Json(body)) => Some(body),
-            Some(Body::Written(..)) | None => None,
+            Some(Body::Written(..) | Body::Soap(_)) | None => None,
         },
     });
     Request { all_or_none: false, composite_request: composite_request.collect() }

@@ -229,6 +229,8 @@ pub enum Verb {
     Upsert,
     /// They are deleted.
     Delete,
+    /// They are restored from the recycle bin.
+    Undelete,
 }
 
 impl fmt::Display for Verb {
@@ -238,6 +240,7 @@ impl fmt::Display for Verb {
             Verb::Update => "updating",
             Verb::Upsert => "upserting",
             Verb::Delete => "deleting",
+            Verb::Undelete => "restoring",
         })
     }
 }

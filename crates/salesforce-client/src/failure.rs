@@ -5,7 +5,7 @@ use std::{error::Error as StdError, fmt, time::Duration};
 use http::StatusCode;
 use serde_json::Value;
 
-use crate::{advice::cure, http::Reply};
+use crate::{advice::cure, http::Reply, soap};
 
 /// What one request came to, when it came to nothing. The message of each says all there is to say.
 #[derive(Debug, thiserror::Error)]
@@ -211,7 +211,7 @@ fn faults(status: StatusCode, body: &[u8]) -> Vec<Fault> {
         Ok(Value::Array(entries)) if status == StatusCode::MULTIPLE_CHOICES => vec![Fault::several(&entries)],
         Ok(Value::Array(entries)) => entries.iter().filter_map(Fault::read).collect(),
         Ok(entry) => Fault::read(&entry).into_iter().collect(),
-        Err(_) => bare_word(body).into_iter().collect(),
+        Err(_) => bare_word(body).or_else(|| soap::fault(body)).into_iter().collect(),
     }
 }
 

@@ -63,8 +63,10 @@ mod org; // `Org` and its settings
 pub mod query; // pages of rows
 pub mod retrieve; // rows by id
 mod session; // the current token; one sign-in at a time
+mod soap; // envelopes, where REST has no call
 mod sobject; // create, update, delete one record
 pub mod soql; // queries as values
+mod undelete; // records out of the recycle bin
 pub mod updated; // ids of changed and deleted records
 pub mod write; // rows into the org: one per call, or up to 200
 

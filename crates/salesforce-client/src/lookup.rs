@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::{
-    Error, ExternalId, Field, FieldType, Org, Record, RecordId, SObjectName, Select,
+    Error, ExternalId, Field, FieldName, FieldType, Org, Record, RecordId, SObjectName, Select,
     decimal::Decimal,
     query::LONGEST_QUERY,
     soql::{Condition, Literal},
@@ -30,6 +30,40 @@ impl Org {
         field: &Field,
         values: &[ExternalId<'_>],
     ) -> Result<Vec<Vec<RecordId>>, Error> {
+        let found = self.found_by(object, field, values, Scope::Live).await?;
+        Ok(found.into_iter().map(|records| records.into_iter().map(|record| record.id).collect()).collect())
+    }
+
+    /// The records in the recycle bin that have these values in a field: for each value in its place the one that was deleted last, and
+    /// none if a record that is not deleted has the value. Records that are gone for good may be among them for a while, as Salesforce shows
+    /// them until it removes them.
+    ///
+    /// Values compare, and calls cost, as those of [`Org::ids_by`].
+    ///
+    /// # Errors
+    /// As [`Org::query_all`].
+    pub async fn deleted_by(
+        &self,
+        object: &SObjectName,
+        field: &Field,
+        values: &[ExternalId<'_>],
+    ) -> Result<Vec<Option<RecordId>>, Error> {
+        let found = self.found_by(object, field, values, Scope::WithDeleted).await?;
+        let last_deleted = |records: Vec<Found>| {
+            let all_deleted: Option<Vec<_>> =
+                records.into_iter().map(|record| Some((record.deleted?, record.id))).collect();
+            all_deleted?.into_iter().max().map(|(_, id)| id)
+        };
+        Ok(found.into_iter().map(last_deleted).collect())
+    }
+
+    async fn found_by(
+        &self,
+        object: &SObjectName,
+        field: &Field,
+        values: &[ExternalId<'_>],
+        scope: Scope,
+    ) -> Result<Vec<Vec<Found>>, Error> {
         let sense = Sense::of(field);
         let keys: Vec<Option<Value>> = values.iter().map(|value| sense.read(value.as_str())).collect();
         // A value that stands there twice is asked for once.
@@ -43,7 +77,7 @@ impl Org {
             }
             known.push(place);
         }
-        let select = Select::new(object.clone(), columns(field));
+        let select = Select::new(object.clone(), columns(field, scope));
         let room = LONGEST_QUERY - select.to_string().len() - field.name.as_str().len() - FRAME;
 
         let mut found = vec![Vec::new(); values.len()];
@@ -51,23 +85,23 @@ impl Org {
         while let Some(chunk) = chunks.pop() {
             let literals = chunk.iter().map(|(_, literal)| literal.clone()).collect();
             let query = select.clone().filter(Condition::In(field.name.clone(), literals));
-            let rows = self.values_of(object, &query.to_string(), field, sense).await?;
+            let rows = self.values_of(object, &query.to_string(), field, scope).await?;
             let known: HashSet<&Value> = chunk.iter().map(|(key, _)| *key).collect();
             let is_strange = |value: Option<&Value>| value.is_none_or(|value| !known.contains(value));
             match chunk {
                 // All that one value finds is its own, however it is spelled.
                 [(key, _)] => {
-                    let ids: Vec<RecordId> = rows.into_iter().map(|(_, id)| id).collect();
-                    places[key].iter().for_each(|&place| found[place].clone_from(&ids));
+                    let records: Vec<Found> = rows.into_iter().map(|(_, record)| record).collect();
+                    places[key].iter().for_each(|&place| found[place].clone_from(&records));
                 }
                 _ if rows.iter().any(|(value, _)| is_strange(value.as_ref())) => {
                     let (first, second) = chunk.split_at(chunk.len() / 2);
                     chunks.extend([first, second]);
                 }
                 _ => {
-                    for (value, id) in &rows {
+                    for (value, record) in &rows {
                         let own = value.as_ref().and_then(|value| places.get(value));
-                        own.into_iter().flatten().for_each(|&place| found[place].push(*id));
+                        own.into_iter().flatten().for_each(|&place| found[place].push(record.clone()));
                     }
                 }
             }
@@ -75,19 +109,25 @@ impl Org {
         Ok(found)
     }
 
-    /// What the rows of a query hold in a field, and their ids.
+    /// What the rows of a query hold in a field, and which records they are.
     async fn values_of(
         &self,
         object: &SObjectName,
         soql: &str,
         field: &Field,
-        sense: Sense,
-    ) -> Result<Vec<(Option<Value>, RecordId)>, Error> {
+        scope: Scope,
+    ) -> Result<Vec<(Option<Value>, Found)>, Error> {
+        let sense = Sense::of(field);
         let mut rows = Vec::new();
-        let mut page = self.query(object, soql).await?;
+        let mut page = match scope {
+            Scope::Live => self.query(object, soql).await?,
+            Scope::WithDeleted => self.query_all(object, soql).await?,
+        };
         loop {
             for row in page.rows() {
-                rows.push((sense.of_row(row, field), row.id()?));
+                let is_deleted = row.get("IsDeleted").is_some_and(|value| value.get() == "true");
+                let deleted = is_deleted.then(|| row.text("SystemModstamp").unwrap_or_default().into());
+                rows.push((sense.of_row(row, field), Found { id: row.id()?, deleted }));
             }
             let Some(next) = page.next() else { return Ok(rows) };
             page = self.query_more(object, &next).await?;
@@ -98,9 +138,30 @@ impl Org {
 /// ` WHERE … IN ()`, and a little more.
 const FRAME: usize = 32;
 
-fn columns(field: &Field) -> Vec<crate::FieldName> {
-    let id = "Id".parse().expect("a name");
-    if field.name.same_as("Id") { vec![id] } else { vec![id, field.name.clone()] }
+fn columns(field: &Field, scope: Scope) -> Vec<FieldName> {
+    let mut columns: Vec<FieldName> = vec!["Id".parse().expect("a name")];
+    if !field.name.same_as("Id") {
+        columns.push(field.name.clone());
+    }
+    if scope == Scope::WithDeleted {
+        columns.extend(["IsDeleted", "SystemModstamp"].map(|name| name.parse().expect("a name")));
+    }
+    columns
+}
+
+/// Which records count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope {
+    Live,
+    WithDeleted,
+}
+
+/// A record that was found.
+#[derive(Clone, Debug)]
+struct Found {
+    id: RecordId,
+    /// When it was changed last, if it is deleted: the deletion counts as a change.
+    deleted: Option<Box<str>>,
 }
 
 /// As few slices as hold their literals within `room` characters each.

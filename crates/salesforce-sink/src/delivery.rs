@@ -25,6 +25,8 @@ pub(crate) struct Terms {
     pub(crate) operation: Operation,
     pub(crate) way: Way,
     pub(crate) missing: Missing,
+    /// Whether records are restored from the recycle bin before they are written.
+    pub(crate) restores: bool,
     /// Whether what a row is called by belongs to it alone, so that one made without an answer can be found.
     pub(crate) unique: bool,
     /// How long to wait when an allocation is used up.
@@ -53,6 +55,8 @@ impl Line {
 pub(crate) enum Errand {
     /// Send these rows.
     Write(Vec<usize>),
+    /// Restore those of these records that lie in the recycle bin.
+    Restore(Vec<usize>),
     /// Ask for the Ids of these records, by what they are called.
     Resolve(Vec<usize>),
     /// Ask whether these were made.
@@ -87,6 +91,14 @@ impl Settled {
     fn refused(faults: &[Fault]) -> Settled {
         let (code, message, fields) = told(faults);
         Settled::Rejected { code, message, fields }
+    }
+
+    /// The same, without hope that it will be taken later.
+    pub(crate) fn for_good(self) -> Settled {
+        match self {
+            Settled::Orphaned { code, message, fields } => Settled::Rejected { code, message, fields },
+            settled => settled,
+        }
     }
 
     fn orphaned(faults: &[Fault]) -> Settled {
@@ -157,11 +169,7 @@ fn fewer(rows: usize) -> usize {
 impl Delivery {
     pub(crate) fn new(terms: Terms, lines: Vec<Line>, now: Instant) -> Delivery {
         let all: Vec<usize> = (0..lines.len()).collect();
-        // Only a single row can be updated or deleted by what others call it.
-        let by_key = lines.iter().any(|line| matches!(line.address, Address::Key(_)));
-        let resolve =
-            by_key && terms.way != Way::Single && matches!(terms.operation, Operation::Update | Operation::Delete);
-        let first = if resolve { (MOST_KEYS, Errand::Resolve(all)) } else { (usize::MAX, Errand::Write(all)) };
+        let first = if terms.restores { (usize::MAX, Errand::Restore(all)) } else { begin(terms, &lines, all) };
         Delivery {
             most: lines.len().max(1),
             terms,
@@ -416,6 +424,22 @@ impl Delivery {
         effects.settled.extend(lost.into_iter().map(|line| (line, Settled::rejected(codes::UNCLEAR, told.clone()))));
     }
 
+    /// Records were restored that lay in the recycle bin: whether each line may be written now, in its place.
+    pub(crate) fn restored(&mut self, lines: Vec<usize>, outcomes: Vec<Result<(), Vec<Fault>>>) -> Effects {
+        let mut effects = Effects::default();
+        let mut ready = Vec::new();
+        for (line, outcome) in lines.into_iter().zip(outcomes) {
+            match outcome {
+                Ok(()) => ready.push(line),
+                Err(faults) => effects.settled.push((line, Settled::refused(&faults))),
+            }
+        }
+        if !ready.is_empty() {
+            self.todo.push_front(begin(self.terms, &self.lines, ready));
+        }
+        effects
+    }
+
     /// The Ids of records were asked for: those of each line in its place.
     pub(crate) fn resolved(&mut self, lines: Vec<usize>, ids: Vec<Vec<RecordId>>) -> Effects {
         let mut effects = Effects::default();
@@ -458,6 +482,14 @@ impl Delivery {
         }
         effects
     }
+}
+
+/// How rows begin to be written. Only a single row can be updated or deleted by what others call it.
+fn begin(terms: Terms, lines: &[Line], rows: Vec<usize>) -> (usize, Errand) {
+    let by_key = rows.iter().any(|&row| matches!(lines[row].address, Address::Key(_)));
+    let resolve =
+        by_key && terms.way != Way::Single && matches!(terms.operation, Operation::Update | Operation::Delete);
+    if resolve { (MOST_KEYS, Errand::Resolve(rows)) } else { (usize::MAX, Errand::Write(rows)) }
 }
 
 fn shown(ids: &[RecordId]) -> String {

@@ -13,6 +13,7 @@ use crate::{
     fields::Address,
     job,
     plan::Way,
+    recycle_bin,
     row::{Cell, Row},
 };
 
@@ -36,8 +37,17 @@ pub(crate) struct Question {
     pub(crate) keys: Vec<Cell>,
 }
 
+impl Question {
+    pub(crate) fn values(&self) -> Result<Vec<ExternalId<'_>>, Error> {
+        self.keys.iter().map(|key| ExternalId::new(key.as_str().unwrap_or_default())).collect()
+    }
+}
+
 /// For each row in its place, what became of it.
 pub(crate) type Answers = Vec<Result<Saved, Vec<Fault>>>;
+
+/// For each key in its place, whether its record can be written, and why not.
+pub(crate) type Restored = Vec<Result<(), Vec<Fault>>>;
 
 /// Rows could not be written, as a whole.
 #[derive(Debug)]
@@ -61,6 +71,10 @@ impl Stuck {
 pub(crate) trait Doors: Send + Sync + 'static {
     /// Writes rows.
     fn write(&self, request: Request) -> BoxFuture<'static, Result<Answers, Stuck>>;
+
+    /// Restores the records of these keys that lie in the recycle bin, unless others have the keys now; answers for each key whether what
+    /// it names may be written.
+    fn restore(&self, question: Question) -> BoxFuture<'static, Result<Restored, Error>>;
 
     /// Answers for each key which records have it.
     fn find(&self, question: Question) -> BoxFuture<'static, Result<Vec<Vec<RecordId>>, Error>>;
@@ -89,6 +103,11 @@ impl Doors for RealDoors {
                 Way::Bulk => job::write(&patient, &request).await,
             }
         })
+    }
+
+    fn restore(&self, question: Question) -> BoxFuture<'static, Result<Restored, Error>> {
+        let org = self.at_once.clone();
+        Box::pin(async move { recycle_bin::restore(&org, &question).await })
     }
 
     fn find(&self, question: Question) -> BoxFuture<'static, Result<Vec<Vec<RecordId>>, Error>> {
@@ -164,6 +183,5 @@ fn options(request: &Request) -> salesforce_client::WriteOptions {
 }
 
 async fn find(org: &Org, question: &Question) -> Result<Vec<Vec<RecordId>>, Error> {
-    let keys = question.keys.iter().map(|key| ExternalId::new(key.as_str().unwrap_or_default()));
-    org.ids_by(&question.object, &question.field, &keys.collect::<Result<Vec<_>, Error>>()?).await
+    org.ids_by(&question.object, &question.field, &question.values()?).await
 }

@@ -17,16 +17,17 @@ use tokio::{
 use crate::{
     Error, Operation, Outcome, Prepared, Receipt, Rejection, State,
     delivery::{Delivery, Errand, Line, Settled, Terms},
-    doors::{Answers, Doors, Question, Request, Stuck},
+    doors::{Answers, Doors, Question, Request, Restored, Stuck},
     fields::{Address, Fitted},
+    halves::{Halves, Second, Written},
     job,
     journey::{Journey, Party},
     orphans::{Orphan, Orphans, Turn},
-    plan::{self, Batch, Site, Sizes, Way},
+    plan::{self, Batch, Route, Site, Sizes, Way},
     prepare::lower,
     receipt::in_short,
     row::{Cell, Row},
-    target::MatchBy,
+    target::{Deleted, MatchBy},
     traffic::{Entrance, Place},
     turns::{Ending, Pause},
     window::{Part, Run, TargetId, Window},
@@ -69,6 +70,7 @@ type JourneyId = u64;
 /// What a call came to.
 enum Reply {
     Written(Vec<usize>, Answers),
+    Restored(Vec<usize>, Restored),
     Resolved(Vec<usize>, Vec<Vec<RecordId>>),
     Looked(Vec<usize>, Vec<Vec<RecordId>>),
     Failed(Errand, Box<Stuck>),
@@ -81,6 +83,7 @@ pub(crate) struct Engine<O> {
     settings: Settings,
     window: Window<Ticket<O>>,
     orphans: Orphans<Ticket<O>>,
+    halves: Halves<Ticket<O>>,
     journeys: BTreeMap<JourneyId, Journey<Ticket<O>>>,
     next_journey: JourneyId,
     calls: FuturesUnordered<BoxFuture<'static, (JourneyId, Reply, Place)>>,
@@ -112,6 +115,7 @@ impl<O: Send + 'static> Engine<O> {
             targets,
             window: Window::new(),
             orphans: Orphans::new(),
+            halves: Halves::new(),
             journeys: BTreeMap::new(),
             next_journey: 0,
             calls: FuturesUnordered::new(),
@@ -194,7 +198,7 @@ impl<O: Send + 'static> Engine<O> {
             let pauses = self.journeys.values().filter(|it| !it.calling).map(|it| it.delivery.wake);
             let wake = pauses.chain(self.lingering()).filter(|wake| *wake > now).min();
             let is_idle = !is_sent_away && self.journeys.is_empty() && wake.is_none();
-            if !is_idle || !self.look_after_orphans() {
+            if !is_idle || !self.look_after_orphans(now) {
                 return wake;
             }
         }
@@ -221,13 +225,7 @@ impl<O: Send + 'static> Engine<O> {
         let batch = plan::next(&mut self.window, &self.sites, &self.settings.sizes, due, fits_csv)?;
         let Batch { target, operation, way, runs } = batch;
         let prepared = self.prepared(target);
-        let terms = Terms {
-            operation,
-            way,
-            missing: prepared.target.missing,
-            unique: prepared.matched.as_ref().is_some_and(|field| field.unique),
-            quota_pause: self.settings.quota_pause,
-        };
+        let terms = self.terms(target, operation, way);
         let learned = self.learned.get(&(target, operation));
         let line = |run: &Run<Ticket<O>>| {
             let mut row = run.row();
@@ -241,10 +239,23 @@ impl<O: Send + 'static> Engine<O> {
         Some(self.set_out(target, (terms, lines, runs), now))
     }
 
+    fn terms(&self, target: TargetId, operation: Operation, way: Way) -> Terms {
+        let prepared = &self.targets[target.0 as usize];
+        Terms {
+            operation,
+            way,
+            missing: prepared.target.missing,
+            restores: prepared.target.deleted == Deleted::Restore
+                && matches!(operation, Operation::Upsert | Operation::Update),
+            unique: prepared.matched.as_ref().is_some_and(|field| field.unique),
+            quota_pause: self.settings.quota_pause,
+        }
+    }
+
     fn set_out(&mut self, target: TargetId, (terms, lines, runs): Party<Ticket<O>>, now: Instant) -> JourneyId {
+        let delivery = Delivery::new(terms, lines, now);
         let id = self.next_journey;
         self.next_journey += 1;
-        let delivery = Delivery::new(terms, lines, now);
         let runs = runs.into_iter().map(Some).collect();
         self.journeys.insert(id, Journey { target, delivery, runs, calling: false });
         id
@@ -273,6 +284,17 @@ impl<O: Send + 'static> Engine<O> {
                     }
                 })
             }
+            Errand::Restore(numbers) => {
+                let keys = lines(numbers).into_iter().map(key_of).collect();
+                let Some(question) = question(&prepared, keys) else { return };
+                let (call, numbers) = (self.doors.restore(question), numbers.clone());
+                Box::pin(async move {
+                    match call.await {
+                        Ok(outcomes) => Reply::Restored(numbers, outcomes),
+                        Err(error) => Reply::Failed(errand, Box::new(Stuck::before(error))),
+                    }
+                })
+            }
             Errand::Resolve(numbers) | Errand::Look(numbers) => {
                 let keys = lines(numbers).into_iter().map(key_of).collect();
                 let Some(question) = question(&prepared, keys) else { return };
@@ -298,6 +320,7 @@ impl<O: Send + 'static> Engine<O> {
         let answered = !matches!(reply, Reply::Failed(..));
         let effects = match reply {
             Reply::Written(lines, answers) => delivery.written(&lines, answers, policy, now, roll),
+            Reply::Restored(lines, outcomes) => delivery.restored(lines, outcomes),
             Reply::Resolved(lines, ids) => delivery.resolved(lines, ids),
             Reply::Looked(lines, ids) => {
                 let effects = delivery.looked(lines, ids);
@@ -382,25 +405,31 @@ impl<O: Send + 'static> Engine<O> {
         let Some(journey) = self.journeys.get_mut(&id) else { return };
         let Some(mut run) = journey.runs[line].take() else { return };
         let (target, row) = (journey.target, Arc::clone(&journey.delivery.lines[line].row));
+        self.window.park(&mut run);
+        if matches!(settled, Settled::Applied { .. }) {
+            self.orphans.hope();
+        }
+        let Some(written) = self.halves.settled(Written { target, run, row, settled }) else { return };
+        let Written { target, run, row, settled } = written;
         match settled {
-            Settled::Applied { .. } => {
-                self.orphans.hope();
-                self.close(target, run, &row, &settled);
-            }
+            Settled::Applied { .. } => self.close(target, run, &row, &settled),
             Settled::Rejected { .. } | Settled::Orphaned { .. } if run.parts.len() > 1 => self.window.take_apart(run),
-            Settled::Orphaned { .. } => {
-                self.window.park(&mut run);
-                self.orphans.park(Orphan { target, run, row, refusal: settled });
-            }
+            Settled::Orphaned { .. } => self.orphans.park(Orphan { target, run, row, refusal: settled }),
             Settled::Rejected { .. } => self.close(target, run, &row, &settled),
         }
     }
 
     /// Sends rows again that wait for others, or hands out their receipts if that is in vain. Answers whether there were any.
-    fn look_after_orphans(&mut self) -> bool {
-        match self.orphans.turn() {
-            None => return false,
+    fn look_after_orphans(&mut self, now: Instant) -> bool {
+        match self.orphans.turn(&self.targets) {
+            None => return self.send_second_halves(now),
             Some(Turn::Again(orphans)) => orphans.into_iter().for_each(|orphan| self.window.take_apart(orphan.run)),
+            Some(Turn::Open(orphans)) => {
+                for (mut orphan, without) in orphans {
+                    self.halves.tear(&mut orphan.run, &without);
+                    self.window.take_apart(orphan.run);
+                }
+            }
             Some(Turn::InVain(orphans)) => {
                 for Orphan { target, run, row, refusal } in orphans {
                     self.close(target, run, &row, &refusal);
@@ -409,6 +438,27 @@ impl<O: Send + 'static> Engine<O> {
             }
         }
         true
+    }
+
+    /// Sends what was held back of rows, as updates by Id. Answers whether there was anything.
+    fn send_second_halves(&mut self, now: Instant) -> bool {
+        let (way, most) = match self.settings.sizes.route {
+            Route::Single => (Way::Single, 1),
+            Route::Auto | Route::Collections | Route::Bulk => (Way::Collection, self.settings.sizes.rows),
+        };
+        let mut seconds = self.halves.take();
+        seconds.sort_by_key(|second| second.target);
+        let any = !seconds.is_empty();
+        let mut seconds = seconds.into_iter().peekable();
+        while let Some(target) = seconds.peek().map(|second| second.target) {
+            let of_target = std::iter::from_fn(|| seconds.next_if(|second| second.target == target)).take(most);
+            let halves = of_target.map(|Second { run, id, row, .. }| (Line::new(Address::Id(id), None, row), run));
+            let (lines, runs) = halves.unzip();
+            // They have just been written: no recycle bin has them.
+            let terms = Terms { restores: false, ..self.terms(target, Operation::Update, way) };
+            self.set_out(target, (terms, lines, runs), now);
+        }
+        any
     }
 
     /// Hands out the receipts of a row.
@@ -469,13 +519,15 @@ fn request(prepared: &Prepared, terms: Terms, lines: &[&Line]) -> Request {
 }
 
 fn question(prepared: &Prepared, keys: Vec<Cell>) -> Option<Question> {
-    let field = prepared.matched.clone()?;
+    let by_id = || prepared.slots.get("id").map(|slot| slot.field.clone());
+    let field = prepared.matched.clone().or_else(by_id)?;
     Some(Question { object: prepared.target.object.clone(), field, keys })
 }
 
 fn key_of(line: &Line) -> Cell {
     match (&line.address, &line.name) {
         (Address::Key(cell), _) | (_, Some(cell)) => cell.clone(),
+        (Address::Id(id), None) => Cell::text(id.as_str()),
         _ => Cell::Null,
     }
 }

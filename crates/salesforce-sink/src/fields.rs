@@ -265,12 +265,14 @@ fn name_of_parent(value: &RawValue) -> Result<Cell, Misfit> {
 }
 
 /// One text for all spellings that Salesforce takes for one key.
-fn identity(matched: &Field, key: &Cell) -> Box<str> {
-    match key {
-        Cell::Text(text) if matched.case_sensitive => text.clone(),
-        Cell::Text(text) => text.to_lowercase().into(),
-        Cell::Literal(digits) => one_spelling(digits).into(),
-        Cell::Null => "".into(),
+pub(crate) fn identity(matched: &Field, key: &Cell) -> Box<str> {
+    let text = key.as_str().unwrap_or_default();
+    match matched.kind {
+        FieldType::Int | FieldType::Long | FieldType::Double | FieldType::Currency | FieldType::Percent => {
+            one_spelling(text).into()
+        }
+        _ if matched.case_sensitive => text.into(),
+        _ => text.to_lowercase().into(),
     }
 }
 

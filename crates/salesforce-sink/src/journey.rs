@@ -22,7 +22,8 @@ pub(crate) type Party<T> = (Terms, Vec<Line>, Vec<Run<T>>);
 impl<T> Journey<T> {
     /// Takes out these lines, whose Ids are known now: as one job if there are enough for one, else by as many calls as hold them.
     pub(crate) fn divide(&mut self, found: Vec<usize>, sizes: &Sizes) -> Vec<Party<T>> {
-        let mut terms = self.delivery.terms;
+        // What lay in the recycle bin was restored before Ids were asked for.
+        let mut terms = Terms { restores: false, ..self.delivery.terms };
         if terms.way == Way::Bulk && !sizes.are_worth_a_job(found.len()) {
             terms.way = Way::Collection;
         }
@@ -93,7 +94,7 @@ mod tests {
         let runs = window.take(target, operation, usize::MAX, usize::MAX, |_| true);
         let way = if sizes.are_worth_a_job(runs.len()) { Way::Bulk } else { Way::Collection };
         let quota_pause = Duration::from_secs(60);
-        let terms = Terms { operation, way, missing: Missing::Done, unique: true, quota_pause };
+        let terms = Terms { operation, way, missing: Missing::Done, restores: true, unique: true, quota_pause };
         let lines = runs.iter().map(|run| Line::new(run.first().address.clone(), None, run.row())).collect();
         let delivery = Delivery::new(terms, lines, crate::engine::now());
         (sizes, Journey { target, delivery, runs: runs.into_iter().map(Some).collect(), calling: false })

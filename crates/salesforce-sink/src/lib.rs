@@ -48,8 +48,10 @@ pub mod prepare; // a target held against its object
 mod row; // a row in its normal form; one meaning of null on every route
 
 // From rows to batches, and back from refusals to rows: pure.
+mod circles; // rows that refer to each other, and which of them goes first
 mod delivery; // one batch on its way
-mod journey; // the same, with the changes it was made of
+mod halves; // rows that are written in two halves
+mod journey; // a batch, with the changes it was made of
 mod orphans; // rows that wait for what they refer to
 mod pace; // how many calls may be under way
 mod plan; // which rows go next, and how
@@ -62,6 +64,7 @@ mod window; // changes that wait, by record
 mod doors; // what the engine asks of an org
 mod engine; // the loop: takes changes in, keeps calls going, hands receipts out
 mod job; // a batch as a job of Bulk API 2.0
+mod recycle_bin; // deleted records that come back
 pub mod sink; // the two ends of it
 pub mod traffic; // what all sinks of one org share
 
@@ -77,5 +80,5 @@ pub use plan::Route;
 pub use prepare::{Complaint, LeftOut, Prepared, Role, Warning};
 pub use receipt::{Outcome, Receipt, Rejection, codes};
 pub use sink::{Options, Receipts, Sink, State, TargetKey, Targets};
-pub use target::{Lookup, MatchBy, Missing, Nulls, OtherReferences, References, Target, WriteOptions};
+pub use target::{Deleted, Lookup, MatchBy, Missing, Nulls, OtherReferences, References, Target, WriteOptions};
 pub use traffic::Traffic;

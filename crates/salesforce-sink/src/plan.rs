@@ -8,7 +8,7 @@ use salesforce_client::SObjectName;
 use crate::{
     Operation,
     prepare::Prepared,
-    target::{MatchBy, WriteOptions},
+    target::{Deleted, MatchBy, WriteOptions},
     window::{Part, Run, Seq, TargetId, Window},
 };
 
@@ -115,7 +115,10 @@ fn bulk(prepared: &Prepared) -> Vec<Operation> {
     if prepared.target.options != WriteOptions::default() {
         return Vec::new();
     }
-    Operation::ALL.to_vec()
+    // They are looked for in the recycle bin, as many as a call takes.
+    let restores = prepared.target.deleted == Deleted::Restore;
+    let can = |operation: &Operation| !restores || !matches!(operation, Operation::Upsert | Operation::Update);
+    Operation::ALL.into_iter().filter(can).collect()
 }
 
 fn asks(prepared: &Prepared) -> Vec<Operation> {

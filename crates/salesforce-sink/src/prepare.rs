@@ -7,7 +7,7 @@ use salesforce_client::{Describe, Field, FieldName, FieldType, SObjectName};
 use crate::{
     Operation,
     row::{Column, Parent},
-    target::{Lookup, MatchBy, Target},
+    target::{Deleted, Lookup, MatchBy, Target},
 };
 
 /// A target that its object can serve.
@@ -58,6 +58,12 @@ pub enum Complaint {
     /// An upsert needs a field to match by.
     #[error("an upsert of {object} needs an external-id field to match by: an Id cannot be chosen for a new record")]
     UpsertById {
+        /// The object.
+        object: SObjectName,
+    },
+    /// Its records cannot be restored.
+    #[error("{object} has no recycle bin: its deleted records cannot be restored")]
+    NotUndeletable {
         /// The object.
         object: SObjectName,
     },
@@ -307,6 +313,9 @@ impl<'a> Inspection<'a> {
 
     fn operations(&mut self, target: &Target) {
         let summary = &self.describe.summary;
+        if target.deleted == Deleted::Restore && !summary.undeletable {
+            self.complaints.push(Complaint::NotUndeletable { object: self.object.clone() });
+        }
         for &operation in &target.operations {
             let allowed = match operation {
                 Operation::Insert => summary.createable,

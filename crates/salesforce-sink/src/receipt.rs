@@ -88,6 +88,8 @@ pub mod codes {
     pub const NOT_FOUND: &str = "NOT_FOUND";
     /// Several records have this key.
     pub const SEVERAL: &str = "MULTIPLE_MATCHES";
+    /// Records that refer to each other, of which none can be made first.
+    pub const CIRCLE: &str = "CIRCULAR_REFERENCE";
     /// A create whose reply was lost: the record may exist.
     pub const UNCLEAR: &str = "MAY_HAVE_BEEN_CREATED";
 }

@@ -126,6 +126,11 @@ impl Row {
         self.cells.len() < before
     }
 
+    /// Takes these fields out, as a row of their own.
+    pub(crate) fn split_off(&mut self, fields: &[FieldName]) -> Row {
+        Row { cells: self.cells.extract_if(.., |(column, _)| fields.contains(&column.field)).collect() }
+    }
+
     /// The value of a field, if it is there and not told by a parent.
     pub(crate) fn get(&self, field: &str) -> Option<&Cell> {
         self.cells

@@ -24,6 +24,8 @@ pub struct Target {
     pub nulls: Nulls,
     /// What to say when a record to be deleted is not there.
     pub missing: Missing,
+    /// What to do when a record to be written lies in the recycle bin.
+    pub deleted: Deleted,
     /// A field, external id and unique, that holds a value of its own for each delivery. It is a member of every insert, and makes an
     /// insert safe to repeat: it is sent as an upsert by this field.
     pub delivery_key: Option<FieldName>,
@@ -46,6 +48,7 @@ impl Target {
             references: References::default(),
             nulls: Nulls::Clear,
             missing: Missing::Done,
+            deleted: Deleted::Leave,
             delivery_key: None,
             options: WriteOptions::default(),
         }
@@ -118,6 +121,17 @@ pub enum Missing {
     Done,
     /// That it is rejected.
     Rejected,
+}
+
+/// What to do when a record that an upsert or an update names lies in the recycle bin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Deleted {
+    /// It stays there: an upsert makes a new record, an update finds none.
+    #[default]
+    Leave,
+    /// It is restored before it is written, with what was deleted along with it. Each batch takes a query more, and a call for the records
+    /// that are restored; upserts and updates go by calls, never by jobs.
+    Restore,
 }
 
 /// What is asked of the org beside the writing itself.

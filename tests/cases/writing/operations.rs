@@ -98,6 +98,29 @@ async fn policies() {
     }
 }
 
+/// What is deleted and comes back is the same record again where the binding restores, and a new one where it does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn deleted_records_come_back() {
+    for (restores, operation) in [(false, "upsert"), (true, "upsert"), (true, "update")] {
+        let org = leads().await;
+        org.create("Lead", json!({ "LastName": "Ngo", "Company": "Acme", "Phone": "1", MATCH: A }));
+        let before = org.ids("Lead");
+        let options = json!({ "object": "Lead", "match_field": MATCH, "operation": operation, "deletions": "delete" });
+        let resource = with(options, json!({ "restore_deleted": restores }));
+        let mut desk = Desk::prepare(&org, vec![target(resource, &["LastName", "Company"])]).await;
+        for _ in 0..2 {
+            desk.write([(0, document("d", A, json!({})))]).await;
+            assert_eq!(by_match(&org, "Lead", &[]).len(), 0, "{operation}");
+            desk.write([(0, document("c", A, json!({ "LastName": "Tran", "Company": "Acme" })))]).await;
+        }
+        let phone = if restores { json!("1") } else { Value::Null };
+        let found = by_match(&org, "Lead", &["LastName", "Phone"]);
+        assert_eq!(json!(found), json!({ A: { "LastName": "Tran", "Phone": phone } }), "{restores} {operation}");
+        assert_eq!(org.ids("Lead") == before, restores, "{restores} {operation}");
+        org.shutdown().await;
+    }
+}
+
 /// `update` writes to what is there, by the record's own Id or by an external id, and never makes anything.
 #[tokio::test(flavor = "multi_thread")]
 async fn updates_by_id_and_by_external_id() {
@@ -160,6 +183,44 @@ async fn references() {
     let account = org.truth("Account").into_iter().next().expect("the account");
     assert_eq!(account.1[MATCH], PARENT);
     assert_eq!(contact, json!({ "AccountId": account.0, "OwnerId": owner }));
+    org.shutdown().await;
+}
+
+/// New records that refer to each other, across objects and within one, lead to each other's copies when their one transaction is committed; a
+/// second time nothing changes.
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_refer_to_each_other() {
+    const ACCOUNTS: [&str; 2] = ["001000000000001AAA", "001000000000002AAA"];
+    const CONTACT: &str = "003000000000001AAA";
+    let org = leads().await;
+    let definition = json!({ "type": "reference", "to": ["Contact"], "children": "Headed" });
+    org.change_schema(json!({ "add_field": { "object": "Account", "field": "Head__c", "definition": definition } }));
+    let account = target(json!({ "object": "Account", "match_field": MATCH }), &["Name", "ParentId", "Head__c"]);
+    let contact =
+        target(json!({ "object": "Contact", "match_field": MATCH }), &["LastName", "AccountId", "ReportsToId"]);
+    let mut desk = Desk::prepare(&org, vec![account, contact]).await;
+    let account = |at: usize| {
+        let fields = json!({ "Name": "Acme", "ParentId": ACCOUNTS[1 - at], "Head__c": CONTACT });
+        (0, document("c", ACCOUNTS[at], fields))
+    };
+    let contact = json!({ "LastName": "Ngo", "AccountId": ACCOUNTS[0], "ReportsToId": CONTACT });
+    let contact = (1, document("c", CONTACT, contact));
+    for _ in 0..2 {
+        desk.write([account(0), account(1), contact.clone()]).await;
+        let ids = |object: &str| -> std::collections::BTreeMap<String, Value> {
+            by_match(&org, object, &["Id"]).into_iter().map(|(key, record)| (key, record["Id"].clone())).collect()
+        };
+        let (accounts, contacts) = (ids("Account"), ids("Contact"));
+        let copy = |at: usize| &accounts[ACCOUNTS[at]];
+        let expected = json!({
+            ACCOUNTS[0]: { "ParentId": copy(1), "Head__c": contacts[CONTACT] },
+            ACCOUNTS[1]: { "ParentId": copy(0), "Head__c": contacts[CONTACT] },
+        });
+        assert_eq!(json!(by_match(&org, "Account", &["ParentId", "Head__c"])), expected);
+        let expected = json!({ CONTACT: { "AccountId": copy(0), "ReportsToId": contacts[CONTACT] } });
+        assert_eq!(json!(by_match(&org, "Contact", &["AccountId", "ReportsToId"])), expected);
+        assert_eq!((org.ids("Account").len(), org.ids("Contact").len()), (2, 1));
+    }
     org.shutdown().await;
 }
 

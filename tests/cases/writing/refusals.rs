@@ -45,6 +45,11 @@ async fn bindings_that_cannot_work() {
             "a deletion that sets what cannot be set",
             vec![lead(json!({ "deletions": "set_field", "deletion_field": "CreatedDate" }))],
         ),
+        (
+            "deletions that set a field, and bring records back",
+            vec![lead(json!({ "deletions": "set_field", "deletion_field": "Phone", "restore_deleted": true }))],
+        ),
+        ("inserts that bring records back", vec![lead(json!({ "operation": "insert", "restore_deleted": true }))]),
         ("inserts that delete", vec![lead(json!({ "operation": "insert", "deletions": "delete" }))]),
         (
             "required fields that nothing fills",

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Error,
-    failure::{Failure, Fault, Refusal},
+    failure::{Failure, Refusal},
     http::Reply,
 };
 
@@ -54,8 +54,6 @@ struct Envelope {
 struct Body {
     #[serde(rename = "loginResponse")]
     login: Option<LoginResponse>,
-    #[serde(rename = "Fault")]
-    fault: Option<LoginFault>,
 }
 
 #[derive(Deserialize)]
@@ -80,20 +78,9 @@ struct UserInfo {
     organization_id: String,
 }
 
-/// Code and text are repeated in its detail.
-#[derive(Deserialize)]
-struct LoginFault {
-    /// `INVALID_LOGIN`, with a namespace before it in old versions.
-    faultcode: String,
-    /// `INVALID_LOGIN: Invalid username, …`.
-    faultstring: String,
-}
-
 fn read(reply: &Reply) -> Result<LoginResult, Failure> {
     if !reply.status.is_success() {
-        let mut refusal = Refusal::read(reply);
-        refusal.faults.extend(fault(reply));
-        return Err(Failure::Refused(refusal));
+        return Err(Failure::Refused(Refusal::read(reply)));
     }
     // The library's own message may quote the text, which holds the session.
     let envelope: Envelope = quick_xml::de::from_str(reply.text()?)
@@ -105,13 +92,6 @@ fn read(reply: &Reply) -> Result<LoginResult, Failure> {
         Some(LoginResponse { result }) => Ok(result),
         None => Err(unexpected("it is no answer to login()")),
     }
-}
-
-fn fault(reply: &Reply) -> Option<Fault> {
-    let envelope: Envelope = quick_xml::de::from_str(reply.text().ok()?).ok()?;
-    let LoginFault { faultcode, faultstring } = envelope.body.fault?;
-    let code = faultcode.rsplit(':').next().unwrap_or(&faultcode);
-    Some(Fault::new(code, faultstring.trim_start_matches(code).trim_start_matches(": ")))
 }
 
 /// The URL of the instance in that of its SOAP service; what is no URL is left for admission to refuse.

@@ -17,4 +17,5 @@ mod server;
 mod sign_in;
 mod spans;
 mod together;
+mod undelete;
 mod writes;

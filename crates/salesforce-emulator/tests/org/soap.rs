@@ -1,9 +1,9 @@
-//! SOAP `login()`.
+//! SOAP: `login()`, `logout()`, `undelete()`.
 
 use reqwest::Method;
 use roxmltree::Document;
 use salesforce_emulator::org::{LoginHours, Network, Policies, UserStatus};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::client::{Answer, Client};
 
@@ -134,6 +134,58 @@ async fn logout_ends_the_session() {
     assert_eq!(client.get("/services/data/v62.0/limits").await.status, 401);
     let again = post(&client, client.emulator.url(), "62.0", envelope).await;
     assert_eq!(fault(&again), "500 INVALID_SESSION_ID: Invalid Session ID found in SessionHeader: Illegal Session");
+}
+
+fn undelete(session: &str, ids: &[&str]) -> String {
+    let ids: String = ids.iter().map(|id| format!("<urn:ids>{id}</urn:ids>")).collect();
+    format!(
+        r#"<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" xmlns:urn="urn:partner.soap.sforce.com">
+        <soapenv:Header><urn:SessionHeader><urn:sessionId>{session}</urn:sessionId></urn:SessionHeader></soapenv:Header>
+        <soapenv:Body><urn:undelete>{ids}</urn:undelete></soapenv:Body></soapenv:Envelope>"#
+    )
+}
+
+/// Records come back from the recycle bin, each judged by itself, for one of the org's daily calls.
+#[tokio::test]
+async fn undelete_restores_records() {
+    let client = Client::new().await;
+    let url = client.emulator.url();
+    let ids =
+        [client.create("Account", json!({"Name": "a"})).await, client.create("Account", json!({"Name": "b"})).await];
+    client.delete("Account", &ids[0]).await;
+    let history = client.get("/services/data/v62.0/query?q=SELECT+Id+FROM+Organization").await.json();
+    let organization = history["records"][0]["Id"].as_str().unwrap().to_owned();
+    let used = async || {
+        client.get("/services/data/v62.0/limits").await.json()["DailyApiRequests"]["Remaining"].as_u64().unwrap()
+    };
+    let before = used().await;
+    let asked = [&*ids[0], &*ids[1], "001000000000xyzAAA", "nonsense", &organization];
+    let answer = post(&client, url, "62.0", undelete(&client.token, &asked)).await;
+    assert_eq!(before - used().await, 2, "this one and the one that asks");
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let shown = answer.text.replace(&ids[0], "FIRST").replace(&ids[1], "SECOND").replace(&organization, "ORG");
+    let results = shown.split_once("<undeleteResponse>").unwrap().1.split_once("</undeleteResponse>").unwrap().0;
+    insta::assert_snapshot!(results.replace("</result>", "</result>\n"));
+    assert_eq!(client.query("SELECT Id FROM Account WHERE IsDeleted = false").await.json()["totalSize"], 2);
+}
+
+/// No session, too many records, no calls left.
+#[tokio::test]
+async fn undelete_as_a_whole_refused() {
+    let client = Client::new().await;
+    let url = client.emulator.url();
+    let many = vec!["001000000000001AAA"; 201];
+    let mut said = Vec::new();
+    for (session, ids) in [("00D!nobody", &many[..1]), (client.token.as_str(), &many[..])] {
+        said.push(fault(&post(&client, url, "62.0", undelete(session, ids)).await));
+    }
+    assert_eq!(
+        said,
+        [
+            "500 INVALID_SESSION_ID: Invalid Session ID found in SessionHeader: Illegal Session",
+            "500 EXCEEDED_ID_LIMIT: record limit reached. cannot submit more than 200 records into this call",
+        ]
+    );
 }
 
 #[tokio::test]

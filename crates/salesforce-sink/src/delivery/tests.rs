@@ -10,6 +10,7 @@ const TERMS: Terms = Terms {
     operation: Operation::Upsert,
     way: Way::Collection,
     missing: Missing::Done,
+    restores: false,
     unique: true,
     quota_pause: Duration::from_secs(60),
 };
@@ -117,6 +118,22 @@ async fn patience_ends_but_not_while_the_org_has_no_calls() {
     assert_eq!((code.as_str(), message.as_str()), ("UNABLE_TO_LOCK_ROW", " (given up; attempts: 2)"));
 }
 
+/// What lies in the recycle bin is restored first; a row whose record cannot be is not written.
+#[tokio::test(start_paused = true)]
+async fn records_are_restored_before_they_are_written() {
+    let now = crate::engine::now();
+    for operation in [Operation::Upsert, Operation::Update] {
+        let mut delivery = delivery(Terms { operation, restores: true, ..TERMS }, 3, now);
+        let Some(Errand::Restore(lines)) = delivery.next() else { panic!("nothing is restored") };
+        let refusal = refused("DUPLICATE_VALUE", &[]).unwrap_err();
+        let effects = delivery.restored(lines, vec![Ok(()), Err(refusal), Ok(())]);
+        assert!(matches!(&effects.settled[..], [(1, Settled::Rejected { code, .. })] if code == "DUPLICATE_VALUE"));
+        let expect =
+            if operation == Operation::Upsert { Errand::Write(vec![0, 2]) } else { Errand::Resolve(vec![0, 2]) };
+        assert_eq!(delivery.next(), Some(expect));
+    }
+}
+
 /// What a failure of a whole call comes to, by route.
 #[tokio::test(start_paused = true)]
 async fn failures_of_whole_calls() {
@@ -152,7 +169,7 @@ async fn failures_of_whole_calls() {
                     match delivery.next().unwrap() {
                         Errand::Write(lines) => format!("{wait}sends {} by {:?}", lines.len(), delivery.terms.way),
                         Errand::Look(lines) => format!("{wait}looks for {}", lines.len()),
-                        Errand::Resolve(_) => panic!("nothing to resolve"),
+                        Errand::Resolve(_) | Errand::Restore(_) => panic!("nothing to resolve or restore"),
                     }
                 }
             };
@@ -165,11 +182,11 @@ async fn failures_of_whole_calls() {
 proptest! {
     /// Whatever replies come, every line is settled once.
     #[test]
-    fn every_line_is_settled_once(rows in 1_usize..260, dice in proptest::collection::vec(0_u8..8, 64), by_key in any::<bool>()) {
+    fn every_line_is_settled_once(rows in 1_usize..260, dice in proptest::collection::vec(0_u8..8, 64), by_key in any::<bool>(), restores in any::<bool>()) {
         let runtime = tokio::runtime::Builder::new_current_thread().start_paused(true).enable_time().build().unwrap();
         let now = runtime.block_on(async { crate::engine::now() });
         let operation = if by_key { Operation::Update } else { Operation::Insert };
-        let mut delivery = delivery(Terms { operation, ..TERMS }, rows, now);
+        let mut delivery = delivery(Terms { operation, restores, ..TERMS }, rows, now);
         let (mut settled, mut places) = (vec![0; rows], (0..rows).collect::<Vec<_>>());
         let mut dice = dice.into_iter().cycle();
         let mut roll = || dice.next().unwrap();
@@ -178,6 +195,10 @@ proptest! {
             let Some(errand) = delivery.next() else { break };
             let ids = |count: u8| vec!["001000000000001AAA".parse().unwrap(); count.into()];
             let effects = match errand {
+                Errand::Restore(lines) => {
+                    let outcomes = lines.iter().map(|_| if roll() == 0 { Err(Vec::new()) } else { Ok(()) }).collect();
+                    delivery.restored(lines, outcomes)
+                }
                 Errand::Resolve(lines) => {
                     let ids = lines.iter().map(|_| ids(roll() % 3)).collect();
                     let effects = delivery.resolved(lines, ids);

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod circles;
 mod operations;
+mod restored;
 mod sharing;
 mod trouble;
 mod world;

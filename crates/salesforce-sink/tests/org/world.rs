@@ -28,7 +28,14 @@ impl World {
     /// An org of these settings, but for its objects.
     pub(crate) async fn start_as(config: Config) -> World {
         let objects = json!({
-            "Account": {"fields": {"Number__c": {"type": "string", "length": 20, "external_id": true, "unique": true}}},
+            "Account": {"fields": {
+                "Number__c": {"type": "string", "length": 20, "external_id": true, "unique": true},
+                "Main__c": {"type": "reference", "to": ["Thing__c"], "children": "MainAccounts"},
+            }},
+            "Twin__c": {"prefix": "a57", "fields": {
+                "Key__c": {"type": "string", "length": 20, "external_id": true, "unique": true},
+                "Other__c": {"type": "reference", "to": ["Twin__c"], "children": "Twins", "required": true},
+            }},
             "Thing__c": {"prefix": "a56", "fields": {
                 "Key__c": {"type": "string", "length": 20, "external_id": true, "unique": true},
                 "Count_Key__c": {"type": "double", "precision": 18, "scale": 2, "external_id": true, "unique": true},

@@ -71,7 +71,8 @@ fn answer(app: &App, call: &Call, request: Subrequest) -> Result<Reply, Refusal>
     answer_within(app, call, &request.method, &url, HeaderMap::new(), body)
 }
 
-fn spend(app: &App) -> Result<(), Refusal> {
+/// Charges a call that its address does not show to be one.
+pub(in crate::api) fn spend(app: &App) -> Result<(), Refusal> {
     let now = app.org.now();
     let mut usage = app.org.usage();
     if usage.refuses(app.org.settings().calls_a_day().saturating_sub(1), now) {

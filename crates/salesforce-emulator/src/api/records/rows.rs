@@ -96,6 +96,28 @@ pub(in crate::api) fn delete(org: &Org, call: &Call) -> Result<Reply, Refusal> {
     })
 }
 
+/// A record by the Id that was asked for, unless that is malformed, and whether it is back.
+pub(in crate::api) type Undeleted = (Option<Id>, Result<(), Refusal>);
+
+/// Restores records from the recycle bin, each judged by itself: SOAP has a call for it, REST has none.
+pub(in crate::api) fn undelete(org: &Org, ids: &[String]) -> Result<Vec<Undeleted>, Refusal> {
+    limit(ids.len())?;
+    let schema = org.schema();
+    org.transaction(|transaction| {
+        let restored = |id: &String| match known(id) {
+            Err(malformed) => (None, Err(malformed)),
+            Ok(id) => {
+                let done = transaction.attempt(|transaction| {
+                    let object = schema.of_id(id).ok_or_else(Refusal::not_found)?;
+                    transaction.undelete(&object.name, id)
+                });
+                (Some(id), done.map_err(crossed))
+            }
+        };
+        Ok(ids.iter().map(restored).collect())
+    })
+}
+
 /// Writes the rows one by one in one transaction and tells what became of each.
 fn write<R>(
     org: &Org,

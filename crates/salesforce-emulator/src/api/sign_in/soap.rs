@@ -1,13 +1,15 @@
-//! `POST /services/Soap/u/VV.V`: the partner API's `login()`, the way in without an app, and `logout()`. Of the rest of
-//! SOAP nothing is here.
+//! `POST /services/Soap/u/VV.V`: the partner API's `login()`, the way in without an app, `logout()`, and `undelete()`, which
+//! REST does not have. Of the rest of SOAP nothing is here.
 
 use http::{HeaderName, StatusCode};
 use roxmltree::{Document, Node};
 
+use crate::api::composite::batch::spend;
+use crate::api::records::rows;
 use crate::api::reply::Reply;
 use crate::api::resource::VERSIONS;
 use crate::api::{App, Call};
-use crate::org::{Opened, Refusal};
+use crate::org::{Id, Opened, Refusal, Unfit};
 
 /// The last version with `login()`; the vendor has taken it out of 65.0 and ends it everywhere in Summer '27.
 const LAST_WITH_LOGIN: u32 = 64;
@@ -26,6 +28,11 @@ enum Operation {
     /// Ends the session of the header.
     Logout {
         session: String,
+    },
+    /// Restores records from the recycle bin, for the session of the header.
+    Undelete {
+        session: String,
+        ids: Vec<String>,
     },
     Other(String),
 }
@@ -57,6 +64,7 @@ pub(in crate::api) fn partner(app: &App, call: &Call, version: &str) -> Result<R
             })
         }
         Some(Operation::Logout { session }) => Ok(logout(app, &session)),
+        Some(Operation::Undelete { session, ids }) => Ok(undelete(app, &session, &ids)),
     }
 }
 
@@ -73,14 +81,20 @@ impl Operation {
             let node = within.and_then(|node| child(node, PARTNER, name)).and_then(|id| document.get_node(id));
             node.and_then(|node| node.text()).unwrap_or_default().to_owned()
         };
+        let session = || {
+            let header = child(root, ENVELOPE, "Header").and_then(|id| document.get_node(id));
+            let header = header.and_then(|node| child(node, PARTNER, "SessionHeader"));
+            text(header.and_then(|id| document.get_node(id)), "sessionId")
+        };
         Some(match (asked.tag_name().namespace(), asked.tag_name().name()) {
             (Some(PARTNER), "login") => {
                 Self::Login { username: text(Some(asked), "username"), password: text(Some(asked), "password") }
             }
-            (Some(PARTNER), "logout") => {
-                let header = child(root, ENVELOPE, "Header").and_then(|id| document.get_node(id));
-                let header = header.and_then(|node| child(node, PARTNER, "SessionHeader"));
-                Self::Logout { session: text(header.and_then(|id| document.get_node(id)), "sessionId") }
+            (Some(PARTNER), "logout") => Self::Logout { session: session() },
+            (Some(PARTNER), "undelete") => {
+                let ids = asked.children().filter(|child| child.has_tag_name((PARTNER, "ids")));
+                let ids = ids.map(|id| id.text().unwrap_or_default().trim().to_owned()).collect();
+                Self::Undelete { session: session(), ids }
             }
             (_, name) => Self::Other(name.to_owned()),
         })
@@ -128,11 +142,49 @@ fn result(app: &App, call: &Call, version: &str, opened: &Opened) -> Result<Repl
 fn logout(app: &App, session: &str) -> Reply {
     let (now, mut identity) = (app.org.now(), app.org.identity());
     if identity.session(session, now).is_none() {
-        let message = "Invalid Session ID found in SessionHeader: Illegal Session";
-        return detailed_fault("UnexpectedErrorFault", "INVALID_SESSION_ID", message);
+        return unexpected("INVALID_SESSION_ID", NO_SESSION);
     }
     identity.revoke(session);
     Reply::xml(envelope(&format!("xmlns=\"{PARTNER}\""), "<logoutResponse/>"))
+}
+
+const NO_SESSION: &str = "Invalid Session ID found in SessionHeader: Illegal Session";
+
+/// Restores records, and charges the org's daily calls with it.
+fn undelete(app: &App, session: &str, ids: &[String]) -> Reply {
+    let org = match app.org.enter(session) {
+        Ok(org) => org,
+        Err(Unfit::Dead | Unfit::WithoutApi) => return unexpected("INVALID_SESSION_ID", NO_SESSION),
+        Err(Unfit::ApiOffForUser) => return unexpected("API_CURRENTLY_DISABLED", "API is disabled for this User"),
+        Err(Unfit::ApiOffForOrg) => {
+            return unexpected("API_DISABLED_FOR_ORG", "API is not enabled for this Organization or Partner");
+        }
+    };
+    match spend(app).and_then(|()| rows::undelete(&org, ids)) {
+        Err(refusal) => unexpected(refusal.code, &refusal.message),
+        Ok(results) => {
+            let results: String = results.into_iter().map(|(id, done)| undeleted(id.as_ref(), done)).collect();
+            let namespaces = format!("xmlns=\"{PARTNER}\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"");
+            Reply::xml(envelope(&namespaces, &format!("<undeleteResponse>{results}</undeleteResponse>")))
+        }
+    }
+}
+
+/// What became of one record: members and order as seen.
+fn undeleted(id: Option<&Id>, done: Result<(), Refusal>) -> String {
+    let success = done.is_ok();
+    let errors = done.err().map(|Refusal { code, message, fields, .. }| {
+        let fields: String =
+            fields.unwrap_or_default().iter().map(|field| format!("<fields>{}</fields>", escaped(field))).collect();
+        let message = escaped(&message);
+        format!("<errors>{fields}<message>{message}</message><statusCode>{code}</statusCode></errors>")
+    });
+    let id = id.map_or_else(|| "<id xsi:nil=\"true\"/>".to_owned(), |id| format!("<id>{id}</id>"));
+    format!("<result>{}{id}<success>{success}</success></result>", errors.unwrap_or_default())
+}
+
+fn unexpected(code: &str, message: &str) -> Reply {
+    detailed_fault("UnexpectedErrorFault", code, message)
 }
 
 /// An operation says no.
@@ -205,6 +257,10 @@ mod tests {
                     &format!("<e:Header><h:SessionHeader xmlns:h='{PARTNER}'><h:sessionId>00D!a</h:sessionId></h:SessionHeader></e:Header>"),
                 ),
                 Some(Operation::Logout { session: "00D!a".to_owned() }),
+            ),
+            (
+                wrapped(&format!("<u:undelete xmlns:u='{PARTNER}'><u:ids>001</u:ids> <u:ids> 003 </u:ids></u:undelete>")),
+                Some(Operation::Undelete { session: String::new(), ids: vec!["001".to_owned(), "003".to_owned()] }),
             ),
             (wrapped("<login/>"), Some(Operation::Other("login".to_owned()))),
             (wrapped(""), None),

@@ -32,10 +32,11 @@ struct Known {
 }
 
 /// Others may have changed or deleted a record meanwhile, or what it refers to, or may need it.
-const ELSEWHERE: [&str; 10] = [
+const ELSEWHERE: [&str; 11] = [
     "ENTITY_IS_DELETED",
     "NOT_FOUND",
     "UNDELETE_FAILED",
+    "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
     "INVALID_CROSS_REFERENCE_KEY",
     "DUPLICATE_VALUE",
     "UNABLE_TO_LOCK_ROW",

@@ -200,11 +200,11 @@ impl Transaction<'_> {
         if !self.sees(&object, id)? {
             return Err(Refusal::not_found());
         }
+        if !self.seen(&object).undeletable {
+            return Err(Refusal::bad("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "Entity type is not undeletable"));
+        }
         if !row.deleted {
             return Err(Refusal::bad("UNDELETE_FAILED", "Entity is not in the recycle bin"));
-        }
-        if !self.seen(&object).undeletable {
-            return Err(Refusal::bad("UNDELETE_FAILED", format!("entity type cannot be undeleted: {}", object.label)));
         }
         self.check_row(&object, id, RowAction::Delete)?;
         self.bring_back(id)?;
