@@ -115,7 +115,7 @@ fn bulk(prepared: &Prepared) -> Vec<Operation> {
     if prepared.target.options != WriteOptions::default() {
         return Vec::new();
     }
-    Operation::ALL.to_vec()
+    vec![Operation::Insert, Operation::Update, Operation::Upsert, Operation::Delete]
 }
 
 fn asks(prepared: &Prepared) -> Vec<Operation> {

@@ -178,6 +178,9 @@ proptest! {
             let Some(errand) = delivery.next() else { break };
             let ids = |count: u8| vec!["001000000000001AAA".parse().unwrap(); count.into()];
             let effects = match errand {
+                Errand::Resolve(lines) if roll() == 0 => {
+                    delivery.failed(Errand::Resolve(lines), failure(403, "REQUEST_LIMIT_EXCEEDED", Class::Wait), &policy(), at, 1.0).unwrap()
+                }
                 Errand::Resolve(lines) => {
                     let ids = lines.iter().map(|_| ids(roll() % 3)).collect();
                     let effects = delivery.resolved(lines, ids);
