@@ -196,7 +196,8 @@ impl<O: Send + 'static> Engine<O> {
                 }
             };
             let pauses = self.journeys.values().filter(|it| !it.calling).map(|it| it.delivery.wake);
-            let wake = pauses.chain(self.lingering()).filter(|wake| *wake > now).min();
+            let wakes = pauses.chain(self.lingering()).chain(self.entrance.answer_by());
+            let wake = wakes.filter(|wake| *wake > now).min();
             let is_idle = !is_sent_away && self.journeys.is_empty() && wake.is_none();
             if !is_idle || !self.look_after_orphans(now) {
                 return wake;

@@ -110,6 +110,11 @@ impl Entrance {
         self.shared.lock().turns.pause().cloned()
     }
 
+    /// Until when to wait for another, which finds out if the pause is over.
+    pub(crate) fn answer_by(&self) -> Option<Instant> {
+        self.shared.lock().turns.answer_by()
+    }
+
     /// The most calls that may be under way at once.
     pub(crate) fn most(&self) -> usize {
         self.shared.most

@@ -1,6 +1,6 @@
 //! Whose turn it is to call an org: places are few, who found none is next, and while an allocation is used up one asks for all. Pure.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
@@ -52,9 +52,18 @@ pub(crate) struct Turns {
 #[derive(Debug)]
 struct Held {
     pause: Pause,
-    /// Whether somebody is finding out if it is over.
-    probed: bool,
+    /// Somebody is finding out if it is over; the others wait for the answer until then.
+    answer_by: Option<Instant>,
 }
+
+impl Held {
+    fn lasts(&self, now: Instant) -> bool {
+        now < self.pause.until || self.answer_by.is_some_and(|answer| now < answer)
+    }
+}
+
+/// How long others wait for the one that finds out if a pause is over: its call may be a job, which takes longer.
+const ANSWER: Duration = Duration::from_secs(60);
 
 impl Turns {
     pub(crate) fn new(pace: Pace) -> Turns {
@@ -66,7 +75,7 @@ impl Turns {
     pub(crate) fn ask(&mut self, caller: Caller, now: Instant) -> Option<Grant> {
         let queued = self.queue.iter().position(|waiting| *waiting == caller);
         let before = queued.unwrap_or(self.queue.len());
-        let waits = self.held.as_ref().is_some_and(|held| now < held.pause.until || held.probed);
+        let waits = self.held.as_ref().is_some_and(|held| held.lasts(now));
         if waits || !self.pace.allows(self.under_way + before) {
             if queued.is_none() {
                 self.queue.push_back(caller);
@@ -75,7 +84,7 @@ impl Turns {
         }
         self.leave(caller);
         self.under_way += 1;
-        let probes = self.held.as_mut().map(|held| held.probed = true).is_some();
+        let probes = self.held.as_mut().map(|held| held.answer_by = Some(now + ANSWER)).is_some();
         Some(Grant { probes })
     }
 
@@ -88,13 +97,13 @@ impl Turns {
             Ending::Exhausted(_) | Ending::Nothing => {}
         }
         if let (Some(held), true) = (&mut self.held, probes) {
-            held.probed = false;
+            held.answer_by = None;
         }
         match ending {
             Ending::Exhausted(pause) => {
-                let (before, probed) = self.held.take().map_or((None, false), |held| (Some(held.pause), held.probed));
+                let (before, answer_by) = self.held.take().map(|held| (held.pause, held.answer_by)).unzip();
                 let pause = before.filter(|before| before.until > pause.until).unwrap_or(pause);
-                self.held = Some(Held { pause, probed });
+                self.held = Some(Held { pause, answer_by: answer_by.flatten() });
                 true
             }
             // What was sent before the pause began says nothing of it.
@@ -118,12 +127,15 @@ impl Turns {
     pub(crate) fn pause(&self) -> Option<&Pause> {
         self.held.as_ref().map(|held| &held.pause)
     }
+
+    /// Until when those who were sent away wait for the answer to another's call.
+    pub(crate) fn answer_by(&self) -> Option<Instant> {
+        self.held.as_ref()?.answer_by
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -173,9 +185,13 @@ mod tests {
         let probe = turns.ask(B, then).unwrap();
         assert!(turns.end(probe, exhausted(then + minute)));
         assert!(turns.ask(A, then).is_none());
-        let probe = turns.ask(A, then + minute).unwrap();
+        // The next takes its time: another asks as well.
+        let late = turns.ask(A, then + minute).unwrap();
+        assert_eq!(turns.answer_by(), Some(then + minute + ANSWER));
+        let probe = turns.ask(B, then + minute + ANSWER).unwrap();
         assert!(turns.end(probe, Ending::Well) && turns.pause().is_none());
-        assert!(turns.ask(A, then + minute).is_some() && turns.ask(B, then + minute).is_some());
+        assert!(!turns.end(late, Ending::Well), "all know already");
+        assert!(turns.ask(B, then + minute + ANSWER).is_some() && turns.ask(C, then + minute + ANSWER).is_some());
     }
 
     proptest! {
@@ -224,7 +240,7 @@ mod tests {
             }
             // The rest ends, and those who wait come when they are called.
             for grant in grants { turns.end(grant, Ending::Well); }
-            at += Duration::from_secs(10);
+            at += ANSWER;
             while let Some(next) = turns.queue.front().copied() {
                 prop_assert!(turns.called().any(|called| called == next));
                 let grant = turns.ask(next, at);

@@ -199,6 +199,9 @@ proptest! {
                     let outcomes = lines.iter().map(|_| if roll() == 0 { Err(Vec::new()) } else { Ok(()) }).collect();
                     delivery.restored(lines, outcomes)
                 }
+                Errand::Resolve(lines) if roll() == 0 => {
+                    delivery.failed(Errand::Resolve(lines), failure(403, "REQUEST_LIMIT_EXCEEDED", Class::Wait), &policy(), at, 1.0).unwrap()
+                }
                 Errand::Resolve(lines) => {
                     let ids = lines.iter().map(|_| ids(roll() % 3)).collect();
                     let effects = delivery.resolved(lines, ids);

@@ -167,19 +167,17 @@ async fn a_pause_is_everybodys_and_one_finds_out_that_it_is_over() {
 /// Rows in wait for Ids: one question for all that wait, and then as many calls as hold them, side by side; or one job.
 #[tokio::test(start_paused = true)]
 async fn ids_are_asked_for_together() {
+    let find = |keys: usize| vec![Asked::Find(keys)];
+    let calls = |rows: &[usize]| rows.iter().map(|rows| Asked::Write(Way::Collection, *rows)).collect::<Vec<_>>();
+    let job = |rows: usize| vec![Asked::Write(Way::Bulk, rows)];
     for (route, rows, expect) in [
-        (Route::Collections, 1_001, vec![1_001, 200, 200, 200, 200, 200, 1]),
-        (Route::Collections, 2_100, [vec![2_000, 100], vec![200; 10], vec![100]].concat()),
-        (Route::Auto, 1_999, [vec![1_999], vec![200; 9], vec![199]].concat()),
-        (Route::Auto, 4_500, vec![2_000, 2_000, 500, 4_500]),
-        (Route::Bulk, 3, vec![3, 3]),
+        (Route::Collections, 1_001, [find(1_001), calls(&[200; 5]), calls(&[1])]),
+        (Route::Collections, 2_100, [find(2_000), calls(&[200; 10]), [find(100), calls(&[100])].concat()]),
+        (Route::Auto, 1_999, [find(1_999), calls(&[200; 9]), calls(&[199])]),
+        (Route::Auto, 4_500, [[find(2_000), find(2_000)].concat(), find(500), job(4_500)]),
+        (Route::Bulk, 3, [find(3), job(3), Vec::new()]),
     ] {
-        let way = if route == Route::Collections || rows < 2_000 && route == Route::Auto {
-            Way::Collection
-        } else {
-            Way::Bulk
-        };
-        let org = ScriptedOrg::new(|_, call| (if call.sink == "first" { 100 * MOMENT } else { MOMENT }, End::Done));
+        let org = ScriptedOrg::new(|_, _| (100 * MOMENT, End::Done));
         let traffic = Traffic::new(1);
         // Everything waits while the only place is taken.
         let first = org.sink("first", &traffic, &prompt());
@@ -189,21 +187,32 @@ async fn ids_are_asked_for_together() {
         sink.submit(Update, 0..rows).await;
         sink.sink.flush().await.unwrap();
         assert_eq!(sink.settled().len(), rows);
-        let calls = org.calls();
-        let mut sizes: Vec<usize> = Vec::new();
-        for call in &calls[1..] {
-            match call.asked {
-                Asked::Find(keys) => sizes.push(keys),
-                Asked::Write(by, rows) => {
-                    assert_eq!(by, way);
-                    sizes.push(rows);
-                }
-            }
-        }
-        let (mut seen, mut expect) = (sizes, expect);
-        seen.sort_unstable();
-        expect.sort_unstable();
-        assert_eq!(seen, expect, "{route:?}");
+        let asked: Vec<Asked> = org.calls()[1..].iter().map(|call| call.asked).collect();
+        assert_eq!(asked, expect.concat(), "{rows} by {route:?}");
+    }
+}
+
+/// Of several questions one fails: it is asked again, alone, and the job has every row.
+#[tokio::test(start_paused = true)]
+async fn a_question_for_ids_that_fails_is_asked_again() {
+    for end in [End::Refused(503, "SERVER_UNAVAILABLE", Class::Retry), EXHAUSTED] {
+        let org = ScriptedOrg::new(move |nth, _| (100 * MOMENT, if nth == 2 { end } else { End::Done }));
+        let traffic = Traffic::new(1);
+        // Everything waits while the only place is taken.
+        let first = org.sink("first", &traffic, &prompt());
+        first.submit(Upsert, [0]).await;
+        tokio::time::sleep(MOMENT).await;
+        let mut sink = org.sink("second", &traffic, &Options { route: Route::Bulk, ..prompt() });
+        sink.submit(Update, 0..4_100).await;
+        sink.sink.flush().await.unwrap();
+        assert_eq!(sink.settled().len(), 4_100);
+        let asked: Vec<Asked> = org.calls()[1..].iter().map(|call| call.asked).collect();
+        let find = Asked::Find;
+        assert_eq!(
+            asked,
+            [find(2_000), find(2_000), find(2_000), find(100), Asked::Write(Way::Bulk, 4_100)],
+            "{end:?}"
+        );
     }
 }
 
