@@ -35,7 +35,7 @@ fn misspelt(config: &Map<String, Value>, schema: &Value) -> Vec<(String, String)
             (Some(_), _) => {}
             (None, _) if key.ends_with(ENCRYPTED) => {}
             (None, _) => {
-                found.extend(closest(key, known.keys().map(String::as_str)).map(|it| (key.clone(), it.to_owned())))
+                found.extend(closest(key, known.keys().map(String::as_str)).map(|it| (key.clone(), it.to_owned())));
             }
         }
     }
