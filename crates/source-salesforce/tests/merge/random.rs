@@ -16,6 +16,9 @@ const RECORDS: u8 = 4;
 /// Rows of a page.
 const PAGE: usize = 2;
 
+/// Seconds between two readings of the list of deletions, where not each read ends with it.
+const LISTS: i64 = 1_000;
+
 /// One thing that happens.
 #[derive(Debug, Clone)]
 enum Step {
@@ -39,6 +42,8 @@ enum Step {
     Commit,
     /// A deleted record is purged.
     Purge(u8),
+    /// A record is deleted in silence, and purged before anybody can see it in the recycle bin.
+    Vanish(u8),
     /// Time passes.
     Wait(i64),
     /// The next events are delivered.
@@ -65,6 +70,8 @@ enum Step {
     Room,
     /// The time of a poll or sweep has come.
     Sweep,
+    /// It has come, and nothing happens until all is read.
+    Turn,
     /// The time of a refresh has come.
     Refresh,
 }
@@ -80,8 +87,11 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (change(), any::<bool>()).prop_map(|(change, silent)| Step::Begin { change, silent }),
         1 => Just(Step::Commit),
         1 => (0..RECORDS).prop_map(Step::Purge),
+        1 => (0..RECORDS).prop_map(Step::Vanish),
         4 => (1..4_i64).prop_map(Step::Wait),
         2 => Just(Step::Wait(90)),
+        // So long that what was just written is covered.
+        2 => Just(Step::Wait(400)),
         6 => (1..4_usize).prop_map(Step::Deliver),
         1 => Just(Step::Reconnect),
         5 => Just(Step::ReadPage),
@@ -98,6 +108,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Switch),
         1 => Just(Step::Room),
         3 => Just(Step::Sweep),
+        3 => Just(Step::Turn),
         1 => Just(Step::Refresh),
     ]
 }
@@ -113,6 +124,10 @@ fn apply(capture: &mut Capture, tells: bool, step: &Step) {
         Step::Begin { .. } => {}
         Step::Commit => capture.org.commit(),
         Step::Purge(record) => capture.org.purge(record),
+        Step::Vanish(record) => {
+            capture.org.change_in_silence(Change { record, delete: true }, 0);
+            capture.org.purge(record);
+        }
         Step::Wait(seconds) => capture.org.now += seconds,
         Step::Deliver(events) => (0..events).for_each(|_| _ = capture.deliver()),
         Step::Reconnect => capture.reconnect(),
@@ -136,6 +151,15 @@ fn apply(capture: &mut Capture, tells: bool, step: &Step) {
         }
         Step::Room => capture.find_room(),
         Step::Sweep => capture.sweep(),
+        Step::Turn => {
+            capture.sweep();
+            for _ in 0..RECORDS {
+                capture.read_page();
+                capture.write_page(PAGE);
+                capture.read_fetch();
+                capture.write_fetch();
+            }
+        }
         Step::Refresh => capture.refresh(),
     }
 }
@@ -143,7 +167,7 @@ fn apply(capture: &mut Capture, tells: bool, step: &Step) {
 /// Nothing changes any more, all that is on its way arrives, and a last sweep passes.
 fn settle(capture: &mut Capture) {
     capture.org.commit();
-    capture.org.now += 600;
+    capture.org.now += 600 + LISTS;
     let mut swept = false;
     for _ in 0..1_000 {
         if swept && capture.rests() {
@@ -173,7 +197,7 @@ proptest! {
         tells in any::<bool>(),
         keeps in any::<bool>(),
         // The last sweep reads the list in any case.
-        lists in prop_oneof![Just(0), Just(400_i64)],
+        lists in prop_oneof![Just(0), Just(LISTS)],
         // A transaction that was begun so many seconds before the first session.
         open in prop::option::of((change(), any::<bool>(), 0..1_000_i64)),
         steps in prop::collection::vec(step(), 1..80),
