@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::{
     Change, Fields, MatchBy, Operation, Options, Receipts, Sink, Target, TargetKey, Targets, Traffic,
-    doors::{Answers, Doors, Question, Request, Stuck},
+    doors::{Answers, Doors, Question, Request, Restored, Stuck},
     plan::Way,
 };
 
@@ -20,6 +20,7 @@ use crate::{
 pub(crate) enum Asked {
     Write(Way, usize),
     Find(usize),
+    Restore(usize),
 }
 
 /// A call that was made.
@@ -148,6 +149,11 @@ impl Doors for Door {
             _ => Ok(vec![Ok(Saved { id: None, created: false }); rows]),
         };
         self.org.call(self.sink, Asked::Write(request.way, rows)).map(answer).boxed()
+    }
+
+    fn restore(&self, question: Question) -> BoxFuture<'static, Result<Restored, Error>> {
+        let keys = question.keys.len();
+        self.org.call(self.sink, Asked::Restore(keys)).map(move |end| end.map(|_| vec![Ok(()); keys])).boxed()
     }
 
     fn find(&self, question: Question) -> BoxFuture<'static, Result<Vec<Vec<RecordId>>, Error>> {

@@ -65,7 +65,7 @@ async fn calls_for_circles() {
 /// A circle across two objects, whichever of them is told first.
 #[tokio::test(flavor = "multi_thread")]
 async fn circles_of_two_objects() {
-    use salesforce_sink::{Change, Fields, Sink};
+    use salesforce_sink::{Change, Fields, Sink, Traffic};
     for order in [[0, 1], [1, 0]] {
         let world = World::start().await;
         let with = |target: Target, lookup: Lookup| Target {
@@ -77,7 +77,7 @@ async fn circles_of_two_objects() {
         let accounts = with(accounts, lookup("Main__c", "Key__c"));
         let mut targets = Targets::new();
         let targets_of = [targets.add(world.prepare(things).await), targets.add(world.prepare(accounts).await)];
-        let (sink, mut receipts) = Sink::start(&world.org, targets, &hurried());
+        let (sink, mut receipts) = Sink::start(&world.org, &Traffic::default(), targets, &hurried());
         let changes = [("t", json!({"Owner__c": "n"})), ("n", json!({"Name": "Acme", "Main__c": "t"}))];
         for which in order {
             let (key, fields) = &changes[which];
