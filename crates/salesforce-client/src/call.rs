@@ -12,7 +12,7 @@ use crate::{
     Action, Error, LastModified, Org, Token, WriteOptions,
     failure::{Failure, Refusal},
     http::{Arrival, Reply, UPLOAD},
-    retry::{Attempt, Class, Decision, Effect, Policy, classify, decide},
+    retry::{Attempt, Class, Decision, Effect, Policy, classify, classify_fault, decide},
     soap,
 };
 
@@ -167,7 +167,14 @@ impl Call {
 
     /// What a failure of this call means.
     pub(crate) fn classify(&self, failure: &Failure) -> Class {
-        classify(failure, self.effect)
+        match (&self.body, failure) {
+            // SOAP answers with status 500 whatever it refuses: the code alone says what that means.
+            (Some(Body::Soap(_)), Failure::Refused(refusal)) if !refusal.faults.is_empty() => {
+                let unknown = if refusal.has("UNKNOWN_EXCEPTION") { Class::Retry } else { Class::Fatal };
+                refusal.faults.iter().find_map(classify_fault).unwrap_or(unknown)
+            }
+            _ => classify(failure, self.effect),
+        }
     }
 
     /// The error of a call that is given up.

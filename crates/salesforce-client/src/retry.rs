@@ -140,7 +140,7 @@ pub fn classify(failure: &Failure, effect: Effect) -> Class {
 }
 
 /// What one of Salesforce's codes means, where the status does not say it.
-fn classify_fault(fault: &Fault) -> Option<Class> {
+pub(crate) fn classify_fault(fault: &Fault) -> Option<Class> {
     let class = match fault.code.as_str() {
         // The session lacks a scope or is of the wrong kind; a new one would be the same.
         "INVALID_SESSION_ID" if is_incurable(&fault.message) => Class::Fatal,

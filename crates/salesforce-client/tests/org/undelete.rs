@@ -63,6 +63,7 @@ async fn refusals_of_the_whole() {
     for (code, class) in [
         ("INVALID_SESSION_ID", None),
         ("SERVER_UNAVAILABLE", None),
+        ("UNKNOWN_EXCEPTION", None),
         ("REQUEST_LIMIT_EXCEEDED", Some(Class::Wait)),
         ("INSUFFICIENT_ACCESS", Some(Class::Fatal)),
     ] {

@@ -28,6 +28,9 @@ type Row = (String, Map<String, Json>);
 /// A record that was written: its id, and for upserts whether it is new.
 type Written = (Id, Option<bool>);
 
+/// A record that was to be restored, if its id is one, and whether it is back.
+pub(in crate::api) type Undeleted = (Option<Id>, Result<(), Refusal>);
+
 /// `POST /composite/sobjects`
 pub(in crate::api) fn create(org: &Org, call: &Call) -> Result<Reply, Refusal> {
     let (all_or_none, rows) = typed(call)?;
