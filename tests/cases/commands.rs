@@ -81,6 +81,19 @@ async fn a_config_may_be_yaml_or_json_in_a_file_or_on_stdin() {
     org.shutdown().await;
 }
 
+/// A key that is misspelt says so; one that is nobody's passes, and no value is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_misspelt_key_of_the_config_is_warned_about() {
+    let org = Org::start(&[]).await;
+    let mut config = org.config();
+    (config["mydomain"], config["owner"]) = (json!("acme.my.salesforce.com"), json!("somebody"));
+    let arguments = ["validate", "--config", "-", "--stream", "Account"];
+    let run = program::run(&arguments, config.to_string()).await;
+    assert_eq!((run.code, run.stderr.lines().count()), (Some(0), 1), "{}", run.stderr);
+    assert!(run.stderr.contains("my_domain was probably meant") && !run.stderr.contains("acme"), "{}", run.stderr);
+    org.shutdown().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn help_is_at_hand_and_wrong_arguments_are_told_apart() {
     for (arguments, expect) in [
