@@ -170,7 +170,7 @@ impl Call {
         match (&self.body, failure) {
             // SOAP answers with status 500 whatever it refuses: the code alone says what that means.
             (Some(Body::Soap(_)), Failure::Refused(refusal)) if !refusal.faults.is_empty() => {
-                let unknown = if refusal.has("UNKNOWN_EXCEPTION") { Class::Retry } else { Class::Fatal };
+                let unknown = if refusal.code() == Some("UNKNOWN_EXCEPTION") { Class::Retry } else { Class::Fatal };
                 refusal.faults.iter().find_map(classify_fault).unwrap_or(unknown)
             }
             _ => classify(failure, self.effect),

@@ -99,9 +99,6 @@ pub(in crate::api) fn delete(org: &Org, call: &Call) -> Result<Reply, Refusal> {
     })
 }
 
-/// A record by the Id that was asked for, unless that is malformed, and whether it is back.
-pub(in crate::api) type Undeleted = (Option<Id>, Result<(), Refusal>);
-
 /// Restores records from the recycle bin, each judged by itself: SOAP has a call for it, REST has none.
 pub(in crate::api) fn undelete(org: &Org, ids: &[String]) -> Result<Vec<Undeleted>, Refusal> {
     limit(ids.len())?;
