@@ -16,7 +16,8 @@ use serde_json::{
 use crate::{
     error::Error,
     mapping::Mapping,
-    resource::{Deletion, FieldRule, Resource},
+    resource::{Deletion, Resource},
+    rules::FieldRule,
 };
 
 /// What comes back with the receipt of a change.

@@ -1,12 +1,13 @@
 //! Writes Flow collections into Salesforce objects.
 //!
 //! In reading order:
-//! - [`config`], [`resource`]: what the user writes, and what it means;
+//! - [`config`], [`resource`], [`rules`]: what the user writes of the org, of a binding, of a field, and what it means;
+//! - [`target`]: what the engine is told of a binding;
 //! - [`mapping`]: a binding held against its object: where each field of the collection goes;
 //! - [`spec`], [`validate`]: the answers to Flow's unary requests;
 //! - [`document`]: from a stored document to a change;
 //! - [`tally`], [`letters`], [`settle`]: from a receipt to what it means for the task: counted, kept, or the end;
-//! - [`left_behind`]: what a session before this one has begun and not seen end;
+//! - [`state`]: what is remembered from commit to commit; [`left_behind`]: what a session before this one has begun and not seen end;
 //! - [`session`]: transactions, from `open` to the end of stdin;
 //! - [`serve`]: requests in, answers out; [`cli`]: the command line; [`error`]: everything that can go wrong.
 //!
@@ -20,12 +21,14 @@ pub mod left_behind;
 pub mod letters;
 pub mod mapping;
 pub mod resource;
+pub mod rules;
 pub mod serve;
 pub mod session;
 pub mod settle;
 pub mod spec;
 pub mod state;
 pub mod tally;
+pub mod target;
 pub mod validate;
 
 use salesforce_client::Org;

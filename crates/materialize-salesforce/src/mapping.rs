@@ -5,10 +5,14 @@ use std::collections::BTreeMap;
 use flow_protocol::materialize::{Collection, Constraint, ConstraintKind, Projection};
 use salesforce_client::{Describe, Field, FieldName, FieldType, SObjectName};
 use salesforce_endpoint::closest;
-use salesforce_sink::{LeftOut, Lookup, MatchBy, Missing, Operation, OtherReferences, Prepared, Target, takes};
+use salesforce_sink::{LeftOut, Operation, Prepared, takes};
 use serde_json::value::RawValue;
 
-use crate::resource::{self, Deletion, FieldRule, Policy, Resource};
+use crate::{
+    resource::{Policy, Resource},
+    rules::{self, FieldRule},
+    target::{Parent, target},
+};
 
 /// Where the fields of a collection go.
 #[derive(Debug)]
@@ -30,23 +34,6 @@ struct KeyField {
     matches: Option<FieldName>,
 }
 
-/// An object that another binding writes, whose records other objects refer to.
-#[derive(Debug, Clone)]
-pub struct Parent {
-    /// The object.
-    pub object: SObjectName,
-    /// The field that holds the Ids its records have where they come from.
-    pub match_field: FieldName,
-}
-
-impl Parent {
-    /// What this binding offers to the references of others: nothing, unless its collection's key is the Id of Salesforce records.
-    pub fn of(resource: &Resource, key: &[String]) -> Option<Self> {
-        let match_field = resource.match_field.clone().filter(|field| !field.same_as("Id"))?;
-        matches!(key, [pointer] if pointer == "/Id").then(|| Self { object: resource.object.clone(), match_field })
-    }
-}
-
 impl Mapping {
     /// Holds a binding against its object. `keys` are the fields of the key, `rules` what the user says of single fields, `parents`
     /// what the bindings of this materialization write.
@@ -62,7 +49,7 @@ impl Mapping {
         parents: &[Parent],
     ) -> Result<Self, Vec<String>> {
         let mut problems = Vec::new();
-        let rules = resource::rules(rules).unwrap_or_else(|problem| {
+        let rules = rules::parse(rules).unwrap_or_else(|problem| {
             problems.push(problem);
             BTreeMap::new()
         });
@@ -70,7 +57,8 @@ impl Mapping {
             problems.push(problem);
             None
         });
-        let target = target(resource, key.as_ref(), &rules, describe, parents, &mut problems);
+        let matches = key.as_ref().map(|key| key.matches.clone());
+        let target = matches.map(|field| target(resource, field, &rules, describe, parents, &mut problems));
         let prepared = target.and_then(|target| match target.prepare(describe) {
             Ok(prepared) => Some(prepared),
             Err(complaints) => {
@@ -82,7 +70,7 @@ impl Mapping {
             (Some(prepared), Some(key)) if problems.is_empty() => Ok(Self {
                 prepared,
                 rules,
-                operation: operation(resource.policy),
+                operation: resource.policy.operation(),
                 key,
                 object: describe.name().clone(),
             }),
@@ -256,14 +244,6 @@ fn described(object: &SObjectName, field: &Field, is_required: bool) -> String {
     format!("{object}.{}: {}{limit}{required}", field.name, field.kind)
 }
 
-fn operation(policy: Policy) -> Operation {
-    match policy {
-        Policy::Upsert => Operation::Upsert,
-        Policy::Update => Operation::Update,
-        Policy::Insert => Operation::Insert,
-    }
-}
-
 /// The one field that holds the key, held against the field that it is to match.
 fn key_field(
     resource: &Resource,
@@ -305,111 +285,4 @@ fn key_field(
         ));
     }
     Ok(Some(KeyField { field: field.clone(), matches }))
-}
-
-/// What the engine is told of the binding.
-fn target(
-    resource: &Resource,
-    key: Option<&KeyField>,
-    rules: &BTreeMap<String, FieldRule>,
-    describe: &Describe,
-    parents: &[Parent],
-    problems: &mut Vec<String>,
-) -> Option<Target> {
-    let matches = key?.matches.clone();
-    let match_by = match matches.clone().filter(|field| !field.same_as("Id") && resource.policy != Policy::Insert) {
-        Some(field) => MatchBy::ExternalId(field),
-        None => MatchBy::Id,
-    };
-    let mut target = Target::new(describe.name().clone(), match_by);
-    target.operations = vec![operation(resource.policy)];
-    match &resource.deletion {
-        Deletion::Delete => target.operations.push(Operation::Delete),
-        Deletion::Set(field, _) => {
-            if describe.field(field.as_str()).is_none_or(|field| !field.updateable) {
-                problems.push(format!(
-                    "{}: deletion_field: {field} cannot be set: there is no such field, or this user may not edit it",
-                    describe.name()
-                ));
-            }
-            target.operations.push(Operation::Update);
-        }
-        Deletion::Ignore => {}
-    }
-    target.operations.dedup();
-    target.missing = Missing::Done;
-    target.deleted = resource.deleted;
-    target.nulls = resource.nulls;
-    target.options = resource.options;
-    if resource.policy == Policy::Insert {
-        target.delivery_key = matches;
-    }
-    references(&mut target, resource, rules, describe, parents, problems);
-    Some(target)
-}
-
-/// Names of fields, and references.
-fn references(
-    target: &mut Target,
-    resource: &Resource,
-    rules: &BTreeMap<String, FieldRule>,
-    describe: &Describe,
-    parents: &[Parent],
-    problems: &mut Vec<String>,
-) {
-    use resource::References as Chosen;
-    target.references.others = match resource.references {
-        Chosen::Keep => OtherReferences::Keep,
-        Chosen::Match | Chosen::Drop => OtherReferences::Drop,
-    };
-    for (member, rule) in rules {
-        let mut bad = |key: &str, source: &salesforce_client::Error| {
-            problems.push(format!("{}: field config of {member}: {key}: {source}", describe.name()));
-        };
-        let name = rule.name.as_deref().unwrap_or(member);
-        let field = match describe.field(name) {
-            Some(field) => field.name.clone(),
-            None if rule.name.is_none() => continue,
-            None => match name.parse() {
-                Ok(field) => field,
-                Err(source) => {
-                    bad("name", &source);
-                    continue;
-                }
-            },
-        };
-        if rule.name.is_some() {
-            target.renamed.push((member.clone(), field.clone()));
-        }
-        let is_reference = describe.field(name).is_some_and(|field| field.kind == FieldType::Reference);
-        match rule.lookup.as_deref().map(str::parse) {
-            Some(Ok(by)) => {
-                let object = rule.object.as_deref().map(str::parse).transpose();
-                let object = object.unwrap_or_else(|source| {
-                    bad("object", &source);
-                    None
-                });
-                target.references.lookups.push(Lookup { reference: field, object, by });
-            }
-            Some(Err(source)) => bad("lookup", &source),
-            None if is_reference => target.references.kept.push(field),
-            None => {}
-        }
-    }
-    if resource.references == Chosen::Match {
-        let is_ruled = |field: &Field| {
-            let references = &target.references;
-            references.kept.contains(&field.name)
-                || references.lookups.iter().any(|lookup| lookup.reference == field.name)
-        };
-        let by_parent = |field: &Field| match &field.reference_to[..] {
-            [object] if field.relationship_name.is_some() && !is_ruled(field) => {
-                let parent = parents.iter().find(|parent| parent.object.same_as(object.as_str()))?;
-                Some(Lookup { reference: field.name.clone(), object: None, by: parent.match_field.clone() })
-            }
-            _ => None,
-        };
-        let found: Vec<_> = describe.fields.iter().filter_map(by_parent).collect();
-        target.references.lookups.extend(found);
-    }
 }

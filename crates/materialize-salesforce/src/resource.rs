@@ -1,10 +1,8 @@
 //! The resource configuration: an object that a collection is written to, and by which rules.
 
-use std::collections::BTreeMap;
-
 use salesforce_client::{FieldName, SObjectName};
 use salesforce_endpoint::setting;
-use salesforce_sink::Nulls;
+use salesforce_sink::{Nulls, Operation};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{
@@ -92,6 +90,18 @@ pub enum Policy {
     Insert,
 }
 
+impl Policy {
+    /// What the engine is to do.
+    #[must_use]
+    pub fn operation(self) -> Operation {
+        match self {
+            Self::Upsert => Operation::Upsert,
+            Self::Update => Operation::Update,
+            Self::Insert => Operation::Insert,
+        }
+    }
+}
+
 /// What is done when a document is deleted.
 #[derive(Debug, Clone, Copy)]
 enum Deletions {
@@ -160,27 +170,6 @@ pub enum Deletion {
     Set(FieldName, Box<RawValue>),
 }
 
-/// What the user says of one field, below `fields.require` of the binding.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FieldRule {
-    /// The field of the object; the collection's name for it by default.
-    #[serde(default, deserialize_with = "setting::blank_is_absent")]
-    pub name: Option<String>,
-    /// The value is not the parent's Id, but its value in this external-id field.
-    #[serde(default, deserialize_with = "setting::blank_is_absent")]
-    pub lookup: Option<String>,
-    /// The parent's object, where the reference may point to several.
-    #[serde(default, deserialize_with = "setting::blank_is_absent")]
-    pub object: Option<String>,
-    /// Values that are written as others: a user's Id of one org as that of another, for one.
-    #[serde(default)]
-    pub values: BTreeMap<String, Value>,
-    /// What values are written as that are not among these; as they are by default.
-    #[serde(default)]
-    pub otherwise: Option<Value>,
-}
-
 /// The value that is named; the first one if none is.
 fn one_of<T: Copy, const N: usize>(name: &Option<String>, values: [(&str, T); N]) -> Result<T, String> {
     let Some(name) = name else { return Ok(values[0].1) };
@@ -202,23 +191,6 @@ fn as_json(value: &Value) -> Result<Box<RawValue>, serde_json::Error> {
         Value::Array(_) | Value::Object(_) => Err(serde::de::Error::custom("not a single value")),
         value => to_raw_value(value),
     }
-}
-
-/// What the user says of single fields.
-///
-/// # Errors
-/// The field, the place, and what is expected there.
-pub fn rules(configs: &BTreeMap<String, Box<RawValue>>) -> Result<BTreeMap<String, FieldRule>, String> {
-    let mut rules = BTreeMap::new();
-    for (field, config) in configs {
-        let bad = |problem: String| format!("field config of {field}: {problem}");
-        let rule: FieldRule = flow_protocol::parse(config, "it").map_err(|error| bad(error.to_string()))?;
-        if rule.object.is_some() && rule.lookup.is_none() {
-            return Err(bad("object: it says which object a lookup is to, and there is no lookup".to_owned()));
-        }
-        rules.insert(field.clone(), rule);
-    }
-    Ok(rules)
 }
 
 impl Resource {

@@ -9,12 +9,7 @@ use salesforce_client::{Describe, Org, SObjectName};
 use salesforce_endpoint::closest;
 use serde_json::value::RawValue;
 
-use crate::{
-    error::Error,
-    letters,
-    mapping::{Mapping, Parent},
-    resource::Resource,
-};
+use crate::{error::Error, letters, mapping::Mapping, resource::Resource, target::Parent};
 
 /// A binding to be held against the org.
 #[derive(Debug)]

@@ -15,8 +15,9 @@ use crate::{
     job,
     plan::Way,
     row::Row,
+    settled::{Settled, told},
     target::Missing,
-    verdict::{Verdict, verdict},
+    verdict::{Verdict, is_of_row, verdict},
 };
 
 /// What is constant for a batch.
@@ -61,61 +62,6 @@ pub(crate) enum Errand {
     Resolve(Vec<usize>),
     /// Ask whether these were made.
     Look(Vec<usize>),
-}
-
-/// What became of a line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Settled {
-    Applied {
-        id: Option<RecordId>,
-        created: bool,
-    },
-    Rejected {
-        code: String,
-        message: String,
-        fields: Vec<String>,
-    },
-    /// Refused, as a record that it refers to is not there.
-    Orphaned {
-        code: String,
-        message: String,
-        fields: Vec<String>,
-    },
-}
-
-impl Settled {
-    fn rejected(code: &str, message: impl Into<String>) -> Settled {
-        Settled::Rejected { code: code.to_owned(), message: message.into(), fields: Vec::new() }
-    }
-
-    fn refused(faults: &[Fault]) -> Settled {
-        let (code, message, fields) = told(faults);
-        Settled::Rejected { code, message, fields }
-    }
-
-    /// The same, without hope that it will be taken later.
-    pub(crate) fn for_good(self) -> Settled {
-        match self {
-            Settled::Orphaned { code, message, fields } => Settled::Rejected { code, message, fields },
-            settled => settled,
-        }
-    }
-
-    fn orphaned(faults: &[Fault]) -> Settled {
-        let (code, message, fields) = told(faults);
-        Settled::Orphaned { code, message, fields }
-    }
-}
-
-/// The first code, all that was said, and the fields concerned.
-fn told(faults: &[Fault]) -> (String, String, Vec<String>) {
-    let Some(first) = faults.first() else {
-        return ("UNKNOWN".to_owned(), "no reason was given".to_owned(), Vec::new());
-    };
-    let more = faults[1..].iter().map(|fault| format!("; {fault}"));
-    let message = std::iter::once(first.message.clone()).chain(more).collect();
-    let fields = faults.iter().flat_map(|fault| fault.fields.iter().cloned()).collect();
-    (first.code.clone(), message, fields)
 }
 
 /// What a reply came to, beside what is to be done next.
@@ -496,23 +442,6 @@ fn shown(ids: &[RecordId]) -> String {
     const SHOWN: usize = 3;
     let shown: Vec<&str> = ids.iter().take(SHOWN).map(RecordId::as_str).collect();
     format!("{}{}", shown.join(", "), if ids.len() > SHOWN { ", …" } else { "" })
-}
-
-/// Whether a refusal of the whole call is about rows in it: their content, or a record that cannot be had. What is about the user, the
-/// object or the org would refuse every other row as well.
-fn is_of_row(error: &salesforce_client::Error, terms: Terms) -> bool {
-    let Some(refusal) = error.failure().and_then(Failure::refusal) else { return false };
-    let Some(code) = refusal.code() else { return false };
-    match refusal.status.as_u16() {
-        400 => !matches!(code, "INVALID_TYPE" | "UNSUPPORTED_API_VERSION" | "CLIENT_NOT_ACCESSIBLE_FOR_USER"),
-        // Of a new row, and of many, it is the object or the field in the URL that is not there.
-        300 | 404 => terms.way == Way::Single && terms.operation != Operation::Insert,
-        403 => matches!(
-            code,
-            "INSUFFICIENT_ACCESS_OR_READONLY" | "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY" | "ENTITY_IS_LOCKED"
-        ),
-        _ => code == "UNABLE_TO_LOCK_ROW",
-    }
 }
 
 #[cfg(test)]

@@ -1,14 +1,10 @@
 //! The shell around the machines: one task that takes changes in, keeps calls going, and hands receipts out. It alone reads the clock and
 //! rolls the dice.
 
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use salesforce_client::{RecordId, retry::Policy};
+use salesforce_client::retry::Policy;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::Instant,
@@ -16,18 +12,20 @@ use tokio::{
 
 use crate::{
     Error, Operation, Outcome, Prepared, Receipt, Rejection, State,
-    delivery::{Delivery, Errand, Line, Settled, Terms},
-    doors::{Answers, Doors, Question, Request, Restored, Stuck},
+    call::{self, Reply},
+    delivery::{Delivery, Errand, Line, Terms},
+    doors::Doors,
     fields::{Address, Fitted},
     halves::{Halves, Second, Written},
     job,
     journey::{Journey, Party},
+    learned::Learned,
     orphans::{Orphan, Orphans, Turn},
     plan::{self, Batch, Route, Site, Sizes, Way},
-    prepare::lower,
     receipt::in_short,
-    row::{Cell, Row},
-    target::{Deleted, MatchBy},
+    row::Row,
+    settled::Settled,
+    target::Deleted,
     traffic::{Entrance, Place},
     turns::{Ending, Pause},
     window::{Part, Run, TargetId, Window},
@@ -67,15 +65,6 @@ pub(crate) struct Settings {
 
 type JourneyId = u64;
 
-/// What a call came to.
-enum Reply {
-    Written(Vec<usize>, Answers),
-    Restored(Vec<usize>, Restored),
-    Resolved(Vec<usize>, Vec<Vec<RecordId>>),
-    Looked(Vec<usize>, Vec<Vec<RecordId>>),
-    Failed(Errand, Box<Stuck>),
-}
-
 pub(crate) struct Engine<O> {
     doors: Arc<dyn Doors>,
     targets: Vec<Arc<Prepared>>,
@@ -88,8 +77,7 @@ pub(crate) struct Engine<O> {
     next_journey: JourneyId,
     calls: FuturesUnordered<BoxFuture<'static, (JourneyId, Reply, Place)>>,
     entrance: Entrance,
-    /// Fields in lower case that refusals have told not to be writable.
-    learned: HashMap<(TargetId, Operation), HashSet<Box<str>>>,
+    learned: Learned,
     flushes: Vec<(crate::window::Seq, oneshot::Sender<()>)>,
     receipts: mpsc::UnboundedSender<Outgoing<O>>,
     state: watch::Sender<State>,
@@ -121,7 +109,7 @@ impl<O: Send + 'static> Engine<O> {
             calls: FuturesUnordered::new(),
             entrance,
             settings,
-            learned: HashMap::new(),
+            learned: Learned::default(),
             flushes: Vec::new(),
             receipts,
             state,
@@ -227,12 +215,9 @@ impl<O: Send + 'static> Engine<O> {
         let Batch { target, operation, way, runs } = batch;
         let prepared = self.prepared(target);
         let terms = self.terms(target, operation, way);
-        let learned = self.learned.get(&(target, operation));
         let line = |run: &Run<Ticket<O>>| {
             let mut row = run.row();
-            for field in learned.into_iter().flatten() {
-                row.leave_out(field);
-            }
+            self.learned.leave_out(target, operation, &mut row);
             let name = prepared.matched.as_ref().and_then(|field| row.get(field.name.as_str()).cloned());
             Line::new(run.first().address.clone(), name, row)
         };
@@ -271,45 +256,8 @@ impl<O: Send + 'static> Engine<O> {
         let Some(journey) = self.journeys.get_mut(&id) else { return };
         let Some(errand) = journey.delivery.next() else { return };
         journey.calling = true;
-        let prepared = Arc::clone(&self.targets[journey.target.0 as usize]);
-        let lines = |numbers: &[usize]| numbers.iter().map(|&line| &journey.delivery.lines[line]).collect::<Vec<_>>();
-        let call: BoxFuture<'static, Reply> = match &errand {
-            Errand::Write(numbers) => {
-                let terms = journey.delivery.terms;
-                let request = request(&prepared, terms, &lines(numbers));
-                let (call, numbers) = (self.doors.write(request), numbers.clone());
-                Box::pin(async move {
-                    match call.await {
-                        Ok(answers) => Reply::Written(numbers, answers),
-                        Err(stuck) => Reply::Failed(errand, Box::new(stuck)),
-                    }
-                })
-            }
-            Errand::Restore(numbers) => {
-                let keys = lines(numbers).into_iter().map(key_of).collect();
-                let Some(question) = question(&prepared, keys) else { return };
-                let (call, numbers) = (self.doors.restore(question), numbers.clone());
-                Box::pin(async move {
-                    match call.await {
-                        Ok(outcomes) => Reply::Restored(numbers, outcomes),
-                        Err(error) => Reply::Failed(errand, Box::new(Stuck::before(error))),
-                    }
-                })
-            }
-            Errand::Resolve(numbers) | Errand::Look(numbers) => {
-                let keys = lines(numbers).into_iter().map(key_of).collect();
-                let Some(question) = question(&prepared, keys) else { return };
-                let (call, numbers) = (self.doors.find(question), numbers.clone());
-                let looking = matches!(errand, Errand::Look(_));
-                Box::pin(async move {
-                    match call.await {
-                        Ok(ids) if looking => Reply::Looked(numbers, ids),
-                        Ok(ids) => Reply::Resolved(numbers, ids),
-                        Err(error) => Reply::Failed(errand, Box::new(Stuck::before(error))),
-                    }
-                })
-            }
-        };
+        let prepared = &self.targets[journey.target.0 as usize];
+        let call = call::begin(&*self.doors, prepared, &journey.delivery, errand);
         self.calls.push(Box::pin(async move { (id, call.await, place) }));
     }
 
@@ -355,7 +303,7 @@ impl<O: Send + 'static> Engine<O> {
             self.set_out(target, party, now);
         }
         self.tell_state();
-        self.learn(id, effects.learned);
+        self.learn(id, &effects.learned);
         for (line, settled) in effects.settled {
             self.settle(id, line, settled);
         }
@@ -382,19 +330,13 @@ impl<O: Send + 'static> Engine<O> {
         });
     }
 
-    /// Remembers fields that an operation cannot write. One that an upsert can write in new records only, or in old ones only, is not
-    /// remembered: it would be missing where it can be written.
-    fn learn(&mut self, id: JourneyId, fields: Vec<String>) {
+    /// Remembers fields that an operation cannot write.
+    fn learn(&mut self, id: JourneyId, fields: &[String]) {
         let Some(journey) = self.journeys.get(&id) else { return };
         let (target, operation) = (journey.target, journey.delivery.terms.operation);
-        let prepared = Arc::clone(&self.targets[target.0 as usize]);
+        let prepared = &self.targets[target.0 as usize];
         for field in fields {
-            let name = lower(&field);
-            let halves = prepared.slots.get(&name).is_some_and(|slot| slot.field.createable != slot.field.updateable);
-            if operation == Operation::Upsert && halves {
-                continue;
-            }
-            if self.learned.entry((target, operation)).or_default().insert(name) {
+            if self.learned.learn(target, prepared, operation, field) {
                 let object = &prepared.target.object;
                 tracing::warn!(%object, %operation, field, "the org refuses to write a field that its describe calls writable; it is left out");
             }
@@ -475,7 +417,7 @@ impl<O: Send + 'static> Engine<O> {
                 code: code.into(),
                 message: in_short(message).into(),
                 fields: fields.iter().map(|field| field.as_str().into()).collect(),
-                sent: shown(prepared, &address, row),
+                sent: prepared.shown(&address, row),
             }))
         };
         for (nth, (ticket, operation)) in self.window.settle(run).into_iter().zip(operations).enumerate() {
@@ -488,48 +430,6 @@ impl<O: Send + 'static> Engine<O> {
             // Nobody may want it any more; the loop then ends.
             let _ = self.receipts.send((Receipt { origin: ticket.origin, outcome }, ticket.room));
         }
-    }
-}
-
-/// What is shown of a row: what it is called, and its fields.
-fn shown(prepared: &Prepared, address: &Address, row: &Row) -> Box<serde_json::value::RawValue> {
-    let matched = |field: &Option<salesforce_client::Field>| field.as_ref().map(|field| field.name.to_string());
-    match address {
-        Address::New => row.shown(None),
-        Address::Id(id) => row.shown(Some(("Id", &Cell::text(id.as_str())))),
-        Address::Key(cell) => row.shown(Some((&matched(&prepared.matched).unwrap_or_default(), cell))),
-        Address::Delivery(cell) => row.shown(Some((&matched(&prepared.delivery).unwrap_or_default(), cell))),
-    }
-}
-
-/// The request that writes these lines.
-fn request(prepared: &Prepared, terms: Terms, lines: &[&Line]) -> Request {
-    let by = match (terms.operation, &prepared.target.match_by) {
-        (Operation::Insert, _) => prepared.delivery.as_ref().map(|field| field.name.clone()),
-        (_, MatchBy::ExternalId(_)) => prepared.matched.as_ref().map(|field| field.name.clone()),
-        (_, MatchBy::Id) => None,
-    };
-    Request {
-        object: prepared.target.object.clone(),
-        operation: terms.operation,
-        way: terms.way,
-        by,
-        options: prepared.target.options,
-        lines: lines.iter().map(|line| (line.address.clone(), Arc::clone(&line.row))).collect(),
-    }
-}
-
-fn question(prepared: &Prepared, keys: Vec<Cell>) -> Option<Question> {
-    let by_id = || prepared.slots.get("id").map(|slot| slot.field.clone());
-    let field = prepared.matched.clone().or_else(by_id)?;
-    Some(Question { object: prepared.target.object.clone(), field, keys })
-}
-
-fn key_of(line: &Line) -> Cell {
-    match (&line.address, &line.name) {
-        (Address::Key(cell), _) | (_, Some(cell)) => cell.clone(),
-        (Address::Id(id), None) => Cell::text(id.as_str()),
-        _ => Cell::Null,
     }
 }
 

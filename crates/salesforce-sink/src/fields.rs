@@ -227,6 +227,17 @@ impl Prepared {
         Ok(Some((Arc::new(column), name_of_parent(value)?)))
     }
 
+    /// What is shown of a row: what it is called, and its fields.
+    pub(crate) fn shown(&self, address: &Address, row: &Row) -> Box<RawValue> {
+        let named = |field: &Option<Field>| field.as_ref().map(|field| field.name.to_string()).unwrap_or_default();
+        match address {
+            Address::New => row.shown(None),
+            Address::Id(id) => row.shown(Some(("Id", &Cell::text(id.as_str())))),
+            Address::Key(cell) => row.shown(Some((&named(&self.matched), cell))),
+            Address::Delivery(cell) => row.shown(Some((&named(&self.delivery), cell))),
+        }
+    }
+
     fn misfit<O>(&self, change: &Change<O>, field: &str, misfit: &Misfit) -> Box<Rejection> {
         self.rejection(change, codes::MISFIT, &format!("{field}: {misfit}"), Some(field))
     }
@@ -293,6 +304,7 @@ mod tests {
     fn one_record_has_one_identity() {
         let describe: Describe = serde_json::from_str(
             r#"{"name":"Thing__c","createable":true,"updateable":true,"deletable":true,"fields":[
+                {"name":"Id","type":"id"},
                 {"name":"Text__c","type":"string","externalId":true,"unique":true,"createable":true},
                 {"name":"Case__c","type":"string","externalId":true,"unique":true,"caseSensitive":true,"createable":true},
                 {"name":"Number__c","type":"double","externalId":true,"unique":true,"createable":true}]}"#,

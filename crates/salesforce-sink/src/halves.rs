@@ -9,8 +9,8 @@ use std::{collections::HashMap, sync::Arc};
 use salesforce_client::{FieldName, RecordId};
 
 use crate::{
-    delivery::Settled,
     row::Row,
+    settled::Settled,
     window::{Run, Seq, TargetId},
 };
 

@@ -52,15 +52,18 @@ mod circles; // rows that refer to each other, and which of them goes first
 mod delivery; // one batch on its way
 mod halves; // rows that are written in two halves
 mod journey; // a batch, with the changes it was made of
+mod learned; // fields that turned out not to be writable
 mod orphans; // rows that wait for what they refer to
 mod pace; // how many calls may be under way
 mod plan; // which rows go next, and how
+mod settled; // what became of a row
 mod sheet; // rows as CSV, and results back to rows
 mod turns; // whose call is next, and the pause of all when the org has none left
 mod verdict; // what a refusal of a row means for it
 mod window; // changes that wait, by record
 
 // The shell.
+mod call; // from an errand to a call of a door, and to what came of it
 mod doors; // what the engine asks of an org
 mod engine; // the loop: takes changes in, keeps calls going, hands receipts out
 mod job; // a batch as a job of Bulk API 2.0

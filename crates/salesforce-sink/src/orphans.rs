@@ -8,9 +8,9 @@ use salesforce_client::FieldName;
 use crate::{
     circles::{Break, Waiting, breaks},
     codes,
-    delivery::Settled,
     prepare::Prepared,
     row::Row,
+    settled::Settled,
     window::{Run, TargetId},
 };
 

@@ -15,6 +15,8 @@ use crate::{
 pub struct Prepared {
     pub(crate) target: Target,
     pub(crate) matched: Option<Field>,
+    /// The field whose values keys are: the one that matches, or the Id.
+    pub(crate) key: Field,
     pub(crate) delivery: Option<Field>,
     /// By the name in lower case.
     pub(crate) slots: HashMap<Box<str>, Slot>,
@@ -64,6 +66,12 @@ pub enum Complaint {
     /// Its records cannot be restored.
     #[error("{object} has no recycle bin: its deleted records cannot be restored")]
     NotUndeletable {
+        /// The object.
+        object: SObjectName,
+    },
+    /// Its records cannot be told apart.
+    #[error("{object} has no Id, and no field is named to match by")]
+    NoKey {
         /// The object.
         object: SObjectName,
     },
@@ -214,9 +222,13 @@ impl Target {
         for lookup in &self.references.lookups {
             inspection.lookup(lookup);
         }
-        if !inspection.complaints.is_empty() {
-            return Err(inspection.complaints);
+        let key = matched.clone().or_else(|| describe.field("Id").cloned());
+        if key.is_none() && inspection.complaints.is_empty() {
+            inspection.complaints.push(Complaint::NoKey { object: describe.name().clone() });
         }
+        let Some(key) = key.filter(|_| inspection.complaints.is_empty()) else {
+            return Err(inspection.complaints);
+        };
         let warnings = warnings(&self, describe.name(), matched.as_ref());
         let slot = |field: &Field| (lower(field.name.as_str()), Slot::new(field, &self));
         let relationship = |field: &Field| Some((lower(field.relationship_name.as_deref()?), field.name.clone()));
@@ -227,6 +239,7 @@ impl Target {
             slots: describe.fields.iter().map(slot).collect(),
             relationships: describe.fields.iter().filter_map(relationship).collect(),
             matched,
+            key,
             delivery,
             parents,
             warnings,

@@ -1,6 +1,8 @@
-//! What Salesforce's refusal of a row means for that row. Pure.
+//! What Salesforce's refusal means: of a row for that row, of a call for the rows in it. Pure.
 
-use salesforce_client::Fault;
+use salesforce_client::{Failure, Fault};
+
+use crate::{Operation, delivery::Terms, plan::Way};
 
 /// What is to be done with a row that was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +78,23 @@ fn of_fault(fault: &Fault) -> Verdict {
         "INVALID_FIELD" if fault.message.starts_with(NO_PARENT) => Verdict::Orphan,
         _ if says("duplicate external id specified") || says("duplicate id specified") => Verdict::Twice,
         _ => Verdict::Reject,
+    }
+}
+
+/// Whether a refusal of the whole call is about rows in it: their content, or a record that cannot be had. What is about the user, the
+/// object or the org would refuse every other row as well.
+pub(crate) fn is_of_row(error: &salesforce_client::Error, terms: Terms) -> bool {
+    let Some(refusal) = error.failure().and_then(Failure::refusal) else { return false };
+    let Some(code) = refusal.code() else { return false };
+    match refusal.status.as_u16() {
+        400 => !matches!(code, "INVALID_TYPE" | "UNSUPPORTED_API_VERSION" | "CLIENT_NOT_ACCESSIBLE_FOR_USER"),
+        // Of a new row, and of many, it is the object or the field in the URL that is not there.
+        300 | 404 => terms.way == Way::Single && terms.operation != Operation::Insert,
+        403 => matches!(
+            code,
+            "INSUFFICIENT_ACCESS_OR_READONLY" | "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY" | "ENTITY_IS_LOCKED"
+        ),
+        _ => code == "UNABLE_TO_LOCK_ROW",
     }
 }
 
