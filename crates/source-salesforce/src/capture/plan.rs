@@ -29,9 +29,15 @@ const SWEEPS: Duration = Duration::from_secs(3_600);
 /// Seldom enough: rows must be read before they leave the recycle bin.
 const SELDOM: Duration = DAY;
 
-/// The least number of seconds between two readings of the org's list of deletions: a sweep reads it each time, polls now and then, as what they
-/// are complete up to waits for it. Salesforce shortens a long list every two hours or so.
-pub(super) const LISTS: u32 = 900;
+/// The least time between two readings of the org's list of deletions, for what takes its turns at this interval: what a binding is complete
+/// up to waits for the list, so that it cannot be rare; at each poll it would be a third call beside two. A sweep reads it each time.
+/// Salesforce shortens a long list every two hours or so.
+pub(super) fn lists(interval: Duration) -> Duration {
+    const POLLS_TO_A_LIST: u32 = 3;
+    const OFTEN: Duration = POLLS.saturating_mul(POLLS_TO_A_LIST);
+    const RARE: Duration = Duration::from_secs(45 * 60);
+    interval.saturating_mul(POLLS_TO_A_LIST).clamp(OFTEN, RARE)
+}
 
 /// What a binding is read for, again and again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,7 +183,7 @@ impl Round {
         let each = asking.div_ceil(MOST_SUBREQUESTS) + all.div_ceil(MOST_COLLECTIONS);
         // A list is asked for when its binding's page is written: by those whose pages came in one call.
         let lists = asking.div_ceil(MOST_COLLECTIONS);
-        each as f64 * a_day(interval) + lists as f64 * a_day(interval.max(Duration::from_secs(LISTS.into())))
+        each as f64 * a_day(interval) + lists as f64 * a_day(interval.max(self::lists(interval)))
     }
 }
 
@@ -219,9 +225,10 @@ mod tests {
             ("nobody says what is visible", plain(6), Some(7_500), 5, 60, 720),
             ("a large org", polls(300), Some(100_000), 5, 60, 26_640),
             ("hundreds in a small org", polls(300), Some(7_500), 55, 660, 3_600),
+            ("hundreds in a larger one", polls(300), Some(25_000), 15, 180, 8_976),
             ("a stream each", sweeps(40), Some(7_500), 5, 60, 720),
             ("streams and polls", [polls(20), sweeps(40)].concat(), Some(7_500), 5, 60, 2_544),
-            ("with few calls", [polls(20), sweeps(40)].concat(), Some(2_000), 25, 300, 893),
+            ("with few calls", [polls(20), sweeps(40)].concat(), Some(2_000), 20, 240, 884),
             ("whole reads are rare", [polls(10), wholes(10)].concat(), Some(7_500), 5, 60, 1_205),
             ("no room at all", polls(1_000), Some(500), 1_440, 1_440, 584),
         ] {

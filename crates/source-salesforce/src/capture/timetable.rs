@@ -30,6 +30,11 @@ impl Timetable {
         self.due = now + self.interval.saturating_sub(age);
     }
 
+    /// The time between two turns.
+    pub(super) fn interval(&self) -> Duration {
+        self.interval
+    }
+
     /// Until when turns may as well begin at `now`, if others do: within a twentieth of the interval.
     pub(super) fn joins_until(&self, now: Instant) -> Instant {
         now + self.interval / 20

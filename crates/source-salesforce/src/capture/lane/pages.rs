@@ -1,5 +1,7 @@
 //! The page that a lane reads: asked for, in hand, written row by row.
 
+use std::time::Duration;
+
 use salesforce_client::Page;
 
 use super::{Lane, deletions::List};
@@ -7,7 +9,7 @@ use crate::{
     capture::{
         clock::answered,
         output::{GROUP, Output},
-        plan::LISTS,
+        plan,
         position::Read,
         tally::Purpose,
     },
@@ -81,7 +83,8 @@ impl Lane {
         if hand.next >= rows.len() {
             let more = !hand.page.done() || rows.len() >= hand.most;
             let at = answered(hand.page.answered());
-            let every = if self.hurries { 0 } else { LISTS.into() };
+            let every = if self.hurries { Duration::ZERO } else { plan::lists(self.sweeps.interval()) };
+            let every = i64::try_from(every.as_secs()).unwrap_or(i64::MAX);
             let from = self.machine.to_list(at, every).filter(|_| !more && self.feed.is_replicateable);
             match from {
                 Some(from) => self.list = List::Due(from),
