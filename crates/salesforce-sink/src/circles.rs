@@ -36,6 +36,11 @@ pub(crate) enum Break {
     Closed { row: usize, required: FieldName },
 }
 
+/// For each row, whether it refers to another that waits, or to itself.
+pub(crate) fn tied(targets: &[Arc<Prepared>], rows: &[Waiting<'_>]) -> Vec<bool> {
+    nodes(targets, rows).iter().map(|node| !node.ties.is_empty()).collect()
+}
+
 /// The breaks that open every circle, or tell why one cannot be opened.
 pub(crate) fn breaks(targets: &[Arc<Prepared>], rows: &[Waiting<'_>]) -> Vec<Break> {
     let nodes = nodes(targets, rows);

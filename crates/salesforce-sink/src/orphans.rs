@@ -1,12 +1,13 @@
 //! Rows that refer to records which are not there yet: a child before its parent, a manager after those who report to her. They wait
-//! until nothing else can be sent, and are sent again as long as anything was written meanwhile. Then circles among them are opened. Pure.
+//! until nothing else can be sent, and are sent again as long as anything was written since, those first that wait for none of the others:
+//! a deep tree goes level by level, and each row of it not much more often than once. Then circles among them are opened. Pure.
 
 use std::sync::Arc;
 
 use salesforce_client::FieldName;
 
 use crate::{
-    circles::{Break, Waiting, breaks},
+    circles::{Break, Waiting, breaks, tied},
     codes,
     prepare::Prepared,
     row::Row,
@@ -25,12 +26,23 @@ pub(crate) struct Orphan<T> {
     pub(crate) refusal: Settled,
 }
 
+impl<T> Orphan<T> {
+    /// As others are concerned by it.
+    fn waiting(&self) -> Waiting<'_> {
+        let Orphan { target, run, row, .. } = self;
+        let first = run.first();
+        Waiting { target: *target, operation: first.operation, address: &first.address, row }
+    }
+}
+
 /// All rows that wait so.
 #[derive(Debug)]
 pub(crate) struct Orphans<T> {
-    waiting: Vec<Orphan<T>>,
-    /// Whether anything was written since they were sent.
-    hope: bool,
+    /// Each with the turn in which it was sent.
+    waiting: Vec<(u64, Orphan<T>)>,
+    turn: u64,
+    /// The turn in which a row was written last.
+    written: Option<u64>,
 }
 
 /// What becomes of those that wait, now that nothing else can be sent.
@@ -46,17 +58,17 @@ pub(crate) enum Turn<T> {
 
 impl<T> Orphans<T> {
     pub(crate) fn new() -> Orphans<T> {
-        Orphans { waiting: Vec::new(), hope: false }
+        Orphans { waiting: Vec::new(), turn: 0, written: None }
     }
 
     /// A row begins to wait.
     pub(crate) fn park(&mut self, orphan: Orphan<T>) {
-        self.waiting.push(orphan);
+        self.waiting.push((self.turn, orphan));
     }
 
     /// A row was written; it may be what others refer to.
     pub(crate) fn hope(&mut self) {
-        self.hope = true;
+        self.written = Some(self.turn);
     }
 
     /// What to do with those that wait, as nothing else can be sent; nothing if none waits.
@@ -64,32 +76,43 @@ impl<T> Orphans<T> {
         if self.waiting.is_empty() {
             return None;
         }
-        if std::mem::take(&mut self.hope) {
-            return Some(Turn::Again(std::mem::take(&mut self.waiting)));
-        }
-        let rows = self.waiting.iter().map(|Orphan { target, run, row, .. }| {
-            let first = run.first();
-            Waiting { target: *target, operation: first.operation, address: &first.address, row }
-        });
-        let breaks = breaks(targets, &rows.collect::<Vec<_>>());
-        let mut waiting: Vec<Option<Orphan<T>>> = std::mem::take(&mut self.waiting).into_iter().map(Some).collect();
+        let rows: Vec<_> = self.waiting.iter().map(|(_, orphan)| orphan.waiting()).collect();
+        let hopes: Vec<bool> = self.waiting.iter().map(|(sent, _)| self.written >= Some(*sent)).collect();
+        let turn = if hopes.contains(&true) {
+            let free = tied(targets, &rows).into_iter().zip(&hopes).map(|(tied, hopes)| *hopes && !tied);
+            let free: Vec<bool> = free.collect();
+            // If all wait for others: those may be there already, and wait to be written anew.
+            let mut next = if free.contains(&true) { free } else { hopes }.into_iter();
+            let again = self.waiting.extract_if(.., |_| next.next() == Some(true));
+            Turn::Again(again.map(|(_, orphan)| orphan).collect())
+        } else {
+            let breaks = breaks(targets, &rows);
+            self.open(breaks)
+        };
+        self.turn += 1;
+        Some(turn)
+    }
+
+    /// Opens circles; if there are none, all is in vain.
+    fn open(&mut self, breaks: Vec<Break>) -> Turn<T> {
+        let mut waiting: Vec<_> = std::mem::take(&mut self.waiting).into_iter().map(Some).collect();
         let mut open = Vec::new();
         for found in breaks {
             match found {
-                Break::Open { row, without } => open.extend(waiting[row].take().map(|orphan| (orphan, without))),
+                Break::Open { row, without } => open.extend(waiting[row].take().map(|(_, orphan)| (orphan, without))),
                 Break::Closed { row, required } => {
-                    if let Some(orphan) = &mut waiting[row] {
+                    if let Some((_, orphan)) = &mut waiting[row] {
                         orphan.refusal = closed(&orphan.refusal, &required);
                     }
                 }
             }
         }
-        let rest: Vec<_> = waiting.into_iter().flatten().collect();
+        let rest = waiting.into_iter().flatten();
         if open.is_empty() {
-            return Some(Turn::InVain(rest));
+            return Turn::InVain(rest.map(|(_, orphan)| orphan).collect());
         }
-        self.waiting = rest;
-        Some(Turn::Open(open))
+        self.waiting = rest.collect();
+        Turn::Open(open)
     }
 }
 

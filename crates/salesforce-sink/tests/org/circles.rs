@@ -62,6 +62,25 @@ async fn calls_for_circles() {
     assert_eq!((world.calls(&["upsert_rows"]), world.calls(&["update_rows"])), (3, 1));
 }
 
+/// A chain that is told from its end, the worst order there is, goes link by link, and no row is sent with every link; what hangs on no
+/// record at all is rejected.
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_for_chains() {
+    let world = World::start().await;
+    let references = References { lookups: vec![lookup("Whole__c", "Key__c")], ..References::default() };
+    let keys: Vec<String> = (0..41).map(|nth| format!("link{nth}")).collect();
+    let link = |nth: usize| (Upsert, keys[nth].as_str(), json!({"Whole__c": keys[nth + 1]}));
+    let mut changes: Vec<_> = (0..40).map(link).collect();
+    changes.push((Upsert, &keys[40], json!({"Text__c": "the first"})));
+    changes.push((Upsert, "lost", json!({"Whole__c": "nowhere"})));
+    let options = Options { batch_rows: 10, route: Route::Collections, ..hurried() };
+    let mut outcomes = world.write(Target { references, ..World::things() }, &options, &changes).await;
+    assert!(outcomes.pop().unwrap().contains("nowhere not found"));
+    assert_eq!(outcomes, vec!["created"; 41]);
+    // Five calls for all of them, then one for each link with the row that hangs on nothing.
+    assert_eq!(world.calls(&["upsert_rows"]), 5 + 40 + 1);
+}
+
 /// A circle across two objects, whichever of them is told first.
 #[tokio::test(flavor = "multi_thread")]
 async fn circles_of_two_objects() {
