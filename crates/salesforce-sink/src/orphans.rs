@@ -76,6 +76,8 @@ impl<T> Orphans<T> {
         if self.waiting.is_empty() {
             return None;
         }
+        // Refusals come in any order; what is made of them does not depend on that.
+        self.waiting.sort_by_key(|(_, orphan)| orphan.run.first().seq);
         let rows: Vec<_> = self.waiting.iter().map(|(_, orphan)| orphan.waiting()).collect();
         let hopes: Vec<bool> = self.waiting.iter().map(|(sent, _)| self.written >= Some(*sent)).collect();
         let turn = if hopes.contains(&true) {
